@@ -1,0 +1,3 @@
+//! What happens: worlds, policies, signals, rules and the reference training loop.
+pub mod statistics;
+pub mod table;
