@@ -50,11 +50,7 @@ pub fn standard_error(xs: &[f64]) -> Option<f64> {
 pub fn mean_interval(xs: &[f64], level: f64) -> Option<Interval> {
     let value = mean(xs)?;
     let half = standard_error(xs).map(|se| se * t_quantile(xs.len(), level));
-    Some(Interval {
-        value,
-        low: half.map(|h| value - h),
-        high: half.map(|h| value + h),
-    })
+    Some(Interval { value, low: half.map(|h| value - h), high: half.map(|h| value + h) })
 }
 
 /// Fieller's interval for mean(`numerator`) / mean(`denominator`), paired by seed, at confidence `level`.
@@ -87,16 +83,11 @@ pub fn ratio_interval(numerator: &[f64], denominator: &[f64], level: f64) -> Opt
         (a > 0.0).then(|| ((b - root) / a, (b + root) / a))
     };
     let ends = ends();
-    Some(Interval {
-        value,
-        low: ends.map(|e| e.0),
-        high: ends.map(|e| e.1),
-    })
+    Some(Interval { value, low: ends.map(|e| e.0), high: ends.map(|e| e.1) })
 }
 
 /// Two-sided Student-t quantile for `n` observations.
 fn t_quantile(n: usize, level: f64) -> f64 {
-    let law = StudentsT::new(0.0, 1.0, n.saturating_sub(1).max(1) as f64)
-        .expect("degrees of freedom are positive");
+    let law = StudentsT::new(0.0, 1.0, n.saturating_sub(1).max(1) as f64).expect("degrees of freedom are positive");
     law.inverse_cdf(0.5 + level / 2.0)
 }

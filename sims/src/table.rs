@@ -69,36 +69,18 @@ impl Table {
     }
 
     /// Adds a column of real numbers; a value that is not finite is stored as missing.
-    pub fn float(
-        &mut self,
-        name: &str,
-        doc: &str,
-        values: impl IntoIterator<Item = Option<f64>>,
-    ) -> &mut Self {
-        let values = values
-            .into_iter()
-            .map(|v| v.filter(|x| x.is_finite()))
-            .collect();
+    pub fn float(&mut self, name: &str, doc: &str, values: impl IntoIterator<Item = Option<f64>>) -> &mut Self {
+        let values = values.into_iter().map(|v| v.filter(|x| x.is_finite())).collect();
         self.push(name, doc, Values::Float(values))
     }
 
     /// Adds a column of whole numbers.
-    pub fn int(
-        &mut self,
-        name: &str,
-        doc: &str,
-        values: impl IntoIterator<Item = Option<i64>>,
-    ) -> &mut Self {
+    pub fn int(&mut self, name: &str, doc: &str, values: impl IntoIterator<Item = Option<i64>>) -> &mut Self {
         self.push(name, doc, Values::Int(values.into_iter().collect()))
     }
 
     /// Adds a column of text.
-    pub fn text<S: Into<String>>(
-        &mut self,
-        name: &str,
-        doc: &str,
-        values: impl IntoIterator<Item = S>,
-    ) -> &mut Self {
+    pub fn text<S: Into<String>>(&mut self, name: &str, doc: &str, values: impl IntoIterator<Item = S>) -> &mut Self {
         let values = values.into_iter().map(|s| Some(s.into())).collect();
         self.push(name, doc, Values::Text(values))
     }
@@ -108,18 +90,9 @@ impl Table {
     /// # Panics
     /// When its length differs from the other columns' or its name is taken: a bug of the caller.
     pub fn push(&mut self, name: &str, doc: &str, values: Values) -> &mut Self {
-        assert!(
-            self.columns.is_empty() || values.len() == self.rows(),
-            "column {name}: {} rows, table has {}",
-            values.len(),
-            self.rows()
-        );
+        assert!(self.columns.is_empty() || values.len() == self.rows(), "column {name}: {} rows, table has {}", values.len(), self.rows());
         assert!(self.get(name).is_none(), "column {name} stands twice");
-        self.columns.push(Column {
-            name: name.into(),
-            doc: doc.into(),
-            values,
-        });
+        self.columns.push(Column { name: name.into(), doc: doc.into(), values });
         self
     }
 
@@ -153,11 +126,7 @@ impl Table {
         let names: Vec<_> = self.columns.iter().map(|c| quoted(&c.name)).collect();
         let mut out = names.join(",") + "\n";
         for row in 0..self.rows() {
-            let fields: Vec<_> = self
-                .columns
-                .iter()
-                .map(|c| quoted(&c.values.text(row)))
-                .collect();
+            let fields: Vec<_> = self.columns.iter().map(|c| quoted(&c.values.text(row))).collect();
             let _ = writeln!(out, "{}", fields.join(","));
         }
         out
@@ -166,11 +135,7 @@ impl Table {
 
 /// A field as RFC 4180 wants it.
 fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_string()
-    }
+    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_string() }
 }
 
 #[cfg(test)]
@@ -180,9 +145,7 @@ mod tests {
     #[test]
     fn missing_is_empty_and_never_zero() {
         let mut t = Table::new();
-        t.text("name", "", ["a,b", "c"])
-            .float("x", "", [Some(0.5), Some(f64::NAN)])
-            .int("n", "", [None, Some(0)]);
+        t.text("name", "", ["a,b", "c"]).float("x", "", [Some(0.5), Some(f64::NAN)]).int("n", "", [None, Some(0)]);
         assert_eq!(t.to_csv(), "name,x,n\n\"a,b\",0.5,\nc,,0\n");
         assert_eq!(t.number("x", 1), None);
         assert_eq!(t.number("n", 1), Some(0.0));
