@@ -1,3 +1,41 @@
 //! What happens: worlds, policies, signals, rules and the reference training loop.
+//!
+//! ```text
+//! Seed -> Stream                       stream      every draw has an address
+//! Config <- KNOBS                      config      every knob, once
+//! World = Task + Prior                 world       what is right; what the base model believes
+//! Policy: sample, rescore, ascend      policy      softmax table with shared skill and private memory
+//! Group of Rollouts                    rollout     sampled (weight 1/G) or enumerated (weight pi(y))
+//! Signal: Group -> Pay                 signals/    what pays
+//! Rule = choice of building blocks     rules/      how the update uses it
+//!   advantages, pushes                 objective   each formula once
+//! train(policy, ...)                   run         sample, pay, compare, push: the loop
+//! Recipe = signal + rule + data        recipe      under one name
+//! Cell -> Curves                       cell        one recipe, one world, one seed
+//! ```
+//!
+//! Adding a signal or a rule is one file, a `mod` line and a line in the list of [`signals`] or [`rules`].
+
+pub mod cell;
+pub mod config;
+pub mod critic;
+pub mod data;
+pub mod knob;
+pub mod measure;
+pub mod memory;
+pub mod objective;
+pub mod policy;
+pub mod prior;
+pub mod recipe;
+pub mod record;
+pub mod registry;
+pub mod reward;
+pub mod rollout;
+pub mod rules;
+pub mod run;
+pub mod signals;
 pub mod statistics;
+pub mod stream;
 pub mod table;
+pub mod task;
+pub mod world;

@@ -1,1 +1,11 @@
-//! Map.
+//! What must happen, in closed form: no randomness, no files, no clock, no threads.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`pass_at_k`] | how often is one of k attempts right? |
+//! | [`alignment`] | what can a base model do whose prior is aligned to degree a? |
+//! | [`claims`] | what do the papers say must be true? |
+
+pub mod alignment;
+pub mod claims;
+pub mod pass_at_k;

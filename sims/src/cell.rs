@@ -1,0 +1,93 @@
+//! A cell: one recipe on one world with one seed, run from the base model to the last step.
+
+use crate::config::{Config, KNOBS, Regime, Sampler};
+use crate::data::choose;
+use crate::knob::{KnobError, Value};
+use crate::measure::measure;
+use crate::policy::{Policy, SoftmaxPolicy};
+use crate::prior::Prior;
+use crate::recipe::Ready;
+use crate::record::{Curves, Snapshot};
+use crate::registry::Named;
+use crate::run::{StepStats, Training, train};
+use crate::stream::Seed;
+use crate::world::World;
+
+/// Changes whenever the meaning of a cell does, so that stored results of an older meaning are not taken for new ones.
+pub const SEMANTICS: u32 = 1;
+
+/// One recipe, one world, one seed.
+#[derive(Clone)]
+pub struct Cell {
+    /// The recipe, with every knob set.
+    pub recipe: Ready,
+    /// The seed of the task, the prior and all dice.
+    pub seed: Seed,
+}
+
+impl Cell {
+    /// Name of the cell: a hash of everything its result depends on, and of nothing else.
+    pub fn id(&self) -> String {
+        let hash = blake3::hash(self.description().as_bytes());
+        hash.to_hex()[..32].to_string()
+    }
+
+    /// Everything the result depends on, one `name = value` per line.
+    pub fn description(&self) -> String {
+        let config = &self.recipe.config;
+        let knobs = KNOBS.iter().filter(|k| k.section != "signal" || self.recipe.signal.params.contains(&k.name));
+        let lines = knobs.map(|k| format!("{} = {}\n", k.name, (k.get)(config)));
+        let head = format!("semantics = {SEMANTICS}\nseed = {}\nsignal = {}\n", self.seed.0, self.recipe.signal.name());
+        head + &lines.collect::<String>()
+    }
+
+    /// Runs the cell.
+    ///
+    /// # Errors
+    /// When its world cannot be made; see [`World::new`].
+    pub fn run(&self) -> Result<Curves, KnobError> {
+        let world = World::new(&self.recipe.config.world, self.seed)?;
+        Ok(run_in(&world, &self.recipe))
+    }
+}
+
+/// Runs `recipe` in `world`, which must have been made with the recipe's settings.
+pub fn run_in(world: &World, recipe: &Ready) -> Curves {
+    let config = &recipe.config;
+    let prompts = choose(world, recipe);
+    let stronger = teacher_prior(world, config);
+    let teacher = stronger.as_ref().map(|prior| SoftmaxPolicy::new(&world.task, prior, 0.0));
+    let mut policy = SoftmaxPolicy::new(&world.task, &world.base, config.policy.sharing);
+    let mut snapshots = vec![snapshot(world, 0, &policy, None)];
+    let training = Training {
+        config,
+        signal: recipe.signal,
+        environment: &world.task,
+        prompts: &prompts,
+        teacher: teacher.as_ref().map(|t| t as &dyn Policy),
+        seed: world.seed,
+    };
+    train(&mut policy, &training, &mut |step, policy, stats| {
+        if step % config.train.eval_every == 0 || step == config.train.steps {
+            snapshots.push(snapshot(world, step, policy, Some(*stats)));
+        }
+    });
+    let chosen = if matches!(config.data.regime, Regime::OneShot | Regime::Few) { prompts } else { Vec::new() };
+    Curves::of(world.alignment, chosen, &snapshots)
+}
+
+fn teacher_prior(world: &World, config: &Config) -> Option<Prior> {
+    let stronger = || Prior::new(&world.task, world.seed, config.data.teacher_alignment, config.data.teacher_confidence);
+    (config.data.sampler == Sampler::Teacher).then(stronger)
+}
+
+fn snapshot(world: &World, step: usize, policy: &SoftmaxPolicy, stats: Option<StepStats>) -> Snapshot {
+    let held_out = measure(policy, &world.task, world.held_out());
+    Snapshot { step, held_out, train: measure(policy, &world.task, world.training()), stats }
+}
+
+/// The value of a knob in a configuration, as a number where it is one.
+pub fn knob_number(config: &Config, name: &str) -> Option<f64> {
+    let knob = KNOBS.iter().find(|k| k.name == name)?;
+    if let Value::Number(x) = (knob.get)(config) { Some(x) } else { None }
+}

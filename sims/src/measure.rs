@@ -1,0 +1,188 @@
+//! Exact measurements of a softmax policy: dynamic programming over the tree, never sampling.
+
+use crate::policy::{Choice, SoftmaxPolicy};
+use crate::task::Task;
+use mta_theory::pass_at_k::mean_pass_at_k;
+
+/// The k at which pass@k is reported: powers of two up to 1024.
+pub const PASS_KS: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/// What can be said about the responses below a node, given that everything above was right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Chance that the response is correct.
+    pub success: f64,
+    /// E[1_correct log pi] over the tokens from here on, in nats.
+    pub success_logprob: f64,
+    /// Entropy of the rest of the response, in nats.
+    pub entropy: f64,
+    /// KL divergence of the rest of the response from the base model, in nats.
+    pub kl: f64,
+    /// Expected number of tokens from here on, the end token not counted.
+    pub length: f64,
+    /// The most likely way to go on.
+    mode: Mode,
+}
+
+/// The most likely continuation: its log-probability, whether all its tokens are right, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Mode {
+    logprob: f64,
+    right: bool,
+    enough: bool,
+}
+
+impl Summary {
+    /// Whether the most likely response is correct.
+    pub fn mode_is_correct(&self) -> bool {
+        self.mode.right && self.mode.enough
+    }
+
+    /// Cov(1_correct, log pi) over responses, in nats: positive where sharpening helps at first.
+    pub fn covariance(&self) -> f64 {
+        self.success_logprob + self.success * self.entropy
+    }
+
+    /// The end of a response of `tokens` tokens.
+    fn end(task: &Task, prompt: usize, tokens: usize) -> Self {
+        let enough = task.is_enough(prompt, tokens);
+        let mode = Mode { logprob: 0.0, right: true, enough };
+        Summary { success: f64::from(enough), success_logprob: 0.0, entropy: 0.0, kl: 0.0, length: 0.0, mode }
+    }
+}
+
+/// Everything about the responses of `policy` to `prompt`.
+pub fn summary(policy: &SoftmaxPolicy, task: &Task, prompt: usize) -> Summary {
+    let walk = Walk::new(policy, task, prompt);
+    walk.at(policy.memory(prompt).root(), 0)
+}
+
+struct Walk<'a> {
+    policy: &'a SoftmaxPolicy<'a>,
+    task: &'a Task,
+    prompt: usize,
+    /// Summaries below unvisited nodes, by depth; index H is the end.
+    unvisited: Vec<Summary>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(policy: &'a SoftmaxPolicy, task: &'a Task, prompt: usize) -> Self {
+        let depth = task.settings.depth;
+        let mut walk = Walk { policy, task, prompt, unvisited: vec![Summary::end(task, prompt, depth); depth + 1] };
+        for h in (0..depth).rev() {
+            walk.unvisited[h] = walk.combine(None, h);
+        }
+        walk
+    }
+
+    fn at(&self, node: Option<usize>, depth: usize) -> Summary {
+        if node.is_none() { self.unvisited[depth].clone() } else { self.combine(node, depth) }
+    }
+
+    fn combine(&self, node: Option<usize>, depth: usize) -> Summary {
+        let choice = self.policy.choice(self.prompt, node, depth);
+        let visited = self.visited_below(node, depth, choice.probs.len());
+        let mut sum = Sum::default();
+        for v in 0..choice.probs.len() {
+            let (below, right) = self.branch(&visited, depth, v);
+            sum.add(&choice, v, &below, right, v < self.task.settings.vocab, self.policy.ref_logprob(self.prompt, depth, v));
+        }
+        sum.finish(self.mode_below(&choice, &visited, depth))
+    }
+
+    /// Summaries of the remembered children, by token.
+    fn visited_below(&self, node: Option<usize>, depth: usize, actions: usize) -> Vec<Option<Summary>> {
+        let memory = self.policy.memory(self.prompt);
+        let mut below = Vec::new();
+        if let Some(node) = node.filter(|n| memory.children(*n).next().is_some()) {
+            below.resize(actions, None);
+            memory.children(node).for_each(|(v, child)| below[v] = Some(self.at(Some(child), depth + 1)));
+        }
+        below
+    }
+
+    /// What lies below action `v`, and whether the action is right.
+    fn branch<'s>(&'s self, visited: &'s [Option<Summary>], depth: usize, v: usize) -> (std::borrow::Cow<'s, Summary>, bool) {
+        use std::borrow::Cow::{Borrowed, Owned};
+        if v == self.task.settings.vocab {
+            return (Owned(Summary::end(self.task, self.prompt, depth)), true);
+        }
+        let below = visited.get(v).and_then(Option::as_ref).unwrap_or(&self.unvisited[depth + 1]);
+        (Borrowed(below), self.task.is_right(self.prompt, depth, v))
+    }
+
+    /// The likeliest of the actions' likeliest continuations; of equals, the first.
+    fn mode_below(&self, choice: &Choice, visited: &[Option<Summary>], depth: usize) -> Mode {
+        let mut best = Mode { logprob: f64::NEG_INFINITY, right: false, enough: false };
+        for (v, logprob) in choice.logprobs.iter().enumerate() {
+            let (below, right) = self.branch(visited, depth, v);
+            if logprob + below.mode.logprob > best.logprob {
+                best = Mode { logprob: logprob + below.mode.logprob, right: right && below.mode.right, ..below.mode };
+            }
+        }
+        best
+    }
+}
+
+/// Running sums over the actions of a node.
+#[derive(Default)]
+struct Sum {
+    success: f64,
+    success_logprob: f64,
+    entropy: f64,
+    kl: f64,
+    length: f64,
+}
+
+impl Sum {
+    fn add(&mut self, choice: &Choice, v: usize, below: &Summary, right: bool, counts: bool, ref_logprob: f64) {
+        let (p, logprob) = (choice.probs[v], choice.logprobs[v]);
+        if p == 0.0 {
+            return;
+        }
+        if right {
+            self.success += p * below.success;
+            self.success_logprob += p * (logprob * below.success + below.success_logprob);
+        }
+        self.entropy += p * (below.entropy - logprob);
+        self.kl += p * (below.kl + logprob - ref_logprob);
+        self.length += p * (below.length + f64::from(counts));
+    }
+
+    fn finish(self, mode: Mode) -> Summary {
+        let Sum { success, success_logprob, entropy, kl, length } = self;
+        Summary { success, success_logprob, entropy, kl, length, mode }
+    }
+}
+
+/// Means over a set of prompts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// pass@k at [`PASS_KS`].
+    pub pass_at: Vec<f64>,
+    /// Share of prompts whose most likely response is correct (maj@infinity).
+    pub mode_accuracy: f64,
+    /// Mean Cov(1_correct, log pi), in nats.
+    pub covariance: f64,
+    /// Mean entropy of a response, in nats.
+    pub entropy: f64,
+    /// Mean KL divergence of responses from the base model, in nats.
+    pub kl: f64,
+    /// Mean number of tokens.
+    pub mean_length: f64,
+}
+
+/// Measures `policy` on `prompts`.
+pub fn measure(policy: &SoftmaxPolicy, task: &Task, prompts: std::ops::Range<usize>) -> Measured {
+    let all: Vec<Summary> = prompts.map(|x| summary(policy, task, x)).collect();
+    let mean = |f: &dyn Fn(&Summary) -> f64| all.iter().map(f).sum::<f64>() / all.len() as f64;
+    let chances: Vec<f64> = all.iter().map(|s| s.success).collect();
+    Measured {
+        pass_at: PASS_KS.iter().map(|&k| mean_pass_at_k(&chances, f64::from(k))).collect(),
+        mode_accuracy: mean(&|s| f64::from(s.mode_is_correct())),
+        covariance: mean(&Summary::covariance),
+        entropy: mean(&|s| s.entropy),
+        kl: mean(&|s| s.kl),
+        mean_length: mean(&|s| s.length),
+    }
+}

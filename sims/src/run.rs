@@ -1,0 +1,256 @@
+//! The training loop: sample, pay, compare, push. It drives tables and language models alike.
+
+use crate::config::{Baseline, Config, LossAgg, Mode};
+use crate::critic::Critic;
+use crate::objective::{Clipped, Paid, advantages, pushes, shape, token_weight};
+use crate::policy::{Nudge, Policy, Step};
+use crate::reward::{Dice, pay};
+use crate::rollout::{Group, Label, Rollout, Token};
+use crate::signals::Signal;
+use crate::stream::{Purpose, Seed, Stream};
+use crate::task::{Task, Verdict};
+
+/// What judges responses.
+pub trait Environment {
+    /// The verdict on a response.
+    fn judge(&self, prompt: usize, tokens: &[Token]) -> Verdict;
+
+    /// What the data set's label says about a prompt.
+    fn label(&self, prompt: usize) -> Label;
+
+    /// Tokens of the longest possible response.
+    fn longest(&self) -> usize;
+}
+
+impl Environment for Task {
+    fn judge(&self, prompt: usize, tokens: &[Token]) -> Verdict {
+        Task::judge(self, prompt, tokens.iter().map(|t| t.id))
+    }
+
+    fn label(&self, prompt: usize) -> Label {
+        Task::label(self, prompt)
+    }
+
+    fn longest(&self) -> usize {
+        self.settings.depth
+    }
+}
+
+/// All a training run needs besides the policy.
+pub struct Training<'a, E> {
+    /// Every knob.
+    pub config: &'a Config,
+    /// What pays.
+    pub signal: &'static Signal,
+    /// What judges.
+    pub environment: &'a E,
+    /// The prompts trained on.
+    pub prompts: &'a [usize],
+    /// Who samples, where it is not the policy itself.
+    pub teacher: Option<&'a dyn Policy>,
+    /// Master seed of all draws.
+    pub seed: Seed,
+}
+
+/// What happened in one step, averaged over its rollouts (TRL's and verl's names where they have one).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepStats {
+    /// Mean reward.
+    pub reward: f64,
+    /// Mean over groups of the standard deviation of rewards.
+    pub reward_std: f64,
+    /// Share of groups whose rewards are all equal.
+    pub frac_reward_zero_std: f64,
+    /// Share of rollouts whose reward (positive or not) agrees with the truth.
+    pub reward_accuracy: f64,
+    /// Mean token entropy of the sampling policy, in nats.
+    pub entropy: f64,
+    /// Mean number of tokens.
+    pub mean_length: f64,
+    /// Tokens whose ratio stopped counting.
+    pub clipped: Clipped,
+    /// Rollouts sampled.
+    pub rollouts: f64,
+    /// Rollouts sampled and not trained on, or without signal.
+    pub wasted: f64,
+}
+
+/// Trains `policy` for the configured number of steps and shows it to `observe` after each (step counts from 1).
+pub fn train<P: Policy, E: Environment>(policy: &mut P, training: &Training<E>, observe: &mut dyn FnMut(usize, &P, &StepStats)) {
+    let mut critic = Critic::default();
+    for step in 0..training.config.train.steps {
+        let (batch, mut stats) = training.collect(&*policy, step);
+        let batch: Vec<Paid> = batch.into_iter().map(|paid| shape(&training.config.objective, paid)).collect();
+        stats.clipped = training.update(policy, &batch, &critic);
+        if training.config.objective.baseline == Baseline::Critic {
+            critic.learn(&training.config.objective, &batch);
+        }
+        observe(step + 1, policy, &stats);
+    }
+}
+
+impl<E: Environment> Training<'_, E> {
+    /// The step's paid groups, after dynamic sampling where the rule asks for it.
+    fn collect(&self, policy: &dyn Policy, step: usize) -> (Vec<Paid>, StepStats) {
+        let wanted = self.batch_prompts(step, 0).len();
+        let (mut kept, mut drawn): (Vec<Paid>, Vec<Paid>) = (Vec::new(), Vec::new());
+        for generation in 0..self.generations() {
+            let fresh = self.generate(policy, step, generation);
+            kept.extend(fresh.iter().filter(|paid| !self.drops(paid)).cloned());
+            drawn.extend(fresh);
+            if kept.len() >= wanted {
+                break;
+            }
+        }
+        let stats = self.describe(&drawn, kept.len().min(wanted));
+        (fill(kept, drawn, wanted), stats)
+    }
+
+    fn generations(&self) -> usize {
+        let o = &self.config.objective;
+        if o.dynamic_sampling && self.config.train.mode == Mode::Sampled { o.max_num_gen_batches } else { 1 }
+    }
+
+    fn drops(&self, paid: &Paid) -> bool {
+        self.config.objective.dynamic_sampling && paid.is_flat()
+    }
+
+    /// One group per prompt of the batch, paid.
+    fn generate(&self, policy: &dyn Policy, step: usize, generation: usize) -> Vec<Paid> {
+        let prompts = self.batch_prompts(step, generation);
+        let slots = generation * prompts.len()..;
+        let groups = prompts.iter().zip(slots).map(|(&prompt, slot)| {
+            let stream = |purpose| self.seed.stream(purpose, step, slot);
+            let group = self.group(policy, prompt, &stream(Purpose::Rollout));
+            let mut dice = Dice { coins: stream(Purpose::Reward), shuffle: stream(Purpose::Shuffle) };
+            pay(self.signal, &self.config.signal, group, &mut dice)
+        });
+        groups.collect()
+    }
+
+    /// Prompts of a batch: drawn with replacement, or all of them in exact mode.
+    fn batch_prompts(&self, step: usize, generation: usize) -> Vec<usize> {
+        if self.config.train.mode == Mode::Exact {
+            return self.prompts.to_vec();
+        }
+        let stream = self.seed.stream(Purpose::Prompts, step, generation);
+        let pick = |i: usize| self.prompts[(stream.uniform(i as u64) * self.prompts.len() as f64) as usize];
+        (0..self.config.train.train_batch_size).map(pick).collect()
+    }
+
+    fn group(&self, policy: &dyn Policy, prompt: usize, words: &Stream) -> Group {
+        let sampler = self.teacher.unwrap_or(policy);
+        let (size, mut rollouts) = match self.config.train.mode {
+            Mode::Exact => (None, self.population(sampler, prompt)),
+            Mode::Sampled => (Some(self.config.train.group_size), self.samples(sampler, prompt, words)),
+        };
+        if self.config.objective.baseline == Baseline::Greedy {
+            rollouts.push(self.rollout(prompt, sampler.greedy(prompt), 0.0, 0.0));
+        }
+        Group { prompt, rollouts, size, label: self.environment.label(prompt) }
+    }
+
+    /// G rollouts to train on, then any that only vote.
+    fn samples(&self, sampler: &dyn Policy, prompt: usize, words: &Stream) -> Vec<Rollout> {
+        let size = self.config.train.group_size;
+        let votes = if self.signal.params.contains(&"votes") && self.config.signal.votes > 0 { self.config.signal.votes } else { size };
+        let share = |i: usize, of: usize| if i < of { 1.0 / of as f64 } else { 0.0 };
+        let sampled = sampler.sample(prompt, size.max(votes), words).into_iter().enumerate();
+        sampled.map(|(i, tokens)| self.rollout(prompt, tokens, share(i, size), share(i, votes))).collect()
+    }
+
+    /// Every response, weighted by its probability.
+    fn population(&self, sampler: &dyn Policy, prompt: usize) -> Vec<Rollout> {
+        let weigh = |tokens: Vec<Token>| {
+            let chance = tokens.iter().map(|t| t.logprob).sum::<f64>().exp();
+            self.rollout(prompt, tokens, chance, chance)
+        };
+        sampler.enumerate(prompt).into_iter().map(weigh).collect()
+    }
+
+    fn rollout(&self, prompt: usize, tokens: Vec<Token>, weight: f64, vote: f64) -> Rollout {
+        let Verdict { answer, correct, formatted } = self.environment.judge(prompt, &tokens);
+        Rollout { tokens, weight, vote, answer, correct, formatted }
+    }
+
+    /// All updates of one rollout batch: passes over it, cut into minibatches.
+    fn update<P: Policy>(&self, policy: &mut P, batch: &[Paid], critic: &Critic) -> Clipped {
+        let train = &self.config.train;
+        let advantages = advantages(&self.config.objective, batch, critic);
+        let size = batch.len().div_ceil(train.minibatches).max(1);
+        let mut clipped = Clipped::default();
+        for pass in 0..train.num_iterations {
+            for (i, (groups, advantages)) in batch.chunks(size).zip(advantages.chunks(size)).enumerate() {
+                let on_policy = pass == 0 && i == 0 && self.teacher.is_none();
+                let (nudges, counts) = self.nudges(policy, groups, advantages, on_policy);
+                clipped = clipped.plus(counts);
+                policy.ascend(&nudges, &self.step());
+            }
+        }
+        clipped
+    }
+
+    fn step(&self) -> Step {
+        let train = &self.config.train;
+        let batch = train.train_batch_size as f64 / train.minibatches as f64;
+        Step { learning_rate: train.learning_rate, batch, geometry: self.config.objective.geometry }
+    }
+
+    /// The minibatch's loss as coefficients on log pi and entropy.
+    fn nudges<'b>(
+        &self,
+        policy: &impl Policy,
+        groups: &'b [Paid],
+        advantages: &[Vec<Vec<f64>>],
+        on_policy: bool,
+    ) -> (Vec<Nudge<'b>>, Clipped) {
+        let rule = &self.config.objective;
+        let (mut nudges, mut clipped) = (Vec::new(), Clipped::default());
+        let per_chunk = if rule.loss_agg_mode == LossAgg::TokenMeanLocal {
+            groups.len().div_ceil(self.config.train.micro_batches)
+        } else {
+            groups.len()
+        };
+        for (groups_here, advantages_here) in groups.chunks(per_chunk.max(1)).zip(advantages.chunks(per_chunk.max(1))) {
+            let mean_length = groups_here.iter().map(|p| p.group.mean(|r| r.length() as f64)).sum::<f64>() / groups_here.len() as f64;
+            for (paid, advantages) in groups_here.iter().zip(advantages_here) {
+                for (rollout, advantages) in paid.group.rollouts.iter().zip(advantages).filter(|(r, _)| r.weight > 0.0) {
+                    let now = if on_policy { rollout.tokens.clone() } else { policy.rescore(paid.group.prompt, &rollout.tokens) };
+                    let weight = token_weight(rule.loss_agg_mode, rollout, mean_length, self.environment.longest()) / groups.len() as f64;
+                    let push = pushes(rule, &rollout.tokens, &now, advantages, &mut clipped).iter().map(|p| p * weight).collect();
+                    let entropy_push = vec![rule.entropy_coeff * weight; rollout.length()];
+                    nudges.push(Nudge { prompt: paid.group.prompt, tokens: &rollout.tokens, push, entropy_push });
+                }
+            }
+        }
+        (nudges, clipped)
+    }
+
+    fn describe(&self, drawn: &[Paid], kept: usize) -> StepStats {
+        let mean = |f: &dyn Fn(&Paid) -> f64| drawn.iter().map(f).sum::<f64>() / drawn.len() as f64;
+        let per_group = |paid: &Paid| paid.group.rollouts.len() as f64;
+        let agrees =
+            |paid: &Paid| paid.group.rollouts.iter().zip(&paid.rewards).map(|(r, x)| r.weight * f64::from((*x > 0.0) == r.correct)).sum();
+        let rollouts: f64 = drawn.iter().map(per_group).sum();
+        let flat = mean(&|paid| f64::from(paid.is_flat()));
+        let wasted =
+            if self.config.objective.dynamic_sampling { rollouts * (1.0 - kept as f64 / drawn.len() as f64) } else { rollouts * flat };
+        StepStats {
+            reward: mean(&Paid::mean),
+            reward_std: mean(&|paid| paid.variance(0).sqrt()),
+            frac_reward_zero_std: flat,
+            reward_accuracy: mean(&agrees),
+            entropy: mean(&|paid| paid.group.mean(|r| r.token_mean(|t| t.entropy))),
+            mean_length: mean(&|paid| paid.group.mean(|r| r.length() as f64)),
+            clipped: Clipped::default(),
+            rollouts,
+            wasted,
+        }
+    }
+}
+
+/// Exactly `wanted` groups: the kept ones, repeated in turn where too few were found; all those drawn where none was.
+fn fill(kept: Vec<Paid>, drawn: Vec<Paid>, wanted: usize) -> Vec<Paid> {
+    let source = if kept.is_empty() { drawn } else { kept };
+    source.iter().cycle().take(wanted).cloned().collect()
+}

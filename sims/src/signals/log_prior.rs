@@ -1,0 +1,20 @@
+//! The base model's log-probability: sharpening.
+
+use super::{Signal, value};
+use crate::registry::Entry;
+
+/// The signal.
+pub(super) static SIGNAL: Signal = Signal {
+    entry: Entry {
+        name: "log_prior",
+        aliases: &["sharpening"],
+        doc: "The base model's log-probability: sharpening.",
+        formula: "r = log pi_ref(y) = sum_t log pi_ref,t, nats",
+        source: "Mittal et al., arXiv 2604.16259: mode optimization, alpha = 1, k = 0; arXiv 2412.01951",
+        elsewhere: &[("dist_sharpening", "optimization, k = 0")],
+    },
+    label_free: true,
+    params: &[],
+    shuffles: false,
+    pay: |group, _| value(group, |r| r.ref_logprob()),
+};

@@ -1,0 +1,76 @@
+//! A world: a task and a base model that is aligned with it as far as the knob says.
+
+use crate::config::{AlignBy, World as Settings};
+use crate::knob::KnobError;
+use crate::measure;
+use crate::policy::SoftmaxPolicy;
+use crate::prior::Prior;
+use crate::stream::Seed;
+use crate::task::Task;
+
+/// Task, base model, and where the alignment knob ended up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// What is right.
+    pub task: Task,
+    /// What the base model believes.
+    pub base: Prior,
+    /// The alignment knob of `base`: the setting itself, or what bisection found.
+    pub alignment: f64,
+    /// The seed it was drawn from.
+    pub seed: Seed,
+}
+
+/// Halvings of the bisection: the knob is found to 2^-40.
+const HALVINGS: usize = 40;
+
+impl World {
+    /// Draws the world of `seed`.
+    ///
+    /// # Errors
+    /// When the settings leave no world, or ask for a base pass@k that no alignment reaches.
+    pub fn new(settings: &Settings, seed: Seed) -> Result<Self, KnobError> {
+        let task = Task::new(settings, seed)?;
+        let alignment = match settings.align_by {
+            AlignBy::Knob => settings.alignment,
+            AlignBy::PassAt(k) => solve_alignment(&task, seed, k)?,
+        };
+        let base = Prior::new(&task, seed, alignment, settings.confidence);
+        Ok(World { task, base, alignment, seed })
+    }
+
+    /// Indices of the training prompts.
+    pub fn training(&self) -> std::ops::Range<usize> {
+        0..self.task.settings.prompts
+    }
+
+    /// Indices of the held-out prompts.
+    pub fn held_out(&self) -> std::ops::Range<usize> {
+        self.task.settings.prompts..self.task.settings.all_prompts()
+    }
+}
+
+/// The alignment at which held-out base pass@k equals the target in `task.settings.alignment`.
+fn solve_alignment(task: &Task, seed: Seed, k: u64) -> Result<f64, KnobError> {
+    let target = task.settings.alignment;
+    let reached = |a: f64| base_pass_at(task, seed, a, k);
+    let (worst, best) = (reached(-1.0), reached(1.0));
+    if !(worst..=best).contains(&target) {
+        let allowed = format!("base pass@{k} of seed {} can be set between {worst:.4} and {best:.4}", seed.0);
+        return Err(KnobError::new("alignment", target, allowed));
+    }
+    let (mut low, mut high) = (-1.0, 1.0);
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (low + high);
+        if reached(middle) < target { low = middle } else { high = middle }
+    }
+    Ok(0.5 * (low + high))
+}
+
+fn base_pass_at(task: &Task, seed: Seed, alignment: f64, k: u64) -> f64 {
+    let base = Prior::new(task, seed, alignment, task.settings.confidence);
+    let policy = SoftmaxPolicy::new(task, &base, 0.0);
+    let held_out = task.settings.prompts..task.settings.all_prompts();
+    let chances: Vec<f64> = held_out.map(|x| measure::summary(&policy, task, x).success).collect();
+    mta_theory::pass_at_k::mean_pass_at_k(&chances, k as f64)
+}
