@@ -1,1 +1,27 @@
-//! Map.
+//! The program as a library: from settings to cells, tables and figures.
+//!
+//! ```text
+//! cli        the command line, made from the list of knobs
+//! settings   file and flags in layers            grid      numbers as people write them
+//! plan       grid points x recipes x seeds       resolved  the settings as run
+//! runner     pending cells on all threads        estimate  --dry-run
+//! store/     journal, Parquet, manifest          tables    results and history
+//! report     the table and the sentence          commands/ one file per subcommand
+//! ```
+//!
+//! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
+
+pub use {mta_figures as figures, mta_llm as llm, mta_sims as sims, mta_theory as theory};
+
+pub mod cli;
+pub mod commands;
+pub mod error;
+pub mod estimate;
+pub mod grid;
+pub mod plan;
+pub mod report;
+pub mod resolved;
+pub mod runner;
+pub mod settings;
+pub mod store;
+pub mod tables;

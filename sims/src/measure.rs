@@ -1,8 +1,8 @@
 //! Exact measurements of a softmax policy: dynamic programming over the tree, never sampling.
 
-use crate::policy::{Choice, SoftmaxPolicy};
+use crate::policy::SoftmaxPolicy;
 use crate::task::Task;
-use mta_theory::pass_at_k::mean_pass_at_k;
+use mta_theory::pass_at_k::twice_the_attempts;
 
 /// The k at which pass@k is reported: powers of two up to 1024.
 pub const PASS_KS: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
@@ -79,18 +79,24 @@ impl<'a> Walk<'a> {
         if node.is_none() { self.unvisited[depth].clone() } else { self.combine(node, depth) }
     }
 
+    /// Weighs what lies below each action by the chance of taking it.
     fn combine(&self, node: Option<usize>, depth: usize) -> Summary {
         let choice = self.policy.choice(self.prompt, node, depth);
         let visited = self.visited_below(node, depth, choice.probs.len());
+        let (base, right) = (self.policy.base_row(self.prompt, depth), self.task.right_row(self.prompt, depth));
         let mut sum = Sum::default();
-        for v in 0..choice.probs.len() {
-            let (below, right) = self.branch(&visited, depth, v);
-            sum.add(&choice, v, &below, right, v < self.task.settings.vocab, self.policy.ref_logprob(self.prompt, depth, v));
+        for (v, right) in right.iter().enumerate() {
+            let below = visited.get(v).and_then(Option::as_ref).unwrap_or(&self.unvisited[depth + 1]);
+            sum.add(choice.probs[v], choice.logprobs[v], base[v], below, *right, 1.0);
         }
-        sum.finish(self.mode_below(&choice, &visited, depth))
+        if let Some(end) = choice.probs.get(right.len()) {
+            let below = Summary::end(self.task, self.prompt, depth);
+            sum.add(*end, choice.logprobs[right.len()], base[right.len()], &below, true, 0.0);
+        }
+        sum.total
     }
 
-    /// Summaries of the remembered children, by token.
+    /// Summaries of the remembered children, by token; empty where nothing is remembered below.
     fn visited_below(&self, node: Option<usize>, depth: usize, actions: usize) -> Vec<Option<Summary>> {
         let memory = self.policy.memory(self.prompt);
         let mut below = Vec::new();
@@ -100,58 +106,35 @@ impl<'a> Walk<'a> {
         }
         below
     }
-
-    /// What lies below action `v`, and whether the action is right.
-    fn branch<'s>(&'s self, visited: &'s [Option<Summary>], depth: usize, v: usize) -> (std::borrow::Cow<'s, Summary>, bool) {
-        use std::borrow::Cow::{Borrowed, Owned};
-        if v == self.task.settings.vocab {
-            return (Owned(Summary::end(self.task, self.prompt, depth)), true);
-        }
-        let below = visited.get(v).and_then(Option::as_ref).unwrap_or(&self.unvisited[depth + 1]);
-        (Borrowed(below), self.task.is_right(self.prompt, depth, v))
-    }
-
-    /// The likeliest of the actions' likeliest continuations; of equals, the first.
-    fn mode_below(&self, choice: &Choice, visited: &[Option<Summary>], depth: usize) -> Mode {
-        let mut best = Mode { logprob: f64::NEG_INFINITY, right: false, enough: false };
-        for (v, logprob) in choice.logprobs.iter().enumerate() {
-            let (below, right) = self.branch(visited, depth, v);
-            if logprob + below.mode.logprob > best.logprob {
-                best = Mode { logprob: logprob + below.mode.logprob, right: right && below.mode.right, ..below.mode };
-            }
-        }
-        best
-    }
 }
 
 /// Running sums over the actions of a node.
-#[derive(Default)]
 struct Sum {
-    success: f64,
-    success_logprob: f64,
-    entropy: f64,
-    kl: f64,
-    length: f64,
+    total: Summary,
+}
+
+impl Default for Sum {
+    fn default() -> Self {
+        let mode = Mode { logprob: f64::NEG_INFINITY, right: false, enough: false };
+        Sum { total: Summary { success: 0.0, success_logprob: 0.0, entropy: 0.0, kl: 0.0, length: 0.0, mode } }
+    }
 }
 
 impl Sum {
-    fn add(&mut self, choice: &Choice, v: usize, below: &Summary, right: bool, counts: bool, ref_logprob: f64) {
-        let (p, logprob) = (choice.probs[v], choice.logprobs[v]);
-        if p == 0.0 {
-            return;
+    /// Adds an action of probability `p`, with what lies `below` it; `length` is 1 for a token and 0 for the end.
+    fn add(&mut self, p: f64, logprob: f64, ref_logprob: f64, below: &Summary, right: bool, length: f64) {
+        let total = &mut self.total;
+        if p > 0.0 {
+            let share = if right { p } else { 0.0 };
+            total.success += share * below.success;
+            total.success_logprob += share * (logprob * below.success + below.success_logprob);
+            total.entropy += p * (below.entropy - logprob);
+            total.kl += p * (below.kl + logprob - ref_logprob);
+            total.length += p * (below.length + length);
         }
-        if right {
-            self.success += p * below.success;
-            self.success_logprob += p * (logprob * below.success + below.success_logprob);
+        if logprob + below.mode.logprob > total.mode.logprob {
+            total.mode = Mode { logprob: logprob + below.mode.logprob, right: right && below.mode.right, enough: below.mode.enough };
         }
-        self.entropy += p * (below.entropy - logprob);
-        self.kl += p * (below.kl + logprob - ref_logprob);
-        self.length += p * (below.length + f64::from(counts));
-    }
-
-    fn finish(self, mode: Mode) -> Summary {
-        let Sum { success, success_logprob, entropy, kl, length } = self;
-        Summary { success, success_logprob, entropy, kl, length, mode }
     }
 }
 
@@ -176,13 +159,25 @@ pub struct Measured {
 pub fn measure(policy: &SoftmaxPolicy, task: &Task, prompts: std::ops::Range<usize>) -> Measured {
     let all: Vec<Summary> = prompts.map(|x| summary(policy, task, x)).collect();
     let mean = |f: &dyn Fn(&Summary) -> f64| all.iter().map(f).sum::<f64>() / all.len() as f64;
-    let chances: Vec<f64> = all.iter().map(|s| s.success).collect();
     Measured {
-        pass_at: PASS_KS.iter().map(|&k| mean_pass_at_k(&chances, f64::from(k))).collect(),
+        pass_at: mean_pass_at(&all),
         mode_accuracy: mean(&|s| f64::from(s.mode_is_correct())),
         covariance: mean(&Summary::covariance),
         entropy: mean(&|s| s.entropy),
         kl: mean(&|s| s.kl),
         mean_length: mean(&|s| s.length),
     }
+}
+
+/// Mean pass@k at [`PASS_KS`].
+fn mean_pass_at(all: &[Summary]) -> Vec<f64> {
+    let mut sums = vec![0.0; PASS_KS.len()];
+    for summary in all {
+        let mut pass = summary.success;
+        for sum in &mut sums {
+            *sum += pass;
+            pass = twice_the_attempts(pass);
+        }
+    }
+    sums.iter().map(|sum| sum / all.len() as f64).collect()
 }

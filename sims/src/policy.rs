@@ -2,7 +2,7 @@
 
 use crate::config::Geometry;
 use crate::memory::Memory;
-use crate::prior::{Prior, log_sum_exp};
+use crate::prior::Prior;
 use crate::rollout::Token;
 use crate::stream::Stream;
 use crate::task::Task;
@@ -77,11 +77,14 @@ pub struct Choice {
 }
 
 impl Choice {
-    fn of(logits: Vec<f64>) -> Self {
-        let log_sum = log_sum_exp(&logits);
-        let logprobs: Vec<f64> = logits.into_iter().map(|l| l - log_sum).collect();
-        let probs = logprobs.iter().map(|l| l.exp()).collect();
-        Choice { logprobs, probs }
+    fn of(mut logits: Vec<f64>) -> Self {
+        let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut probs: Vec<f64> = logits.iter().map(|l| (l - top).exp()).collect();
+        let sum: f64 = probs.iter().sum();
+        let log_sum = top + sum.ln();
+        probs.iter_mut().for_each(|p| *p /= sum);
+        logits.iter_mut().for_each(|l| *l -= log_sum);
+        Choice { logprobs: logits, probs }
     }
 
     /// Entropy, in nats.
@@ -127,16 +130,17 @@ impl<'w> SoftmaxPolicy<'w> {
     /// The choice at a node of depth `depth`: `node` in the prompt's memory, or `None` where nothing is remembered.
     pub(crate) fn choice(&self, prompt: usize, node: Option<usize>, depth: usize) -> Choice {
         let actions = self.task.settings.actions(depth);
-        let mut logits: Vec<f64> = (0..actions).map(|v| self.base.logprobs[[prompt, depth, v]] + self.skill[[depth, v]]).collect();
+        let (base, skill) = (self.base.row(prompt, depth), self.skill.row(depth));
+        let mut logits: Vec<f64> = base[..actions].iter().zip(skill).map(|(l, w)| l + w).collect();
         if let Some(node) = node {
             logits.iter_mut().zip(self.memory[prompt].logits(node)).for_each(|(l, u)| *l += u);
         }
         Choice::of(logits)
     }
 
-    /// Base log-probability of an action.
-    pub(crate) fn ref_logprob(&self, prompt: usize, depth: usize, v: usize) -> f64 {
-        self.base.logprobs[[prompt, depth, v]]
+    /// Base log-probabilities at a depth, `[A]`.
+    pub(crate) fn base_row(&self, prompt: usize, depth: usize) -> &[f64] {
+        self.base.row(prompt, depth)
     }
 
     /// Whether a path ends after taking `v` at `depth`.
@@ -145,7 +149,7 @@ impl<'w> SoftmaxPolicy<'w> {
     }
 
     fn token(&self, prompt: usize, depth: usize, v: usize, choice: &Choice, entropy: f64, certainty: f64) -> Token {
-        let (logprob, ref_logprob) = (choice.logprobs[v], self.ref_logprob(prompt, depth, v));
+        let (logprob, ref_logprob) = (choice.logprobs[v], self.base_row(prompt, depth)[v]);
         Token { id: v as u32, logprob, ref_logprob, entropy, certainty }
     }
 

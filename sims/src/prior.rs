@@ -38,10 +38,17 @@ impl Prior {
         }
         Prior { shared, logprobs }
     }
+
+    /// Log-probabilities of `prompt` at `depth`, `[A]`.
+    pub fn row(&self, prompt: usize, depth: usize) -> &[f64] {
+        let (_, depths, actions) = self.logprobs.dim();
+        let start = (prompt * depths + depth) * actions;
+        &self.logprobs.as_slice().expect("the table is contiguous")[start..start + actions]
+    }
 }
 
 /// log sum exp, without overflow.
-pub(crate) fn log_sum_exp(xs: &[f64]) -> f64 {
+fn log_sum_exp(xs: &[f64]) -> f64 {
     let top = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     top + xs.iter().map(|x| (x - top).exp()).sum::<f64>().ln()
 }

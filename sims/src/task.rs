@@ -66,6 +66,12 @@ impl Task {
         self.right[[prompt, depth, v]]
     }
 
+    /// Whether each token is right for `prompt` at `depth`, `[V]`.
+    pub fn right_row(&self, prompt: usize, depth: usize) -> &[bool] {
+        let start = (prompt * self.settings.depth + depth) * self.settings.vocab;
+        &self.right.as_slice().expect("the table is contiguous")[start..start + self.settings.vocab]
+    }
+
     /// Whether stopping after `tokens` right tokens answers `prompt`.
     pub fn is_enough(&self, prompt: usize, tokens: usize) -> bool {
         tokens >= self.work[prompt]

@@ -17,6 +17,17 @@ pub fn pass_at_k(p: f64, k: f64) -> f64 {
     if k == 0.0 { 0.0 } else { -(k * (-p).ln_1p()).exp_m1() }
 }
 
+/// pass@2k from pass@k, without cancellation: `1 - (1 - p)^2 = p (2 - p)`.
+///
+/// # Example
+/// ```
+/// use mta_theory::pass_at_k::{pass_at_k, twice_the_attempts};
+/// assert!((twice_the_attempts(pass_at_k(1e-20, 4.0)) / 8e-20 - 1.0).abs() < 1e-12);
+/// ```
+pub fn twice_the_attempts(pass_at_k: f64) -> f64 {
+    pass_at_k * (2.0 - pass_at_k)
+}
+
 /// Mean over prompts of [`pass_at_k`]; NaN for no prompts.
 pub fn mean_pass_at_k(chances: &[f64], k: f64) -> f64 {
     chances.iter().map(|&p| pass_at_k(p, k)).sum::<f64>() / chances.len() as f64

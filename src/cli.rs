@@ -1,0 +1,111 @@
+//! The command line, made from the same lists as everything else: every knob is a flag.
+
+use clap::builder::{PossibleValuesParser, StyledStr};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use mta_sims::config::{KNOBS, Knob};
+use mta_sims::knob::Kind;
+use std::path::PathBuf;
+
+/// What can be listed and shown.
+pub const KINDS: &[&str] = &["rules", "signals", "recipes", "knobs", "claims", "figures"];
+
+/// The whole command line.
+pub fn command() -> Command {
+    Command::new("mta-sim")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("When do cheap RL recipes for language models work? A simulation where model-task alignment is a knob.")
+        .after_help("Start with:  mta-sim sweep --alignment 0.1..0.9")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(sweep())
+        .subcommand(list())
+        .subcommand(show())
+}
+
+fn sweep() -> Command {
+    Command::new("sweep")
+        .about("Run every recipe on a grid of worlds and draw what becomes of it")
+        .after_help(SWEEP_HELP)
+        .next_line_help(false)
+        .args(run_flags())
+        .args(KNOBS.iter().map(knob_flag))
+}
+
+const SWEEP_HELP: &str = "\
+GRID is one number, a list 0.1,0.5 or a range 0.1..0.9 (both ends, step of the last decimal) or 0.1..0.9:0.05.
+Every flag is also a key of the --config file, with _ for -; flags win over the file.
+Finished cells are kept: the same command goes on where it was stopped.";
+
+fn run_flags() -> Vec<Arg> {
+    let flag = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help).help_heading("Run")
+    };
+    vec![
+        flag("config", "FILE", "Read settings from a TOML file").value_parser(value_parser!(PathBuf)),
+        flag("recipes", "NAMES", "Recipes to run, separated by commas, or 'all' (mta-sim list recipes)"),
+        flag("rule", "NAME", "Update rule of every recipe, instead of its own (mta-sim list rules)"),
+        flag("seeds", "N", "Seeds per cell [default: 16]").value_parser(value_parser!(u64).range(1..=1_000_000)),
+        flag("seed", "N", "First seed [default: 0]").value_parser(value_parser!(u64)),
+        flag("out", "FOLDER", "Run folder [default: runs/sweep-<hash of the plan>]").value_parser(value_parser!(PathBuf)),
+        flag("threads", "N", "Threads, 0 for all [default: 0]").value_parser(value_parser!(u16)),
+        flag("no-figures", "", "Do not draw figures").action(ArgAction::SetTrue).num_args(0),
+        flag("dry-run", "", "Show the cells and an estimate, and stop").action(ArgAction::SetTrue).num_args(0),
+    ]
+}
+
+/// The flag of a knob: its name with `-`, its aliases hidden.
+fn knob_flag(knob: &'static Knob) -> Arg {
+    let kind = (knob.kind)();
+    let default = (knob.get)(&mta_sims::config::Config::DEFAULT);
+    let note = if knob.section == "objective" { "default: the rule's".into() } else { format!("default: {default}") };
+    Arg::new(knob.name)
+        .long(knob.name.replace('_', "-"))
+        .aliases(knob.aliases.iter().map(|a| a.replace('_', "-")).chain(underscored(knob)))
+        .value_name(value_name(&kind))
+        .help(StyledStr::from(format!("{} [{note}]", knob.doc.trim())))
+        .help_heading(heading(knob.section))
+        .allow_hyphen_values(true)
+        .hide_possible_values(true)
+}
+
+/// The spelling of the configuration file works as a flag too.
+fn underscored(knob: &'static Knob) -> Option<String> {
+    knob.name.contains('_').then(|| knob.name.to_string())
+}
+
+fn value_name(kind: &Kind) -> String {
+    match kind {
+        Kind::Flag => "BOOL".into(),
+        Kind::Choice(names) => names.join("|"),
+        _ => "GRID".into(),
+    }
+}
+
+fn heading(section: &str) -> &'static str {
+    match section {
+        "world" => "World: the task and the base model",
+        "policy" => "Policy",
+        "train" => "Training",
+        "signal" => "Signal: what pays",
+        "data" => "Data: what is trained on",
+        _ => "Objective: how the update uses rewards",
+    }
+}
+
+fn list() -> Command {
+    let kind = Arg::new("kind").required(true).value_parser(PossibleValuesParser::new(KINDS)).help("What to list");
+    Command::new("list").about("List rules, signals, recipes, knobs, claims or figures").arg(kind)
+}
+
+fn show() -> Command {
+    let kinds: Vec<&str> = KINDS.iter().map(|k| k.trim_end_matches('s')).collect();
+    Command::new("show")
+        .about("Formula, defaults and source of one rule, signal, recipe, knob, claim or figure")
+        .arg(Arg::new("kind").required(true).value_parser(PossibleValuesParser::new(kinds)).help("What it is"))
+        .arg(Arg::new("name").required(true).help("Its name"))
+}
+
+/// The knobs given as flags, with their text.
+pub fn knob_flags(matches: &ArgMatches) -> impl Iterator<Item = (&'static str, &str)> {
+    KNOBS.iter().filter_map(|k| matches.get_one::<String>(k.name).map(|text| (k.name, text.as_str())))
+}

@@ -1,0 +1,92 @@
+//! What can go wrong, and the exit code it ends with.
+
+use mta_sims::knob::KnobError;
+use mta_sims::registry::UnknownName;
+use std::path::{Path, PathBuf};
+
+/// An error a user can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A flag or a key of a configuration file is wrong.
+    #[error("{origin}{0}", origin = .1.prefix())]
+    Knob(KnobError, Origin),
+    /// A name nobody has.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// A grid that cannot be read.
+    #[error("{origin}{0}", origin = .1.prefix())]
+    Grid(crate::grid::GridError, Origin),
+    /// A configuration file that cannot be read, or a setting that makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A file that cannot be read or written.
+    #[error("{path}: {what}: {source}", path = .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file that is damaged or belongs to something else.
+    #[error("{path}: {what}", path = .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// A picture that could not be drawn.
+    #[error("figure: {0}")]
+    Figure(String),
+    /// The user stopped the run.
+    #[error("stopped: {done} of {total} cells are finished and kept; the same command goes on from there")]
+    Interrupted {
+        /// Cells finished.
+        done: usize,
+        /// Cells planned.
+        total: usize,
+    },
+}
+
+/// Where a setting came from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    /// A flag.
+    Flag,
+    /// A key of a configuration file.
+    File(PathBuf),
+    /// A recipe's table in a configuration file.
+    Recipe(PathBuf, String),
+    /// Several settings together.
+    Together,
+}
+
+impl Origin {
+    fn prefix(&self) -> String {
+        match self {
+            Origin::Flag => "--".into(),
+            Origin::File(path) => format!("{}: ", path.display()),
+            Origin::Recipe(path, name) => format!("{}: [recipe.{name}] ", path.display()),
+            Origin::Together => String::new(),
+        }
+    }
+}
+
+impl Error {
+    /// The process exit code: 2 for what the user can mend, 130 for an interrupt, 1 for the rest.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Interrupted { .. } => 130,
+            Error::Figure(_) => 1,
+            _ => 2,
+        }
+    }
+
+    /// An I/O error about `path`.
+    pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::File { path, what, source }
+    }
+}

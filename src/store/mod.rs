@@ -1,0 +1,45 @@
+//! The run folder: what is written where, and how it survives a kill at any moment.
+//!
+//! | file | what | written |
+//! |---|---|---|
+//! | `cells.jsonl` | journal: one finished cell per line, with a checksum | appended as cells finish |
+//! | `config.toml` | the settings as run, complete | before the first cell |
+//! | `manifest.json` | versions, git revision, command, times | at the end |
+//! | `results.parquet`, `summary.csv` | one row per cell and seed | at the end |
+//! | `history.parquet` | one row per cell, seed and evaluated step | at the end |
+//! | `figures/` | pictures with their data | at the end |
+//!
+//! All but the journal are written to a temporary name and renamed, so a file is whole or absent.
+
+pub mod journal;
+pub mod manifest;
+pub mod parquet;
+
+use crate::error::Error;
+use std::path::Path;
+
+/// Writes `bytes` to `path`, whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = path.with_extension("tmp");
+    std::fs::write(&temporary, bytes).map_err(Error::file(&temporary, "cannot be written"))?;
+    std::fs::rename(&temporary, path).map_err(Error::file(path, "cannot be written"))
+}
+
+/// Makes the folder, and makes sure that files can be written there.
+pub fn prepare(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(Error::file(folder, "is no folder to write to"))?;
+    let probe = folder.join(".writable.tmp");
+    std::fs::write(&probe, b"").map_err(Error::file(folder, "cannot be written to"))?;
+    std::fs::remove_file(&probe).map_err(Error::file(folder, "cannot be written to"))
+}
+
+/// Makes sure that tables from an earlier run are whole.
+pub fn check_tables(folder: &Path) -> Result<(), Error> {
+    for name in ["results.parquet", "history.parquet"] {
+        let path = folder.join(name);
+        if path.exists() {
+            parquet::check(&path)?;
+        }
+    }
+    Ok(())
+}
