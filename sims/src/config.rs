@@ -141,7 +141,7 @@ knobs! {
         /// Parts of a minibatch over which the `token-mean-local` aggregation averages one by one.
         micro_batches: usize = 1, between(1.0, 1e6), ["gradient_accumulation_steps"];
         /// Steps between evaluations on held-out prompts; the first and the last step are always evaluated.
-        eval_every: usize = 1, at_least(1.0), ["test_freq", "eval_steps"];
+        eval_every: usize = 2, at_least(1.0), ["test_freq", "eval_steps"];
     }
     /// Parameters of reward signals; each signal uses its own.
     signal: Signals {
