@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     /// A flag or a key of a configuration file is wrong.
     #[error("{origin}{0}", origin = .1.prefix())]
-    Knob(KnobError, Origin),
+    Knob(Box<KnobError>, Origin),
     /// A name nobody has.
     #[error(transparent)]
-    Unknown(#[from] UnknownName),
+    Unknown(Box<UnknownName>),
     /// A grid that cannot be read.
     #[error("{origin}{0}", origin = .1.prefix())]
-    Grid(crate::grid::GridError, Origin),
+    Grid(Box<crate::grid::GridError>, Origin),
     /// A configuration file that cannot be read, or a setting that makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -74,7 +74,18 @@ impl Origin {
     }
 }
 
+impl From<UnknownName> for Error {
+    fn from(unknown: UnknownName) -> Self {
+        Error::Unknown(unknown.into())
+    }
+}
+
 impl Error {
+    /// A wrong knob, and who set it.
+    pub fn knob(error: KnobError, origin: &Origin) -> Self {
+        Error::Knob(error.into(), origin.clone())
+    }
+
     /// The process exit code: 2 for what the user can mend, 130 for an interrupt, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -66,7 +66,7 @@ impl Plan {
             for (axis, value) in self.axes.iter().zip(point).filter(|(axis, _)| !settings.fixes(&ready.name, axis)) {
                 set(&mut ready.config, axis.knob, value, &axis.origin)?;
             }
-            ready.validate().map_err(|e| Error::Knob(e, Origin::Together))?;
+            ready.validate().map_err(|e| Error::knob(e, &Origin::Together))?;
             for &seed in &self.seeds {
                 let cell = Cell { recipe: ready.clone(), seed };
                 self.rows.push(Row { point: point.to_vec(), recipe, id: cell.id(), cell });
@@ -81,7 +81,7 @@ impl Plan {
         let first = self.rows.first();
         let mut worlds = first.into_iter().chain(self.rows.iter().filter(uncertain));
         let make = |row: &Row| World::new(&row.cell.recipe.config.world, row.cell.seed).map(drop);
-        worlds.try_for_each(make).map_err(|e| Error::Knob(e, Origin::Together))
+        worlds.try_for_each(make).map_err(|e| Error::knob(e, &Origin::Together))
     }
 
     /// Name of the plan: a hash of its cells, whatever their order.

@@ -47,7 +47,7 @@ fn run_all(pending: &[&Row], sender: mpsc::Sender<Outcome>) {
         if STOP.load(Ordering::Relaxed) {
             return;
         }
-        let outcome = row.cell.run().map(|curves| (row.id.clone(), curves)).map_err(|e| Error::Knob(e, Origin::Together));
+        let outcome = row.cell.run().map(|curves| (row.id.clone(), curves)).map_err(|e| Error::knob(e, &Origin::Together));
         if sender.send(outcome).is_err() {
             STOP.store(true, Ordering::Relaxed);
         }

@@ -200,13 +200,13 @@ fn positive(value: &toml::Value) -> Option<u64> {
 }
 
 fn wrong_type(path: &Path, key: &str, value: &toml::Value, expected: &str) -> Error {
-    Error::Knob(KnobError::new(key, value, format!("must be {expected}")), Origin::File(path.into()))
+    Error::knob(KnobError::new(key, value, format!("must be {expected}")), &Origin::File(path.into()))
 }
 
 /// Sets a knob, naming who asked for it where that fails.
 pub fn set(config: &mut Config, knob: &str, value: &Value, origin: &Origin) -> Result<(), Error> {
     let knob = Knob::find(knob).expect("assignments name knobs of the list");
-    knob.set(config, value).map_err(|e| Error::Knob(e, origin.clone()))
+    knob.set(config, value).map_err(|e| Error::knob(e, origin))
 }
 
 fn recipe_table(name: &str, value: &toml::Value, path: &Path) -> Result<RecipeTable, Error> {
@@ -225,7 +225,7 @@ fn recipe_table(name: &str, value: &toml::Value, path: &Path) -> Result<RecipeTa
 fn recipe_knob(key: &str, value: &toml::Value, path: &Path, origin: &Origin) -> Result<Assignment, Error> {
     let mut assignment = assignment(key, value, path)?;
     assignment.origin = origin.clone();
-    let refuse = |why: &str| Err(Error::Knob(KnobError::new(key, value, why), origin.clone()));
+    let refuse = |why: &str| Err(Error::knob(KnobError::new(key, value, why), origin));
     if assignment.values.len() > 1 {
         return refuse("must be a single value; grids belong to the top level of the file");
     }
@@ -270,12 +270,12 @@ fn unknown_key(key: &str, path: &Path) -> Error {
 fn read_values(knob: &'static Knob, text: &str, called: &str, origin: Origin) -> Result<Assignment, Error> {
     let kind = (knob.kind)();
     let values = if kind.is_numeric() && grid::is_grid(text) {
-        let numbers = grid::parse(called, text).map_err(|e| Error::Grid(e, origin.clone()))?;
+        let numbers = grid::parse(called, text).map_err(|e| Error::Grid(e.into(), origin.clone()))?;
         numbers.into_iter().map(Value::Number).collect()
     } else {
         vec![kind.parse(text)]
     };
-    let rename = |e: KnobError| Error::Knob(KnobError { knob: called.into(), ..e }, origin.clone());
+    let rename = |e: KnobError| Error::knob(KnobError { knob: called.into(), ..e }, &origin);
     values.iter().try_for_each(|v| knob.check(v)).map_err(rename)?;
     Ok(Assignment { knob: knob.name, values, origin })
 }

@@ -187,9 +187,9 @@ impl<'w> SoftmaxPolicy<'w> {
         for v in 0..choice.probs.len() {
             path.push(self.token(at.prompt, at.depth, v, &choice, entropy, certainty));
             if self.ends(at.depth, v) {
-                all.push(path.clone())
+                all.push(path.clone());
             } else {
-                self.enumerate_below(self.child(at, v), path, all)
+                self.enumerate_below(self.child(at, v), path, all);
             }
             path.pop();
         }

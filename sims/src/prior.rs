@@ -2,7 +2,7 @@
 
 use crate::stream::{Purpose, Seed};
 use crate::task::{Task, slot};
-use ndarray::{Array1, Array2, Array3, ArrayView1, Axis};
+use ndarray::{Array1, Array2, Array3, Axis};
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 
@@ -56,7 +56,7 @@ fn log_sum_exp(xs: &[f64]) -> f64 {
 fn shared_part(task: &Task, seed: Seed, alignment: f64, confidence: f64) -> Array2<f64> {
     let mut shared = Array2::zeros(task.quality.raw_dim());
     for (h, mut row) in shared.axis_iter_mut(Axis(0)).enumerate() {
-        let z = standardised(task.quality.row(h).to_owned());
+        let z = standardised(&task.quality.row(h).to_owned());
         let xi = noise_orthogonal_to(&z, seed, h);
         row.assign(&((z * alignment + xi * (1.0 - alignment * alignment).sqrt()) * confidence));
     }
@@ -67,24 +67,24 @@ fn shared_part(task: &Task, seed: Seed, alignment: f64, confidence: f64) -> Arra
 fn noise_orthogonal_to(z: &Array1<f64>, seed: Seed, depth: usize) -> Array1<f64> {
     let mut stream = seed.stream(Purpose::Noise, depth, 0);
     let raw = Array1::random_using(z.len(), StandardNormal, &mut stream);
-    let once = without(standardised(raw), z);
-    standardised(without(standardised(once), z))
+    let once = without(&standardised(&raw), z);
+    standardised(&without(&standardised(&once), z))
 }
 
 /// `x` less its projection on the standardised `z`.
-fn without(x: Array1<f64>, z: &Array1<f64>) -> Array1<f64> {
+fn without(x: &Array1<f64>, z: &Array1<f64>) -> Array1<f64> {
     let along = x.dot(z) / z.dot(z);
     x - z * along
 }
 
 /// Mean 0, population variance 1.
-fn standardised(x: Array1<f64>) -> Array1<f64> {
-    let centred = &x - x.mean().unwrap_or(0.0);
+fn standardised(x: &Array1<f64>) -> Array1<f64> {
+    let centred = x - x.mean().unwrap_or(0.0);
     let spread = (centred.dot(&centred) / centred.len() as f64).sqrt();
     centred / spread
 }
 
 /// Pearson correlation.
-pub fn correlation(x: ArrayView1<f64>, y: ArrayView1<f64>) -> f64 {
-    standardised(x.to_owned()).dot(&standardised(y.to_owned())) / x.len() as f64
+pub fn correlation(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+    standardised(x).dot(&standardised(y)) / x.len() as f64
 }

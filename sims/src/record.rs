@@ -17,6 +17,9 @@ pub struct Snapshot {
     pub stats: Option<StepStats>,
 }
 
+/// Reads a number off a snapshot.
+pub type Reader = Box<dyn Fn(&Snapshot) -> Option<f64> + Send + Sync>;
+
 /// A number in every table.
 pub struct Metric {
     /// Column name, as TRL or verl have it where they have one.
@@ -24,7 +27,7 @@ pub struct Metric {
     /// Meaning and unit.
     pub doc: &'static str,
     /// Reads it; missing where it does not apply.
-    pub get: Box<dyn Fn(&Snapshot) -> Option<f64> + Send + Sync>,
+    pub get: Reader,
 }
 
 /// One finished cell: the metrics of [`metrics`] at each evaluated step.
@@ -43,7 +46,7 @@ pub struct Curves {
 /// All metrics, in column order.
 pub fn metrics() -> Vec<Metric> {
     let mut all = Vec::new();
-    let mut add = |name: String, doc, get: Box<dyn Fn(&Snapshot) -> Option<f64> + Send + Sync>| all.push(Metric { name, doc, get });
+    let mut add = |name: String, doc, get: Reader| all.push(Metric { name, doc, get });
     for (i, k) in PASS_KS.iter().enumerate() {
         add(
             format!("held_out/pass@{k}"),

@@ -20,7 +20,7 @@ pub struct Dice {
 pub fn pay(signal: &Signal, params: &Signals, group: Group, dice: &mut Dice) -> Paid {
     let pays = (signal.pay)(&group, params);
     if group.size.is_none() {
-        return expand(group, &pays);
+        return expand(&group, &pays);
     }
     let mut rewards: Vec<f64> = pays.iter().enumerate().map(|(i, pay)| toss(*pay, dice.coins.uniform(i as u64))).collect();
     if signal.shuffles {
@@ -37,7 +37,7 @@ fn toss(pay: Pay, uniform: f64) -> f64 {
 }
 
 /// Every response with a coin becomes two, one per outcome, sharing its weight: the population of (response, reward) pairs.
-fn expand(group: Group, pays: &[Pay]) -> Paid {
+fn expand(group: &Group, pays: &[Pay]) -> Paid {
     let mut paid =
         Paid { group: Group { rollouts: Vec::new(), prompt: group.prompt, size: group.size, label: group.label }, rewards: Vec::new() };
     let mut add = |rollout: &Rollout, share: f64, reward: f64| {

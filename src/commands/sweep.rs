@@ -19,7 +19,7 @@ use std::time::Instant;
 pub fn sweep(matches: &ArgMatches) -> Result<(), Error> {
     let settings = settings(matches)?;
     let plan = Plan::new(&settings)?;
-    let folder = settings.run.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", plan.id())));
+    let folder = settings.run.out.unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", plan.id())));
     let threads = matches.get_one::<u16>("threads").map_or(0, |n| usize::from(*n));
     if matches.get_flag("dry-run") {
         print!("{}", estimate::describe(&plan, &folder, threads));

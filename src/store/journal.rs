@@ -142,7 +142,7 @@ mod tests {
             let journal = Journal::open(folder.path()).unwrap();
             assert!(journal.finished().contains_key("a") && !journal.finished().contains_key("b"));
         }
-        let mut flipped = whole.clone();
+        let mut flipped = whole;
         flipped[50] ^= 1;
         std::fs::write(&path, &flipped).unwrap();
         assert!(Journal::open(folder.path()).err().unwrap().to_string().contains("line 1 is damaged"));

@@ -77,12 +77,13 @@ pub fn best_at_k(samples: u64, correct: u64, k: u64) -> Option<f64> {
     (samples > 0 && correct <= samples).then(|| pass_at_k(correct as f64 / samples as f64, k as f64))
 }
 
-/// Chance that some of `k` rollouts other than a given one is right, of `correct` among `samples` rollouts: the credit of a wrong rollout in pass@k
-/// training.
+/// Unbiased chance that `k - 1` of the *other* rollouts contain a correct one, seen from a wrong rollout among `samples` with `correct` right ones: its
+/// credit in pass@k training.
 ///
 /// # Example
+/// Of the two other rollouts one is right; one attempt finds it half the time:
 /// ```
-/// assert_eq!(mta_theory::pass_at_k::unbiased_pass_at_k(3, 1, 1), Some(1.0 / 3.0));
+/// assert_eq!(mta_theory::pass_at_k::others_pass_at_k(3, 1, 2), Some(0.5));
 /// ```
 pub fn others_pass_at_k(samples: u64, correct: u64, k: u64) -> Option<f64> {
     unbiased_pass_at_k(samples.checked_sub(1)?, correct, k.checked_sub(1)?)

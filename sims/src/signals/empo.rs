@@ -19,7 +19,7 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &[],
     shuffles: false,
-    pay: pay,
+    pay,
 };
 
 fn pay(group: &Group, _: &Signals) -> Vec<Pay> {

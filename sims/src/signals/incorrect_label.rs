@@ -18,7 +18,7 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &[],
     shuffles: false,
-    pay: pay,
+    pay,
 };
 
 fn pay(group: &Group, _: &Signals) -> Vec<Pay> {

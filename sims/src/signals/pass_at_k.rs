@@ -19,7 +19,7 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &["pass_k"],
     shuffles: false,
-    pay: pay,
+    pay,
 };
 
 fn pay(group: &Group, p: &Signals) -> Vec<Pay> {

@@ -18,7 +18,7 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &[],
     shuffles: true,
-    pay: pay,
+    pay,
 };
 
 /// Sampled rewards are dealt anew by the loop; in the population every response earns the group's pass rate.
