@@ -44,7 +44,7 @@ fn run_flags() -> Vec<Arg> {
         flag("config", "FILE", "Read settings from a TOML file").value_parser(value_parser!(PathBuf)),
         flag("recipes", "NAMES", "Recipes to run, separated by commas, or 'all' (mta-sim list recipes)"),
         flag("rule", "NAME", "Update rule of every recipe, instead of its own (mta-sim list rules)"),
-        flag("seeds", "N", "Seeds per cell [default: 32]").value_parser(value_parser!(u64).range(1..=1_000_000)),
+        flag("seeds", "N", "Seeds per cell [default: 24]").value_parser(value_parser!(u64).range(1..=1_000_000)),
         flag("seed", "N", "First seed [default: 0]").value_parser(value_parser!(u64)),
         flag("out", "FOLDER", "Run folder [default: runs/sweep-<hash of the plan>]").value_parser(value_parser!(PathBuf)),
         flag("threads", "N", "Threads, 0 for all [default: 0]").value_parser(value_parser!(u16)),

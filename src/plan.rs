@@ -11,7 +11,7 @@ use mta_sims::stream::Seed;
 use mta_sims::world::World;
 
 /// Seeds per cell unless told otherwise.
-pub const DEFAULT_SEEDS: u64 = 32;
+pub const DEFAULT_SEEDS: u64 = 24;
 
 /// Cells a plan may have.
 pub const MAX_CELLS: usize = 10_000_000;

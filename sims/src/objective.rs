@@ -23,27 +23,26 @@ pub type Advantages = Vec<Vec<Vec<f64>>>;
 impl Paid {
     /// Weighted mean of the rewards of the rollouts trained on.
     pub fn mean(&self) -> f64 {
-        weighted_mean(&self.trained())
+        weighted_mean(self.trained())
     }
 
     /// Weighted variance of the rewards with divisor G - `ddof`.
     pub fn variance(&self, ddof: usize) -> f64 {
-        let pairs = self.trained();
-        let mean = weighted_mean(&pairs);
-        let variance: f64 = pairs.iter().map(|(w, r)| w * (r - mean).powi(2)).sum();
+        let mean = self.mean();
+        let variance: f64 = self.trained().map(|(w, r)| w * (r - mean).powi(2)).sum();
         self.group.size.map_or(variance, |g| variance * g as f64 / (g - ddof.min(g - 1)) as f64)
     }
 
     /// Whether all rollouts trained on earned the same.
     pub fn is_flat(&self) -> bool {
-        let pairs = self.trained();
-        pairs.iter().all(|(_, r)| (r - pairs[0].1).abs() <= FLAT * (1.0 + r.abs()))
+        let first = self.trained().next().map_or(0.0, |(_, r)| r);
+        self.trained().all(|(_, r)| (r - first).abs() <= FLAT * (1.0 + r.abs()))
     }
 
     /// (weight, reward) of the rollouts trained on.
-    fn trained(&self) -> Vec<(f64, f64)> {
+    fn trained(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
         let pairs = self.group.rollouts.iter().zip(&self.rewards);
-        pairs.filter(|(r, _)| r.weight > 0.0).map(|(r, reward)| (r.weight, *reward)).collect()
+        pairs.filter(|(r, _)| r.weight > 0.0).map(|(r, reward)| (r.weight, *reward))
     }
 }
 
@@ -51,10 +50,15 @@ impl Paid {
 const FLAT: f64 = 1e-12;
 
 /// Mean of (weight, value) pairs; exact where all values are equal.
-fn weighted_mean(pairs: &[(f64, f64)]) -> f64 {
-    let first = pairs.first().map_or(0.0, |p| p.1);
-    let total: f64 = pairs.iter().map(|p| p.0).sum();
-    first + pairs.iter().map(|(w, r)| w * (r - first)).sum::<f64>() / total
+fn weighted_mean(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
+    let first = pairs.clone().next().map_or(0.0, |p| p.1);
+    let (total, sum) = pairs.fold((0.0, 0.0), |(total, sum), (w, r)| (total + w, sum + w * (r - first)));
+    first + sum / total
+}
+
+/// Weighted mean of squared deviations from `mean`, square root.
+fn weighted_std(pairs: impl Iterator<Item = (f64, f64)> + Clone, mean: f64) -> f64 {
+    weighted_mean(pairs.map(|(w, r)| (w, (r - mean).powi(2)))).sqrt()
 }
 
 /// The advantage of every token of a batch.
@@ -65,7 +69,7 @@ fn weighted_mean(pairs: &[(f64, f64)]) -> f64 {
 /// with `R_i` the mapped reward less any KL penalty; with a critic, generalised advantage estimation instead; then whitened if the rule says so.
 /// `batch` holds shaped rewards, see [`shape`].
 pub fn advantages(rule: &Objective, batch: &[Paid], critic: &Critic) -> Advantages {
-    let stats = BatchStats::of(batch);
+    let stats = Batch(batch);
     let mut all: Advantages = batch.iter().map(|paid| group_advantages(rule, paid, &stats, critic)).collect();
     if rule.whiten {
         whiten(rule, batch, &mut all);
@@ -90,42 +94,45 @@ pub fn shape(rule: &Objective, mut paid: Paid) -> Paid {
     paid
 }
 
-/// What some rules need to know about the whole batch.
-struct BatchStats {
-    mean: f64,
-    std: f64,
-    nonzero_share: f64,
-    pass_rates: Vec<f64>,
-}
+/// What some rules need to know about the whole batch; computed where asked for.
+struct Batch<'a>(&'a [Paid]);
 
-impl BatchStats {
-    fn of(batch: &[Paid]) -> Self {
-        let pairs: Vec<(f64, f64)> = batch.iter().flat_map(Paid::trained).collect();
-        let mean = weighted_mean(&pairs);
-        let squares: Vec<_> = pairs.iter().map(|(w, r)| (*w, (r - mean).powi(2))).collect();
-        let nonzero: Vec<_> = pairs.iter().map(|(w, r)| (*w, f64::from(*r != 0.0))).collect();
-        let pass_rates = batch.iter().map(Paid::mean).collect();
-        BatchStats { mean, std: weighted_mean(&squares).sqrt(), nonzero_share: weighted_mean(&nonzero), pass_rates }
+impl Batch<'_> {
+    fn trained(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
+        self.0.iter().flat_map(Paid::trained)
+    }
+
+    fn mean(&self) -> f64 {
+        weighted_mean(self.trained())
+    }
+
+    fn std(&self) -> f64 {
+        weighted_std(self.trained(), self.mean())
+    }
+
+    /// Share of rollouts that earn anything.
+    fn nonzero_share(&self) -> f64 {
+        weighted_mean(self.trained().map(|(w, r)| (w, f64::from(r != 0.0))))
     }
 
     /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits.
     fn beta_density(&self, m: f64) -> f64 {
-        let n = self.pass_rates.len() as f64;
-        let mean = self.pass_rates.iter().sum::<f64>() / n;
-        let variance = self.pass_rates.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / n;
+        let rates = || self.0.iter().map(|paid| (1.0, paid.mean()));
+        let mean = weighted_mean(rates());
+        let variance = weighted_std(rates(), mean).powi(2);
         let size = (mean * (1.0 - mean) / variance - 1.0).max(0.0);
         let law = Beta::new(1.0 + mean * size / 3.0, 1.0 + (1.0 - mean) * size / 3.0);
         law.map_or(1.0, |law| law.pdf(m.clamp(0.0, 1.0)))
     }
 }
 
-fn group_advantages(rule: &Objective, paid: &Paid, stats: &BatchStats, critic: &Critic) -> Vec<Vec<f64>> {
+fn group_advantages(rule: &Objective, paid: &Paid, stats: &Batch, critic: &Critic) -> Vec<Vec<f64>> {
     let rollouts = paid.group.rollouts.iter().zip(&paid.rewards);
     if rule.baseline == Baseline::Critic {
         return rollouts.map(|(rollout, r)| critic.advantages(rule, paid.group.prompt, rollout.length(), *r)).collect();
     }
     let scale = divisor(rule, paid, stats);
-    let discounted = |t: usize, length: usize| rule.gamma.powi((length - 1 - t) as i32);
+    let discounted = |t: usize, length: usize| if rule.gamma == 1.0 { 1.0 } else { rule.gamma.powi((length - 1 - t) as i32) };
     centred(rule, paid, stats)
         .into_iter()
         .zip(rollouts)
@@ -134,14 +141,14 @@ fn group_advantages(rule: &Objective, paid: &Paid, stats: &BatchStats, critic: &
 }
 
 /// Rewards less the rule's baseline.
-fn centred(rule: &Objective, paid: &Paid, stats: &BatchStats) -> Vec<f64> {
+fn centred(rule: &Objective, paid: &Paid, stats: &Batch) -> Vec<f64> {
     let (group, rewards, mean) = (&paid.group, &paid.rewards, paid.mean());
     let less = |baseline: f64| rewards.iter().map(|r| r - baseline).collect();
     match rule.baseline {
         Baseline::None | Baseline::Critic => rewards.clone(),
         Baseline::GroupMean => less(mean),
         Baseline::LeaveOneOut => rewards.iter().map(|r| group.bessel() * (r - mean)).collect(),
-        Baseline::BatchMean => less(stats.mean),
+        Baseline::BatchMean => less(stats.mean()),
         Baseline::Greedy => less(rewards.last().copied().unwrap_or(0.0)),
         Baseline::LengthWeighted => less(length_weighted_mean(paid)),
         Baseline::SecondBest => lead_of_the_best(paid),
@@ -150,7 +157,7 @@ fn centred(rule: &Objective, paid: &Paid, stats: &BatchStats) -> Vec<f64> {
 
 fn length_weighted_mean(paid: &Paid) -> f64 {
     let rollouts = paid.group.rollouts.iter().zip(&paid.rewards);
-    weighted_mean(&rollouts.map(|(rollout, r)| (rollout.weight * rollout.length() as f64, *r)).collect::<Vec<_>>())
+    weighted_mean(rollouts.map(|(rollout, r)| (rollout.weight * rollout.length() as f64, *r)))
 }
 
 /// The best rollout's lead over the second best; 0 for the others, and in the population, where the best response is drawn more than once.
@@ -165,28 +172,27 @@ fn lead_of_the_best(paid: &Paid) -> Vec<f64> {
 }
 
 /// What centred rewards are divided by, floor included; 1 where a group is flat, so that nothing is divided by a floor alone.
-fn divisor(rule: &Objective, paid: &Paid, stats: &BatchStats) -> f64 {
+fn divisor(rule: &Objective, paid: &Paid, stats: &Batch) -> f64 {
+    if rule.scale == Scale::None || paid.is_flat() {
+        return 1.0;
+    }
     let scale = match rule.scale {
-        Scale::None => return 1.0,
+        Scale::None => 1.0,
         Scale::GroupStd => paid.variance(rule.std_ddof).sqrt(),
-        Scale::BatchStd => stats.std,
+        Scale::BatchStd => stats.std(),
         Scale::GroupMean => paid.mean(),
-        Scale::NonzeroShare => stats.nonzero_share,
+        Scale::NonzeroShare => stats.nonzero_share(),
         Scale::BetaDensity => stats.beta_density(paid.mean()),
     };
-    if paid.is_flat() { 1.0 } else { scale + rule.std_floor }
+    scale + rule.std_floor
 }
 
 /// Standardises advantages over all tokens of the batch.
 fn whiten(rule: &Objective, batch: &[Paid], all: &mut Advantages) {
-    let mut pairs = Vec::new();
-    for (paid, group) in batch.iter().zip(all.iter()) {
-        let trained = paid.group.rollouts.iter().zip(group).filter(|(r, _)| r.weight > 0.0);
-        pairs.extend(trained.flat_map(|(r, tokens)| tokens.iter().map(|a| (r.weight, *a))));
-    }
-    let mean = weighted_mean(&pairs);
-    let squares: Vec<_> = pairs.iter().map(|(w, a)| (*w, (a - mean).powi(2))).collect();
-    let std = weighted_mean(&squares).sqrt();
+    let rollouts = batch.iter().flat_map(|paid| &paid.group.rollouts).zip(all.iter().flatten());
+    let pairs = rollouts.filter(|(r, _)| r.weight > 0.0).flat_map(|(r, tokens)| tokens.iter().map(|a| (r.weight, *a)));
+    let mean = weighted_mean(pairs.clone());
+    let std = weighted_std(pairs, mean);
     all.iter_mut().flatten().flatten().for_each(|a| *a = (*a - mean) / (std + rule.std_floor));
 }
 

@@ -9,6 +9,7 @@ use crate::rollout::{Group, Label, Rollout, Token};
 use crate::signals::Signal;
 use crate::stream::{Purpose, Seed, Stream};
 use crate::task::{Task, Verdict};
+use std::borrow::Cow;
 
 /// What judges responses.
 pub trait Environment {
@@ -90,29 +91,36 @@ pub fn train<P: Policy, E: Environment>(policy: &mut P, training: &Training<E>, 
 }
 
 impl<E: Environment> Training<'_, E> {
-    /// The step's paid groups, after dynamic sampling where the rule asks for it.
+    /// The step's paid groups.
     fn collect(&self, policy: &dyn Policy, step: usize) -> (Vec<Paid>, StepStats) {
-        let wanted = self.batch_prompts(step, 0).len();
-        let (mut kept, mut drawn): (Vec<Paid>, Vec<Paid>) = (Vec::new(), Vec::new());
-        for generation in 0..self.generations() {
-            let fresh = self.generate(policy, step, generation);
-            kept.extend(fresh.iter().filter(|paid| !self.drops(paid)).cloned());
-            drawn.extend(fresh);
-            if kept.len() >= wanted {
+        if self.config.objective.dynamic_sampling {
+            return self.collect_dynamically(policy, step);
+        }
+        let batch = self.generate(policy, step, 0);
+        let stats = self.describe(&batch);
+        (batch, stats)
+    }
+
+    /// Dynamic sampling: groups whose rewards are all equal are dropped, and fresh batches drawn until enough are left.
+    fn collect_dynamically(&self, policy: &dyn Policy, step: usize) -> (Vec<Paid>, StepStats) {
+        let mut drawn = self.generate(policy, step, 0);
+        let wanted = drawn.len();
+        let live = |drawn: &[Paid]| drawn.iter().filter(|paid| !paid.is_flat()).count();
+        for generation in 1..self.generations() {
+            if live(&drawn) >= wanted {
                 break;
             }
+            drawn.extend(self.generate(policy, step, generation));
         }
-        let stats = self.describe(&drawn, kept.len().min(wanted));
-        (fill(kept, drawn, wanted), stats)
+        let used = live(&drawn).min(wanted);
+        let mut stats = self.describe(&drawn);
+        stats.wasted = stats.rollouts * (1.0 - used as f64 / drawn.len() as f64);
+        (fill(drawn, wanted), stats)
     }
 
+    /// Batches a step may draw; more would change nothing in exact mode.
     fn generations(&self) -> usize {
-        let o = &self.config.objective;
-        if o.dynamic_sampling && self.config.train.mode == Mode::Sampled { o.max_num_gen_batches } else { 1 }
-    }
-
-    fn drops(&self, paid: &Paid) -> bool {
-        self.config.objective.dynamic_sampling && paid.is_flat()
+        if self.config.train.mode == Mode::Sampled { self.config.objective.max_num_gen_batches } else { 1 }
     }
 
     /// One group per prompt of the batch, paid.
@@ -215,7 +223,11 @@ impl<E: Environment> Training<'_, E> {
             let mean_length = groups_here.iter().map(|p| p.group.mean(|r| r.length() as f64)).sum::<f64>() / groups_here.len() as f64;
             for (paid, advantages) in groups_here.iter().zip(advantages_here) {
                 for (rollout, advantages) in paid.group.rollouts.iter().zip(advantages).filter(|(r, _)| r.weight > 0.0) {
-                    let now = if on_policy { rollout.tokens.clone() } else { policy.rescore(paid.group.prompt, &rollout.tokens) };
+                    let now = if on_policy {
+                        Cow::Borrowed(&rollout.tokens)
+                    } else {
+                        Cow::Owned(policy.rescore(paid.group.prompt, &rollout.tokens))
+                    };
                     let weight = token_weight(rule.loss_agg_mode, rollout, mean_length, self.environment.longest()) / groups.len() as f64;
                     let push = pushes(rule, &rollout.tokens, &now, advantages, &mut clipped).iter().map(|p| p * weight).collect();
                     let entropy_push = vec![rule.entropy_coeff * weight; rollout.length()];
@@ -226,15 +238,14 @@ impl<E: Environment> Training<'_, E> {
         (nudges, clipped)
     }
 
-    fn describe(&self, drawn: &[Paid], kept: usize) -> StepStats {
+    /// Averages over the rollouts of the groups; without dynamic sampling a group without signal is wasted.
+    fn describe(&self, drawn: &[Paid]) -> StepStats {
         let mean = |f: &dyn Fn(&Paid) -> f64| drawn.iter().map(f).sum::<f64>() / drawn.len() as f64;
         let per_group = |paid: &Paid| paid.group.rollouts.len() as f64;
         let agrees =
             |paid: &Paid| paid.group.rollouts.iter().zip(&paid.rewards).map(|(r, x)| r.weight * f64::from((*x > 0.0) == r.correct)).sum();
         let rollouts: f64 = drawn.iter().map(per_group).sum();
         let flat = mean(&|paid| f64::from(paid.is_flat()));
-        let wasted =
-            if self.config.objective.dynamic_sampling { rollouts * (1.0 - kept as f64 / drawn.len() as f64) } else { rollouts * flat };
         StepStats {
             reward: mean(&Paid::mean),
             reward_std: mean(&|paid| paid.variance(0).sqrt()),
@@ -244,13 +255,14 @@ impl<E: Environment> Training<'_, E> {
             mean_length: mean(&|paid| paid.group.mean(|r| r.length() as f64)),
             clipped: Clipped::default(),
             rollouts,
-            wasted,
+            wasted: rollouts * flat,
         }
     }
 }
 
-/// Exactly `wanted` groups: the kept ones, repeated in turn where too few were found; all those drawn where none was.
-fn fill(kept: Vec<Paid>, drawn: Vec<Paid>, wanted: usize) -> Vec<Paid> {
-    let source = if kept.is_empty() { drawn } else { kept };
+/// Exactly `wanted` groups with signal, repeated in turn where too few were found; groups without signal only where there is no other.
+fn fill(drawn: Vec<Paid>, wanted: usize) -> Vec<Paid> {
+    let (flat, live): (Vec<Paid>, Vec<Paid>) = drawn.into_iter().partition(Paid::is_flat);
+    let source = if live.is_empty() { flat } else { live };
     source.iter().cycle().take(wanted).cloned().collect()
 }

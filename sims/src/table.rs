@@ -47,7 +47,7 @@ impl Values {
 
     fn text(&self, row: usize) -> String {
         match self {
-            Values::Float(v) => v[row].map_or(String::new(), |x| x.to_string()),
+            Values::Float(v) => v[row].map_or(String::new(), decimal),
             Values::Int(v) => v[row].map_or(String::new(), |x| x.to_string()),
             Values::Text(v) => v[row].clone().unwrap_or_default(),
         }
@@ -131,6 +131,11 @@ impl Table {
         }
         out
     }
+}
+
+/// The shortest text that reads back as `x`; with an exponent where zeros would pile up.
+fn decimal(x: f64) -> String {
+    if x == 0.0 || (1e-5..1e15).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
 }
 
 /// A field as RFC 4180 wants it.
