@@ -134,9 +134,10 @@ impl Painter<'_, '_> {
         let named = arrows.len() <= NAMED_ARROWS;
         let across = if named { 1 } else { 6 };
         let middle = (across - 1) as f64 / 2.0;
+        let row_height = if named { 2.4 * self.page.marker() + self.page.small } else { 3.2 * self.page.marker() };
         for (i, arrow) in arrows.iter().enumerate() {
             let (column, row) = ((i % across) as f64 - middle, (i / across) as f64);
-            let inward = (1.6 + 3.2 * row) * self.page.marker();
+            let inward = 1.6 * self.page.marker() + row * row_height;
             let y = if arrow.up { self.frame.top + inward } else { self.frame.bottom() - inward };
             self.arrow(arrow, (arrow.x + 2.8 * column * self.page.marker(), y), named)?;
         }
@@ -149,14 +150,16 @@ impl Painter<'_, '_> {
         if named { self.value(arrow, at) } else { Ok(()) }
     }
 
-    /// The value beside an arrow, on the side where there is room, on a veil that keeps it apart from lines.
+    /// The value above an arrow that points down and below one that points up, on a veil that keeps it apart from lines.
     fn value(&self, arrow: &Arrow, at: Spot) -> Done {
         let (size, text) = (0.9 * self.page.small, number(arrow.value, if arrow.value.abs() < 10.0 { 1 } else { 0 }));
-        let (aside, width) = (2.0 * self.page.marker(), text_width(&text, size));
-        let left = if at.0 + aside + width <= self.frame.right() { at.0 + aside } else { at.0 - aside - width };
-        let (right, top, bottom) = (left + width, at.1 - 0.5 * size, at.1 + 0.5 * size);
+        let width = text_width(&text, size);
+        let left = (at.0 - 0.5 * width).clamp(self.frame.left, (self.frame.right() - width).max(self.frame.left));
+        let inward = 1.3 * self.page.marker() + 0.5 * size;
+        let y = if arrow.up { at.1 + inward } else { at.1 - inward };
+        let (right, top, bottom) = (left + width, y - 0.5 * size, y + 0.5 * size);
         self.canvas.fill(&[(left, top), (right, top), (right, bottom), (left, bottom)], style::WHITE, 0.8)?;
-        self.canvas.text(&text, (left, at.1), Anchor::Start, size, arrow.look.colour)
+        self.canvas.text(&text, (left, y), Anchor::Start, size, arrow.look.colour)
     }
 
     /// Grid, axis lines, ticks and tick labels.
