@@ -299,7 +299,7 @@ impl Policy for SoftmaxPolicy<'_> {
             let shared = step.learning_rate * self.sharing;
             self.skill.row_mut(at.depth).iter_mut().zip(&slope).for_each(|(w, g)| *w += shared * g);
             let private = step.learning_rate * (1.0 - self.sharing) * step.batch;
-            if private > 0.0 {
+            if private > 0.0 && slope.iter().any(|g| *g != 0.0) {
                 self.memory[at.prompt].add(&path, &slope, private);
             }
         }
