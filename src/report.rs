@@ -137,7 +137,7 @@ pub fn sentence(plan: &Plan, summaries: &[Summary]) -> Option<String> {
 /// The recipe, with the most it keeps where that is less than half.
 fn named(name: &str, recipe: usize, summaries: &[Summary]) -> String {
     let kept = summaries.iter().filter_map(|s| s.gains[recipe].1).map(|k| k.value).fold(f64::NEG_INFINITY, f64::max);
-    if kept >= WORKS || kept < 0.05 { name.into() } else { format!("{name} (at best {:.0} %)", 100.0 * kept) }
+    if (0.05..WORKS).contains(&kept) { format!("{name} (at best {:.0} %)", 100.0 * kept) } else { name.into() }
 }
 
 fn and(names: &[String]) -> String {
