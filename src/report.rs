@@ -110,7 +110,7 @@ fn verdict(recipe: usize, axis: usize, knob: &str, summaries: &[Summary]) -> Str
     let at = |i: usize| summaries[i].point[axis].to_string();
     let first = works.iter().position(|w| *w);
     match first {
-        None => format!("nowhere (at best {:.0} %)", best_percent(recipe, summaries)),
+        None => best_percent(recipe, summaries).map_or("nowhere".into(), |best| format!("nowhere (at best {best:.0} %)")),
         Some(0) if works.iter().all(|w| *w) => "everywhere".into(),
         Some(i) if works[i..].iter().all(|w| *w) => format!("from {knob} {} up", at(i)),
         Some(0) if works.iter().skip_while(|w| **w).all(|w| !*w) => {
@@ -122,7 +122,7 @@ fn verdict(recipe: usize, axis: usize, knob: &str, summaries: &[Summary]) -> Str
     }
 }
 
-fn best_percent(recipe: usize, summaries: &[Summary]) -> f64 {
+fn best_percent(recipe: usize, summaries: &[Summary]) -> Option<f64> {
     let kept = summaries.iter().filter_map(|s| s.gains[recipe].1).map(|k| 100.0 * k.value);
-    kept.fold(f64::NEG_INFINITY, f64::max)
+    kept.reduce(f64::max)
 }
