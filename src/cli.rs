@@ -33,7 +33,7 @@ fn sweep() -> Command {
 
 const SWEEP_HELP: &str = "\
 GRID is one number, a list 0.1,0.5 or a range 0.1..0.9 (both ends, step of the last decimal) or 0.1..0.9:0.05.
-Every flag is also a key of the --config file, with _ for -; flags win over the file.
+Every knob is also a key of the --config file, with _ for -; so are recipes, rule, seeds, seed and out. Flags win over the file.
 Finished cells are kept: the same command goes on where it was stopped.";
 
 fn run_flags() -> Vec<Arg> {
@@ -47,7 +47,7 @@ fn run_flags() -> Vec<Arg> {
         flag("seeds", "N", "Seeds per cell [default: 24]").value_parser(value_parser!(u64).range(1..=1_000_000)),
         flag("seed", "N", "First seed [default: 0]").value_parser(value_parser!(u64)),
         flag("out", "FOLDER", "Run folder [default: runs/sweep-<hash of the plan>]").value_parser(value_parser!(PathBuf)),
-        flag("threads", "N", "Threads, 0 for all [default: 0]").value_parser(value_parser!(u16)),
+        flag("threads", "N", "Threads, at most 1024, 0 for all [default: 0]").value_parser(value_parser!(u16).range(..=1024)),
         flag("no-figures", "", "Do not draw figures").action(ArgAction::SetTrue).num_args(0),
         flag("dry-run", "", "Show the cells and an estimate, and stop").action(ArgAction::SetTrue).num_args(0),
     ]
@@ -58,6 +58,7 @@ fn knob_flag(knob: &'static Knob) -> Arg {
     let kind = (knob.kind)();
     let default = (knob.get)(&mta_sims::config::Config::DEFAULT);
     let note = if knob.section == "objective" { "default: the rule's".into() } else { format!("default: {default}") };
+    let note = if let Kind::Choice(names) = kind { format!("one of {}; {note}", names.join(", ")) } else { note };
     Arg::new(knob.name)
         .long(knob.name.replace('_', "-"))
         .aliases(knob.aliases.iter().map(|a| a.replace('_', "-")).chain(underscored(knob)))
@@ -76,7 +77,7 @@ fn underscored(knob: &'static Knob) -> Option<String> {
 fn value_name(kind: &Kind) -> String {
     match kind {
         Kind::Flag => "BOOL".into(),
-        Kind::Choice(names) => names.join("|"),
+        Kind::Choice(_) => "NAME".into(),
         _ => "GRID".into(),
     }
 }

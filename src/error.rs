@@ -59,17 +59,21 @@ pub enum Origin {
     File(PathBuf),
     /// A recipe's table in a configuration file.
     Recipe(PathBuf, String),
-    /// Several settings together.
+    /// Several settings of the world together.
     Together,
+    /// Several settings of the recipe of this name together.
+    Ready(String),
 }
 
 impl Origin {
-    fn prefix(&self) -> String {
+    /// What a message about the setting begins with.
+    pub fn prefix(&self) -> String {
         match self {
             Origin::Flag => "--".into(),
             Origin::File(path) => format!("{}: ", path.display()),
             Origin::Recipe(path, name) => format!("{}: [recipe.{name}] ", path.display()),
             Origin::Together => String::new(),
+            Origin::Ready(name) => format!("recipe {name}: "),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Grids of numbers as people write them, in exact decimals: `0.5`, `0.1,0.5,0.9`, `0.1..0.9`, `0.1..0.9:0.05`.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// Most points of a grid.
@@ -72,11 +73,12 @@ impl fmt::Display for Decimal {
 pub fn parse(knob: &str, text: &str) -> Result<Vec<f64>, GridError> {
     let error = |why: String| GridError { knob: knob.into(), text: text.into(), why };
     let mut numbers: Vec<f64> = Vec::new();
+    let mut seen = HashSet::new();
     for part in text.split(',') {
-        for number in part_of_grid(part.trim()).map_err(error)? {
-            if !numbers.contains(&number) {
-                numbers.push(number);
-            }
+        let new = part_of_grid(part.trim()).map_err(error)?.into_iter().filter(|x| seen.insert((x + 0.0).to_bits()));
+        numbers.extend(new);
+        if numbers.len() > MAX_POINTS {
+            return Err(error(format!("the grid has more than {MAX_POINTS} points")));
         }
     }
     Ok(numbers)

@@ -14,7 +14,7 @@ use mta_sims::world::World;
 pub const DEFAULT_SEEDS: u64 = 24;
 
 /// Cells a plan may have.
-pub const MAX_CELLS: usize = 10_000_000;
+pub const MAX_CELLS: usize = 1_000_000;
 
 /// What a sweep will run.
 pub struct Plan {
@@ -22,6 +22,8 @@ pub struct Plan {
     pub axes: Vec<Assignment>,
     /// The recipes, in canonical order.
     pub recipes: Vec<Ready>,
+    /// For each recipe, the axes that its own table fixes instead.
+    pub fixed: Vec<Vec<&'static str>>,
     /// The seeds.
     pub seeds: Vec<Seed>,
     /// All rows: for each grid point, each recipe, each seed.
@@ -45,28 +47,26 @@ impl Plan {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let axes = settings.axes();
         let mut recipes = settings.recipes()?;
-        recipes.sort_by_key(|r| RECIPES.iter().position(|known| known.name() == r.name).unwrap_or(usize::MAX));
-        let (first, count) = (settings.run.seed.unwrap_or(0), settings.run.seeds.unwrap_or(DEFAULT_SEEDS));
-        let last = first
-            .checked_add(count - 1)
-            .ok_or_else(|| Error::Usage(format!("--seed {first} with --seeds {count}: seeds must stay below 2^64")))?;
-        let points = product(&axes);
-        check_size(points.len() as f64 * recipes.len() as f64 * count as f64)?;
-        let mut plan = Plan { axes, recipes, seeds: (first..=last).map(Seed).collect(), rows: Vec::new() };
-        for point in points {
-            plan.add_point(settings, &point)?;
+        recipes.sort_by_key(|r| place(settings, &r.name));
+        let seeds = seeds(settings)?;
+        let points = axes.iter().map(|axis| axis.values.len() as f64).product::<f64>();
+        check_size(points * recipes.len() as f64 * (seeds.end - seeds.start) as f64)?;
+        let fixed = recipes.iter().map(|r| axes.iter().filter(|a| settings.fixes(&r.name, a)).map(|a| a.knob).collect()).collect();
+        let mut plan = Plan { axes, recipes, fixed, seeds: seeds.map(Seed).collect(), rows: Vec::new() };
+        for point in product(&plan.axes) {
+            plan.add_point(&point)?;
         }
         plan.check_worlds()?;
         Ok(plan)
     }
 
-    fn add_point(&mut self, settings: &Settings, point: &[Value]) -> Result<(), Error> {
+    fn add_point(&mut self, point: &[Value]) -> Result<(), Error> {
         for recipe in 0..self.recipes.len() {
             let mut ready = self.recipes[recipe].clone();
-            for (axis, value) in self.axes.iter().zip(point).filter(|(axis, _)| !settings.fixes(&ready.name, axis)) {
+            for (axis, value) in self.axes.iter().zip(point).filter(|(axis, _)| !self.fixed[recipe].contains(&axis.knob)) {
                 set(&mut ready.config, axis.knob, value, &axis.origin)?;
             }
-            ready.validate().map_err(|e| Error::knob(e, &Origin::Together))?;
+            ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
             for &seed in &self.seeds {
                 let cell = Cell { recipe: ready.clone(), seed };
                 self.rows.push(Row { point: point.to_vec(), recipe, id: cell.id(), cell });
@@ -75,11 +75,11 @@ impl Plan {
         Ok(())
     }
 
-    /// Makes the worlds that may not exist: the first, and all whose alignment must be solved for.
+    /// Makes the worlds that may not exist: the first of each grid point, and all whose alignment must be solved for.
     fn check_worlds(&self) -> Result<(), Error> {
-        let uncertain = |row: &&Row| row.recipe == 0 && row.cell.recipe.config.world.align_by != AlignBy::Knob;
-        let first = self.rows.first();
-        let mut worlds = first.into_iter().chain(self.rows.iter().filter(uncertain));
+        let first = self.seeds[0];
+        let solved = |row: &Row| row.cell.recipe.config.world.align_by != AlignBy::Knob;
+        let mut worlds = self.rows.iter().filter(|row| row.recipe == 0 && (row.cell.seed == first || solved(row)));
         let make = |row: &Row| World::new(&row.cell.recipe.config.world, row.cell.seed).map(drop);
         worlds.try_for_each(make).map_err(|e| Error::knob(e, &Origin::Together))
     }
@@ -102,6 +102,20 @@ impl Plan {
     pub fn main_knob(&self) -> &'static str {
         self.main_axis().map_or("alignment", |i| self.axes[i].knob)
     }
+}
+
+/// Where a recipe stands: those of the registry first, then those of the file, each in their own order.
+fn place(settings: &Settings, name: &str) -> usize {
+    let own = || settings.tables.iter().position(|t| t.name == name).map(|i| RECIPES.len() + i);
+    RECIPES.iter().position(|r| r.name() == name).or_else(own).unwrap_or(usize::MAX)
+}
+
+/// The seeds, below 2^63: files of settings and tables hold signed numbers.
+fn seeds(settings: &Settings) -> Result<std::ops::Range<u64>, Error> {
+    let (first, count) = (settings.run.seed.unwrap_or(0), settings.run.seeds.unwrap_or(DEFAULT_SEEDS));
+    let end = first.checked_add(count).filter(|end| *end <= i64::MAX as u64 && count > 0);
+    end.map(|end| first..end)
+        .ok_or_else(|| Error::Usage(format!("--seed {first} with --seeds {count}: needs a seed, and seeds below 2^63")))
 }
 
 fn check_size(cells: f64) -> Result<(), Error> {

@@ -3,14 +3,14 @@
 use crate::plan::Plan;
 use mta_sims::config::{Config, KNOBS, Knob};
 use mta_sims::knob::Value;
-use mta_sims::recipe::RECIPE_SECTIONS;
+use mta_sims::recipe::{RECIPE_SECTIONS, Ready};
 use mta_sims::registry::Named;
 use std::fmt::Write as _;
 
 /// The plan as a configuration file.
 pub fn config(plan: &Plan) -> String {
     let mut text = String::from("# The settings of this run, complete. Run it again with: mta-sim sweep --config config.toml\n\n");
-    let names: Vec<_> = plan.recipes.iter().map(|r| format!("{:?}", r.name)).collect();
+    let names: Vec<_> = plan.recipes.iter().map(|r| quoted(&r.name)).collect();
     let _ = writeln!(text, "recipes = [{}]\nseed = {}\nseeds = {}\n", names.join(", "), plan.seeds[0].0, plan.seeds.len());
     let shared = plan.recipes.first().map_or(Config::DEFAULT, |r| r.config.clone());
     for knob in KNOBS {
@@ -20,7 +20,7 @@ pub fn config(plan: &Plan) -> String {
             None => {}
         }
     }
-    plan.recipes.iter().for_each(|recipe| text += &table(plan, recipe));
+    plan.recipes.iter().zip(&plan.fixed).for_each(|(recipe, fixed)| text += &table(plan, recipe, fixed));
     text
 }
 
@@ -28,18 +28,30 @@ fn line(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "{name} = {value}");
 }
 
-/// A recipe's table: every knob that is not an axis.
-fn table(plan: &Plan, recipe: &mta_sims::recipe::Ready) -> String {
-    let mut text = format!("\n[recipe.{}]\nsignal = {:?}\nrule = {:?}\n", quoted(&recipe.name), recipe.signal.name(), recipe.rule.name());
-    let own = |k: &&Knob| RECIPE_SECTIONS.contains(&k.section) && plan.axes.iter().all(|a| a.knob != k.name);
+/// A recipe's table: every knob that is not an axis, or an axis that it fixes.
+fn table(plan: &Plan, recipe: &Ready, fixed: &[&str]) -> String {
+    let (name, signal, rule) = (key(&recipe.name), quoted(recipe.signal.name()), quoted(recipe.rule.name()));
+    let mut text = format!("\n[recipe.{name}]\nsignal = {signal}\nrule = {rule}\n");
+    let free = |k: &Knob| fixed.contains(&k.name) || plan.axes.iter().all(|a| a.knob != k.name);
+    let own = |k: &&Knob| RECIPE_SECTIONS.contains(&k.section) && free(k);
     KNOBS.iter().filter(own).for_each(|k| line(&mut text, k.name, &value(&(k.get)(&recipe.config))));
     text
 }
 
 /// A key as TOML wants it.
-fn quoted(name: &str) -> String {
-    let bare = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if bare { name.into() } else { format!("{name:?}") }
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if bare { name.into() } else { quoted(name) }
+}
+
+/// A text as TOML wants it, on one line.
+fn quoted(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04X}", c as u32),
+        c => c.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
 fn value(value: &Value) -> String {
@@ -47,7 +59,7 @@ fn value(value: &Value) -> String {
         Value::Number(x) if x.fract() == 0.0 && x.abs() < 1e15 => format!("{x}"),
         Value::Number(x) => format!("{x:?}"),
         Value::Flag(b) => b.to_string(),
-        Value::Text(s) => format!("{s:?}"),
+        Value::Text(s) => quoted(s),
     }
 }
 

@@ -86,9 +86,9 @@ impl Settings {
                 ("recipe", toml::Value::Table(tables)) => {
                     settings.tables = tables.iter().map(|(name, table)| recipe_table(name, table, path)).collect::<Result<_, _>>()?;
                 }
-                ("recipe", other) => return Err(wrong_type(path, "recipe", other, "tables [recipe.NAME]")),
+                ("recipe", other) => return Err(wrong_type(&Origin::File(path.into()), "recipe", other, "tables [recipe.NAME]")),
                 (key, value) if RUN_KEYS.contains(&key) => settings.run.set(key, value, path)?,
-                (key, value) => settings.knobs.push(assignment(key, value, path)?),
+                (key, value) => add(&mut settings.knobs, key, assignment(key, value, &Origin::File(path.into()))?)?,
             }
         }
         Ok(settings)
@@ -98,7 +98,7 @@ impl Settings {
     pub fn flags<'a>(&mut self, flags: impl Iterator<Item = (&'static str, &'a str)>) -> Result<(), Error> {
         for (name, text) in flags {
             let knob = Knob::find(name).expect("flags are made from the list of knobs");
-            self.knobs.push(read_values(knob, text, name, Origin::Flag)?);
+            self.knobs.push(read_values(knob, text, &name.replace('_', "-"), Origin::Flag)?);
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Settings {
 
 impl RunKeys {
     fn set(&mut self, key: &str, value: &toml::Value, path: &Path) -> Result<(), Error> {
-        let wrong = |expected| wrong_type(path, key, value, expected);
+        let wrong = |expected| wrong_type(&Origin::File(path.into()), key, value, expected);
         match key {
             "recipes" => self.recipes = names(value).ok_or_else(|| wrong("a list of recipe names"))?,
             "rule" => self.rule = Some(value.as_str().ok_or_else(|| wrong("the name of a rule"))?.into()),
@@ -199,8 +199,17 @@ fn positive(value: &toml::Value) -> Option<u64> {
     value.as_integer().and_then(|n| u64::try_from(n).ok())
 }
 
-fn wrong_type(path: &Path, key: &str, value: &toml::Value, expected: &str) -> Error {
-    Error::knob(KnobError::new(key, value, format!("must be {expected}")), &Origin::File(path.into()))
+fn wrong_type(origin: &Origin, key: &str, value: &toml::Value, expected: &str) -> Error {
+    Error::knob(KnobError::new(key, one_line(value), format!("must be {expected}")), origin)
+}
+
+/// A value for messages: what it is, where writing it out would take many lines.
+fn one_line(value: &toml::Value) -> String {
+    match value {
+        toml::Value::Table(_) => "a table".into(),
+        toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => "a list of tables".into(),
+        other => other.to_string(),
+    }
 }
 
 /// Sets a knob, naming who asked for it where that fails.
@@ -210,22 +219,46 @@ pub fn set(config: &mut Config, knob: &str, value: &Value, origin: &Origin) -> R
 }
 
 fn recipe_table(name: &str, value: &toml::Value, path: &Path) -> Result<RecipeTable, Error> {
-    let Some(table) = value.as_table() else { return Err(wrong_type(path, &format!("recipe.{name}"), value, "a table")) };
+    let origin = Origin::Recipe(path.into(), name.escape_debug().to_string());
+    let Some(table) = value.as_table() else { return Err(wrong_type(&Origin::File(path.into()), "recipe", value, "tables [recipe.NAME]")) };
+    check_new_name(name, path)?;
     let text = |key: &str| -> Result<Option<String>, Error> {
-        let read =
-            |v: &toml::Value| v.as_str().map(String::from).ok_or_else(|| wrong_type(path, &format!("recipe.{name}.{key}"), v, "a name"));
+        let read = |v: &toml::Value| v.as_str().map(String::from).ok_or_else(|| wrong_type(&origin, key, v, "a name"));
         table.get(key).map(read).transpose()
     };
-    let origin = Origin::Recipe(path.into(), name.into());
-    let own = table.iter().filter(|(key, _)| !TABLE_KEYS.contains(&key.as_str()));
-    let knobs = own.map(|(key, value)| recipe_knob(key, value, path, &origin)).collect::<Result<_, _>>()?;
+    let mut knobs = Vec::new();
+    for (key, value) in table.iter().filter(|(key, _)| !TABLE_KEYS.contains(&key.as_str())) {
+        add(&mut knobs, key, recipe_knob(key, value, &origin)?)?;
+    }
     Ok(RecipeTable { name: name.into(), extends: text("extends")?, signal: text("signal")?, rule: text("rule")?, knobs })
 }
 
-fn recipe_knob(key: &str, value: &toml::Value, path: &Path, origin: &Origin) -> Result<Assignment, Error> {
-    let mut assignment = assignment(key, value, path)?;
-    assignment.origin = origin.clone();
-    let refuse = |why: &str| Err(Error::knob(KnobError::new(key, value, why), origin));
+/// A recipe's name must be one that --recipes, tables and figures can show: `all` means all of them there, and a comma ends a name.
+fn check_new_name(name: &str, path: &Path) -> Result<(), Error> {
+    let plain = !name.chars().any(|c| c.is_control() || c == ',') && name.trim() == name;
+    if plain && name != "all" && (1..=MAX_NAME).contains(&name.chars().count()) {
+        return Ok(());
+    }
+    let allowed = format!("must have 1 to {MAX_NAME} characters, no comma, no control character, no space at either end, and not be 'all'");
+    Err(Error::Usage(format!("{}: [recipe.{}]: the name {allowed}", path.display(), name.escape_debug())))
+}
+
+/// Most characters of a recipe's name.
+const MAX_NAME: usize = 64;
+
+/// Adds what `key` says, unless another name of the same knob has said something.
+fn add(knobs: &mut Vec<Assignment>, key: &str, assignment: Assignment) -> Result<(), Error> {
+    if knobs.iter().any(|a| a.knob == assignment.knob) {
+        let what = format!("is set twice: another key of the same table is a name of the knob {} too", assignment.knob);
+        return Err(Error::Usage(format!("{}{key} {what}", assignment.origin.prefix())));
+    }
+    knobs.push(assignment);
+    Ok(())
+}
+
+fn recipe_knob(key: &str, value: &toml::Value, origin: &Origin) -> Result<Assignment, Error> {
+    let assignment = assignment(key, value, origin)?;
+    let refuse = |why: &str| Err(Error::knob(KnobError::new(key, one_line(value), why), origin));
     if assignment.values.len() > 1 {
         return refuse("must be a single value; grids belong to the top level of the file");
     }
@@ -238,16 +271,15 @@ fn recipe_knob(key: &str, value: &toml::Value, path: &Path, origin: &Origin) -> 
 }
 
 /// Reads one key of a file.
-fn assignment(key: &str, value: &toml::Value, path: &Path) -> Result<Assignment, Error> {
-    let knob = Knob::find(key).ok_or_else(|| unknown_key(key, path))?;
+fn assignment(key: &str, value: &toml::Value, origin: &Origin) -> Result<Assignment, Error> {
+    let knob = Knob::find(key).ok_or_else(|| unknown_key(key, origin))?;
+    let wrong = |expected: &str| wrong_type(origin, key, value, expected);
     let text = match value {
         toml::Value::String(text) => text.clone(),
-        toml::Value::Array(list) => {
-            list.iter().map(scalar).collect::<Option<Vec<_>>>().ok_or_else(|| wrong_type(path, key, value, "numbers"))?.join(",")
-        }
-        other => scalar(other).ok_or_else(|| wrong_type(path, key, value, &(knob.kind)().to_string()))?,
+        toml::Value::Array(list) => list.iter().map(scalar).collect::<Option<Vec<_>>>().ok_or_else(|| wrong("numbers"))?.join(","),
+        other => scalar(other).ok_or_else(|| wrong(&(knob.kind)().to_string()))?,
     };
-    read_values(knob, &text, key, Origin::File(path.into()))
+    read_values(knob, &text, key, origin.clone())
 }
 
 fn scalar(value: &toml::Value) -> Option<String> {
@@ -260,10 +292,16 @@ fn scalar(value: &toml::Value) -> Option<String> {
     }
 }
 
-fn unknown_key(key: &str, path: &Path) -> Error {
-    let known = KNOBS.iter().map(|k| k.name).chain(RUN_KEYS.iter().copied()).chain(["recipe"]);
+fn unknown_key(key: &str, origin: &Origin) -> Error {
+    let others = if matches!(origin, Origin::Recipe(..)) { TABLE_KEYS } else { RUN_KEYS };
+    let known = KNOBS.iter().map(|k| k.name).chain(others.iter().copied()).chain(["recipe"]);
     let nearest = mta_sims::registry::nearest(key, known).map_or(String::new(), |n| format!(", did you mean '{n}'?"));
-    Error::Usage(format!("{}: unknown key '{key}'{nearest} (mta-sim list knobs shows all)", path.display()))
+    Error::Usage(format!("{}unknown key '{}'{nearest} (mta-sim list knobs shows all)", origin.prefix(), key.escape_debug()))
+}
+
+/// -0 and 0 are one setting, and must be one cell.
+fn without_sign_of_zero(value: Value) -> Value {
+    if let Value::Number(x) = value { Value::Number(x + 0.0) } else { value }
 }
 
 /// One value, or a grid where the knob is a number; every value in range. Errors call the knob `called`, as the user did.
@@ -275,6 +313,7 @@ fn read_values(knob: &'static Knob, text: &str, called: &str, origin: Origin) ->
     } else {
         vec![kind.parse(text)]
     };
+    let values: Vec<Value> = values.into_iter().map(without_sign_of_zero).collect();
     let rename = |e: KnobError| Error::knob(KnobError { knob: called.into(), ..e }, &origin);
     values.iter().try_for_each(|v| knob.check(v)).map_err(rename)?;
     Ok(Assignment { knob: knob.name, values, origin })

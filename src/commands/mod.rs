@@ -3,3 +3,11 @@
 pub mod list;
 pub mod show;
 pub mod sweep;
+
+use std::io::Write;
+
+/// Prints; a reader that stopped reading (`| head`) is no error.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,6 +1,7 @@
 //! `mta-sim sweep`: plan, run what is not finished, write tables and figures, say what came out.
 
 use crate::cli::knob_flags;
+use crate::commands::say;
 use crate::error::Error;
 use crate::plan::{DEFAULT_SEEDS, Plan};
 use crate::report;
@@ -22,14 +23,14 @@ pub fn sweep(matches: &ArgMatches) -> Result<(), Error> {
     let folder = settings.run.out.unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", plan.id())));
     let threads = matches.get_one::<u16>("threads").map_or(0, |n| usize::from(*n));
     if matches.get_flag("dry-run") {
-        print!("{}", estimate::describe(&plan, &folder, threads));
+        say(&estimate::describe(&plan, &folder, threads));
         return Ok(());
     }
     let outcome = execute(&plan, &folder, threads)?;
     if !matches.get_flag("no-figures") {
         draw(&plan, &outcome, &folder)?;
     }
-    print(&plan, &outcome, &folder);
+    say(&answer(&plan, &outcome, &folder));
     Ok(())
 }
 
@@ -65,6 +66,7 @@ pub struct Outcome {
 /// Runs the plan in `folder` and writes its tables.
 pub fn execute(plan: &Plan, folder: &Path, threads: usize) -> Result<Outcome, Error> {
     let (clock, started) = (Instant::now(), jiff::Timestamp::now());
+    store::check_owner(folder)?;
     store::check_tables(folder)?;
     store::prepare(folder)?;
     let mut journal = Journal::open(folder)?;
@@ -119,7 +121,8 @@ fn manifest(plan: &Plan, journal: &Journal, outcome: &Outcome) -> Manifest {
 
 /// The command as typed, the program by its name.
 fn command_line() -> String {
-    std::iter::once("mta-sim".to_string()).chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
+    let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once("mta-sim".to_string()).chain(typed).collect::<Vec<_>>().join(" ")
 }
 
 fn draw(plan: &Plan, outcome: &Outcome, folder: &Path) -> Result<(), Error> {
@@ -128,16 +131,15 @@ fn draw(plan: &Plan, outcome: &Outcome, folder: &Path) -> Result<(), Error> {
     mta_figures::draw_all(&run, &folder.join("figures"), mta_figures::Page::default()).map(drop).map_err(|e| Error::Figure(e.to_string()))
 }
 
-fn print(plan: &Plan, outcome: &Outcome, folder: &Path) {
+/// What the terminal shows of a finished run.
+fn answer(plan: &Plan, outcome: &Outcome, folder: &Path) -> String {
     let summaries = report::summarise(plan, &outcome.results);
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    println!("Gain in held-out pass@1 after {}, mean over {} seeds ± 95 % interval\n", budget(plan), plan.seeds.len());
-    println!("{}\n", report::table(plan, &summaries, colours));
-    if let Some(sentence) = report::sentence(plan, &summaries) {
-        println!("{sentence}\n");
-    }
+    let head = format!("Gain in held-out pass@1 after {}, mean over {} seeds ± 95 % interval", budget(plan), plan.seeds.len());
+    let sentence = report::sentence(plan, &summaries).map_or(String::new(), |sentence| format!("{sentence}\n\n"));
     let again = if outcome.reused > 0 { format!(", {} of them from before", outcome.reused) } else { String::new() };
-    println!("{} cells in {:.1} s{again}. Tables and figures: {}", plan.rows.len(), outcome.seconds, folder.display());
+    let tail = format!("{} cells in {:.1} s{again}. Tables and figures: {}", plan.rows.len(), outcome.seconds, folder.display());
+    format!("{head}\n\n{}\n\n{sentence}{tail}\n", report::table(plan, &summaries, colours))
 }
 
 /// The number of steps, where it is one.

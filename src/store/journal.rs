@@ -84,9 +84,14 @@ impl Journal {
             .and_then(|_| self.file.read_to_end(&mut bytes))
             .map_err(Error::file(&self.path, "cannot be read"))?;
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        for (i, line) in bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()).enumerate() {
-            let finished = read_line(line).ok_or_else(|| self.damaged(i + 1))?;
+        let mut lines = 0;
+        for line in bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+            lines += 1;
+            let finished = read_line(line).ok_or_else(|| self.damaged(lines))?;
             self.finished.insert(finished.id, finished.curves);
+        }
+        if !is_cut_line(&bytes[whole..]) {
+            return Err(self.damaged(lines + 1));
         }
         if whole < bytes.len() {
             self.file.set_len(whole as u64).map_err(Error::file(&self.path, "cannot be written"))?;
@@ -104,6 +109,12 @@ impl Journal {
 
 fn check(body: &[u8]) -> String {
     blake3::hash(body).to_hex()[..CHECK_DIGITS].to_string()
+}
+
+/// Whether `rest` is what a kill leaves: the beginning of a line, or nothing. Anything else is somebody's and stays.
+fn is_cut_line(rest: &[u8]) -> bool {
+    let common = rest.len().min(HEAD.len());
+    rest[..common] == HEAD.as_bytes()[..common]
 }
 
 fn read_line(line: &[u8]) -> Option<Finished> {

@@ -25,6 +25,16 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     std::fs::rename(&temporary, path).map_err(Error::file(path, "cannot be written"))
 }
 
+/// Makes sure that the folder is new, or one of ours: only a run folder's own `config.toml` may be written over.
+pub fn check_owner(folder: &Path) -> Result<(), Error> {
+    let path = folder.join("config.toml");
+    if path.exists() && !folder.join(journal::NAME).exists() {
+        let what = format!("is not a run's own ({} is missing beside it) and would be written over; choose another --out", journal::NAME);
+        return Err(Error::Damaged { path, what });
+    }
+    Ok(())
+}
+
 /// Makes the folder, and makes sure that files can be written there.
 pub fn prepare(folder: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(Error::file(folder, "is no folder to write to"))?;
