@@ -5,7 +5,7 @@
 
 use crate::config::{Baseline, KlForm, KlPlace, LossAgg, Objective, PolicyLoss, RatioLevel, RewardMap, Scale};
 use crate::critic::Critic;
-use crate::paid::{Paid, weighted_mean, weighted_std};
+use crate::paid::{FLAT, Paid, weighted_mean, weighted_std};
 use crate::rollout::{Rollout, Token};
 use statrs::distribution::{Beta, Continuous};
 
@@ -66,14 +66,18 @@ impl Batch<'_> {
         weighted_mean(self.trained().map(|(w, r)| (w, f64::from(r != 0.0))))
     }
 
-    /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits.
+    /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits: the rates are all
+    /// equal, or the rewards are no rates.
     fn beta_density(&self, m: f64) -> f64 {
         let rates = || self.0.iter().map(|paid| (1.0, paid.mean()));
         let mean = weighted_mean(rates());
         let variance = weighted_std(rates(), mean).powi(2);
-        let size = (mean * (1.0 - mean) / variance - 1.0).max(0.0);
+        let size = mean * (1.0 - mean) / variance - 1.0;
+        if variance < FLAT || size < 0.0 || !(0.0..=1.0).contains(&m) {
+            return 1.0;
+        }
         let law = Beta::new(1.0 + mean * size / 3.0, 1.0 + (1.0 - mean) * size / 3.0);
-        law.map_or(1.0, |law| law.pdf(m.clamp(0.0, 1.0)))
+        law.map_or(1.0, |law| law.pdf(m))
     }
 }
 

@@ -37,8 +37,8 @@ impl Paid {
     }
 }
 
-/// Relative difference below which two rewards count as equal.
-const FLAT: f64 = 1e-12;
+/// Relative difference below which two rewards count as equal, and variance below which pass rates do.
+pub(crate) const FLAT: f64 = 1e-12;
 
 /// Mean of (weight, value) pairs; exact where all values are equal.
 pub(crate) fn weighted_mean(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
