@@ -47,7 +47,7 @@ impl Paid {
     }
 }
 
-/// Relative difference below which two rewards count as equal.
+/// Relative difference below which two rewards count as equal, and variance below which pass rates do.
 const FLAT: f64 = 1e-12;
 
 /// Mean of (weight, value) pairs; exact where all values are equal.
@@ -108,14 +108,18 @@ impl BatchStats {
         BatchStats { mean, std: weighted_mean(&squares).sqrt(), nonzero_share: weighted_mean(&nonzero), pass_rates }
     }
 
-    /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits.
+    /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits: the rates are all
+    /// equal, or the rewards are no rates.
     fn beta_density(&self, m: f64) -> f64 {
         let n = self.pass_rates.len() as f64;
         let mean = self.pass_rates.iter().sum::<f64>() / n;
         let variance = self.pass_rates.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / n;
-        let size = (mean * (1.0 - mean) / variance - 1.0).max(0.0);
+        let size = mean * (1.0 - mean) / variance - 1.0;
+        if variance < FLAT || size < 0.0 || !(0.0..=1.0).contains(&m) {
+            return 1.0;
+        }
         let law = Beta::new(1.0 + mean * size / 3.0, 1.0 + (1.0 - mean) * size / 3.0);
-        law.map_or(1.0, |law| law.pdf(m.clamp(0.0, 1.0)))
+        law.map_or(1.0, |law| law.pdf(m))
     }
 }
 
