@@ -122,6 +122,11 @@ impl<'w> SoftmaxPolicy<'w> {
         SoftmaxPolicy { task, base, sharing, skill, memory }
     }
 
+    /// What all prompts share: `W[h, v]`, in nats, the end token last; zero for the base model.
+    pub fn skill(&self) -> &Array2<f64> {
+        &self.skill
+    }
+
     /// What `prompt` remembers.
     pub(crate) fn memory(&self, prompt: usize) -> &Memory {
         &self.memory[prompt]
