@@ -7,7 +7,8 @@ mod common;
 
 use common::{batch, close, rule, signal};
 use mta_sim::sims::config::{Config, KlForm, KlPlace, LossAgg, Objective, PolicyLoss, RatioLevel};
-use mta_sim::sims::objective::{Clipped, Paid, advantages, kl_slope, kl_value, pushes};
+use mta_sim::sims::objective::{Clipped, advantages, kl_slope, kl_value, pushes};
+use mta_sim::sims::paid::Paid;
 use mta_sim::sims::policy::{Nudge, Policy, Step};
 use mta_sim::sims::registry::Named;
 use mta_sim::sims::rollout::{Label, Rollout, Token};

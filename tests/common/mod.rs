@@ -2,7 +2,8 @@
 #![allow(dead_code)] // each test file uses its own part
 
 use mta_sim::sims::config::{Baseline, Config, World as WorldSettings};
-use mta_sim::sims::objective::{Paid, shape};
+use mta_sim::sims::objective::shape;
+use mta_sim::sims::paid::Paid;
 use mta_sim::sims::reward::{Dice, pay};
 use mta_sim::sims::rollout::{Group, Label, Rollout, Token};
 use mta_sim::sims::rules::{RULES, Rule};
