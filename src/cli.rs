@@ -7,7 +7,7 @@ use mta_sims::knob::Kind;
 use std::path::PathBuf;
 
 /// What can be listed and shown.
-pub const KINDS: &[&str] = &["rules", "signals", "recipes", "knobs", "claims", "figures"];
+pub const KINDS: &[&str] = &["rules", "signals", "recipes", "knobs", "columns", "claims", "figures"];
 
 /// The whole command line.
 pub fn command() -> Command {
@@ -95,13 +95,13 @@ fn heading(section: &str) -> &'static str {
 
 fn list() -> Command {
     let kind = Arg::new("kind").required(true).value_parser(PossibleValuesParser::new(KINDS)).help("What to list");
-    Command::new("list").about("List rules, signals, recipes, knobs, claims or figures").arg(kind)
+    Command::new("list").about("List rules, signals, recipes, knobs, columns, claims or figures").arg(kind)
 }
 
 fn show() -> Command {
     let kinds: Vec<&str> = KINDS.iter().map(|k| k.trim_end_matches('s')).collect();
     Command::new("show")
-        .about("Formula, defaults and source of one rule, signal, recipe, knob, claim or figure")
+        .about("Formula, defaults and source of one rule, signal, recipe, knob, column, claim or figure")
         .arg(Arg::new("kind").required(true).value_parser(PossibleValuesParser::new(kinds)).help("What it is"))
         .arg(Arg::new("name").required(true).help("Its name"))
 }

@@ -1,4 +1,6 @@
-//! The program as a library: from settings to cells, tables and figures.
+#![doc = include_str!("../README.md")]
+//!
+//! # The program as a library: from settings to cells, tables and figures
 //!
 //! ```text
 //! cli        the command line, made from the list of knobs

@@ -93,7 +93,8 @@ fn header(plan: &Plan, recipes: &[usize]) -> Vec<String> {
 
 fn painted(gain: Option<Interval>, kept: Option<Interval>) -> Cell {
     let Some(gain) = gain else { return Cell::new("") };
-    let text = gain.half_width().map_or(format!("{:+.2}", gain.value), |h| format!("{:+.2}±{}", gain.value, short(h)));
+    let value = if gain.value.abs() < 0.005 { 0.0 } else { gain.value };
+    let text = gain.half_width().map_or(format!("{value:+.2}"), |h| format!("{value:+.2}±{}", short(h)));
     kept.map_or_else(|| Cell::new(&text), |kept| Cell::new(&text).fg(colour(kept.value)))
 }
 

@@ -1,5 +1,6 @@
 //! `mta-sim show rule grpo`: formula, defaults, source, and what other libraries call it.
 
+use super::list::entries;
 use crate::error::Error;
 use mta_sims::config::{Config, KNOBS, Knob, Objective};
 use mta_sims::recipe::{RECIPES, Ready};
@@ -18,7 +19,7 @@ pub fn show(kind: &str, name: &str) -> Result<String, Error> {
             Knob::find(&name.replace('-', "_")).or(Knob::find(name)).ok_or_else(|| unknown(kind, name, KNOBS.iter().map(|k| k.name)))?,
         ),
         "claim" => claim(name)?,
-        _ => figure(name)?,
+        _ => plain(kind, name)?,
     })
 }
 
@@ -109,8 +110,9 @@ fn claim(name: &str) -> Result<String, Error> {
     ))
 }
 
-fn figure(name: &str) -> Result<String, Error> {
-    let known = || mta_figures::FIGURES.iter().map(|f| f.name());
-    let figure = mta_figures::FIGURES.iter().find(|f| f.name() == name).ok_or_else(|| unknown("figure", name, known()))?;
-    Ok(format!("{}: {}\n", figure.name(), figure.caption()))
+/// Name and meaning, for kinds that have no more to say.
+fn plain(kind: &str, name: &str) -> Result<String, Error> {
+    let known = entries(&format!("{kind}s"));
+    let found = known.iter().find(|(n, _)| n == name).map(|(name, doc)| format!("{name}: {doc}\n"));
+    found.ok_or_else(|| UnknownName::new(kind, name, known.into_iter().map(|(n, _)| n).collect()).into())
 }
