@@ -103,7 +103,15 @@ impl<E: Environment> Training<'_, E> {
             }
         }
         let stats = self.describe(&drawn, kept.len().min(wanted));
-        (fill(kept, drawn, wanted), stats)
+        (self.fill(kept, drawn, wanted), stats)
+    }
+
+    /// Exactly `wanted` groups: the kept ones, repeated in turn where too few were found; all those drawn where none was. In exact mode what is kept, each
+    /// group once, so that all count equally.
+    fn fill(&self, kept: Vec<Paid>, drawn: Vec<Paid>, wanted: usize) -> Vec<Paid> {
+        let source = if kept.is_empty() { drawn } else { kept };
+        let wanted = if self.config.train.mode == Mode::Exact { source.len() } else { wanted };
+        source.iter().cycle().take(wanted).cloned().collect()
     }
 
     fn generations(&self) -> usize {
@@ -247,10 +255,4 @@ impl<E: Environment> Training<'_, E> {
             wasted,
         }
     }
-}
-
-/// Exactly `wanted` groups: the kept ones, repeated in turn where too few were found; all those drawn where none was.
-fn fill(kept: Vec<Paid>, drawn: Vec<Paid>, wanted: usize) -> Vec<Paid> {
-    let source = if kept.is_empty() { drawn } else { kept };
-    source.iter().cycle().take(wanted).cloned().collect()
 }
