@@ -36,7 +36,8 @@ fn toss(pay: Pay, uniform: f64) -> f64 {
     }
 }
 
-/// Every response with a coin becomes two, one per outcome, sharing its weight: the population of (response, reward) pairs.
+/// Every response with a coin becomes two, one per outcome, sharing its weight: the population of (response, reward) pairs. A response without weight is a
+/// baseline, and earns what its coin pays in the mean.
 fn expand(group: &Group, pays: &[Pay]) -> Paid {
     let mut paid =
         Paid { group: Group { rollouts: Vec::new(), prompt: group.prompt, size: group.size, label: group.label }, rewards: Vec::new() };
@@ -47,6 +48,7 @@ fn expand(group: &Group, pays: &[Pay]) -> Paid {
     for (rollout, pay) in group.rollouts.iter().zip(pays) {
         match *pay {
             Pay::Value(reward) => add(rollout, 1.0, reward),
+            Pay::Coin(chance) if rollout.weight == 0.0 => add(rollout, 1.0, chance),
             Pay::Coin(chance) => {
                 add(rollout, chance, 1.0);
                 add(rollout, 1.0 - chance, 0.0);

@@ -116,7 +116,16 @@ impl<E: Environment> Training<'_, E> {
         let used = live(&drawn).min(wanted);
         let mut stats = self.describe(&drawn);
         stats.wasted = stats.rollouts * (1.0 - used as f64 / drawn.len() as f64);
-        (fill(drawn, wanted), stats)
+        (self.fill(drawn, wanted), stats)
+    }
+
+    /// Exactly `wanted` groups with signal, repeated in turn where too few were found; groups without signal only where there is no other. In exact mode each
+    /// group once, so that all count equally.
+    fn fill(&self, drawn: Vec<Paid>, wanted: usize) -> Vec<Paid> {
+        let (flat, live): (Vec<Paid>, Vec<Paid>) = drawn.into_iter().partition(Paid::is_flat);
+        let source = if live.is_empty() { flat } else { live };
+        let wanted = if self.config.train.mode == Mode::Exact { source.len() } else { wanted };
+        source.iter().cycle().take(wanted).cloned().collect()
     }
 
     /// Batches a step may draw; more would change nothing in exact mode.
@@ -259,11 +268,4 @@ impl<E: Environment> Training<'_, E> {
             wasted: rollouts * flat,
         }
     }
-}
-
-/// Exactly `wanted` groups with signal, repeated in turn where too few were found; groups without signal only where there is no other.
-fn fill(drawn: Vec<Paid>, wanted: usize) -> Vec<Paid> {
-    let (flat, live): (Vec<Paid>, Vec<Paid>) = drawn.into_iter().partition(Paid::is_flat);
-    let source = if live.is_empty() { flat } else { live };
-    source.iter().cycle().take(wanted).cloned().collect()
 }

@@ -5,7 +5,8 @@
 /// ```text
 /// pass@k = 1 - (1 - p)^k
 /// ```
-/// `p` in [0, 1]: chance of one attempt; `k >= 0`: attempts, not necessarily whole. Accurate for p down to the smallest float and any k.
+/// `p` in [0, 1]: chance of one attempt, where a sum of probabilities that rounding put above 1 counts as 1; `k >= 0`: attempts, not necessarily whole.
+/// Accurate for p down to the smallest float and any k.
 ///
 /// # Example
 /// Two fair coins show at least one head three times in four:
@@ -14,7 +15,13 @@
 /// assert!((mta_theory::pass_at_k::pass_at_k(1e-300, 1e12) / 1e-288 - 1.0).abs() < 1e-12);
 /// ```
 pub fn pass_at_k(p: f64, k: f64) -> f64 {
-    if k == 0.0 { 0.0 } else { -(k * (-p).ln_1p()).exp_m1() }
+    if k == 0.0 {
+        0.0
+    } else if p >= 1.0 {
+        1.0
+    } else {
+        -(k * (-p).ln_1p()).exp_m1()
+    }
 }
 
 /// pass@2k from pass@k, without cancellation: `1 - (1 - p)^2 = p (2 - p)`.
