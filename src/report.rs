@@ -1,7 +1,7 @@
 //! The answer on the terminal: a table of gains coloured by gain kept, and one sentence.
 
 use crate::plan::Plan;
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, presets};
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, presets};
 use mta_sims::knob::Value;
 use mta_sims::statistics::{Interval, mean, mean_interval, ratio_interval};
 use mta_sims::table::Table;
@@ -45,23 +45,36 @@ fn summary(plan: &Plan, results: &Table, start: usize) -> Summary {
     Summary { point: plan.rows[start].point.clone(), base, gains: gains.collect() }
 }
 
-/// The table, with colours if asked for.
-pub fn table(plan: &Plan, summaries: &[Summary], colours: bool) -> String {
+/// Columns of text where no terminal says otherwise.
+const WIDTH: usize = 128;
+
+/// Columns a recipe takes.
+const RECIPE_WIDTH: usize = 11;
+
+/// The table, with colours on a terminal; recipes that do not fit side by side come in a further table below.
+pub fn table(plan: &Plan, summaries: &[Summary], terminal: bool) -> String {
+    let width = if terminal { comfy_table::Table::new().width().map_or(WIDTH, usize::from) } else { WIDTH };
+    let taken: usize = plan.axes.iter().map(|a| a.knob.len().max(6) + 1).sum::<usize>() + 3 * 8;
+    let side_by_side = (width.saturating_sub(taken) / RECIPE_WIDTH).max(1);
+    let recipes: Vec<usize> = (0..plan.recipes.len()).collect();
+    let parts = recipes.chunks(side_by_side).map(|part| part_of_table(plan, summaries, part, terminal));
+    parts.collect::<Vec<_>>().join("\n\n")
+}
+
+fn part_of_table(plan: &Plan, summaries: &[Summary], recipes: &[usize], colours: bool) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(presets::UTF8_NO_BORDERS).set_content_arrangement(ContentArrangement::Disabled);
+    let line = LineStyle::none().fill('─').junction('─');
+    table.load_style(presets::NOTHING.header_separator(line)).set_content_arrangement(ContentArrangement::Disabled);
     if colours {
         table.enforce_styling()
     } else {
         table.force_no_tty()
     };
-    let axes = plan.axes.iter().map(|a| a.knob.replace('_', "\n"));
-    let base = ["base\npass@1", "base\npass@8", "mode\nacc."].map(String::from);
-    let recipes = plan.recipes.iter().map(|r| r.name.replace('-', "-\n"));
-    table.set_header(axes.chain(base).chain(recipes));
+    table.set_header(header(plan, recipes));
     for summary in summaries {
         let point = summary.point.iter().map(|v| Cell::new(v.to_string()));
-        let base = summary.base.iter().map(|x| Cell::new(x.map_or(String::new(), |x| format!("{x:.2}"))));
-        let gains = summary.gains.iter().map(|(gain, kept)| painted(*gain, *kept));
+        let base = summary.base.iter().map(|x| Cell::new(x.map_or(String::new(), share)));
+        let gains = recipes.iter().map(|&i| painted(summary.gains[i].0, summary.gains[i].1));
         table.add_row(point.chain(base).chain(gains));
     }
     table.column_iter_mut().for_each(|c| {
@@ -71,10 +84,22 @@ pub fn table(plan: &Plan, summaries: &[Summary], colours: bool) -> String {
     table.to_string()
 }
 
+fn header(plan: &Plan, recipes: &[usize]) -> Vec<String> {
+    let axes = plan.axes.iter().map(|a| a.knob.replace('_', "\n"));
+    let base = ["base\npass@1", "base\npass@8", "base\nmode"].map(String::from);
+    let names = recipes.iter().map(|&i| plan.recipes[i].name.replace('-', "-\n"));
+    axes.chain(base).chain(names).collect()
+}
+
 fn painted(gain: Option<Interval>, kept: Option<Interval>) -> Cell {
     let Some(gain) = gain else { return Cell::new("") };
     let text = gain.half_width().map_or(format!("{:+.2}", gain.value), |h| format!("{:+.2}±{}", gain.value, short(h)));
     kept.map_or_else(|| Cell::new(&text), |kept| Cell::new(&text).fg(colour(kept.value)))
+}
+
+/// Two decimals, or the power of ten where they would show nothing.
+fn share(x: f64) -> String {
+    if x > 0.0 && x < 0.005 { format!("{x:.0e}") } else { format!("{x:.2}") }
 }
 
 /// Two decimals without the leading zero.
@@ -94,35 +119,45 @@ fn colour(kept: f64) -> Color {
 
 /// Where each recipe keeps at least half of standard RL's gain, in one sentence; none where there is nothing to compare.
 pub fn sentence(plan: &Plan, summaries: &[Summary]) -> Option<String> {
-    let axis = plan.main_axis()?;
-    plan.recipes.iter().position(|r| r.name == STANDARD)?;
-    if plan.axes.len() > 1 || summaries.len() < 2 {
-        return None;
+    let axis = plan.main_axis().filter(|_| plan.axes.len() == 1 && summaries.len() > 1)?;
+    plan.recipes.iter().find(|r| r.name == STANDARD)?;
+    let mut verdicts: Vec<(String, Vec<String>)> = Vec::new();
+    for (i, recipe) in plan.recipes.iter().enumerate().filter(|(_, r)| r.name != STANDARD) {
+        let verdict = verdict(i, axis, plan.axes[axis].knob, summaries);
+        let named = named(&recipe.name, i, summaries);
+        match verdicts.iter_mut().find(|(known, _)| *known == verdict) {
+            Some((_, names)) => names.push(named),
+            None => verdicts.push((verdict, vec![named])),
+        }
     }
-    let others = plan.recipes.iter().enumerate().filter(|(_, r)| r.name != STANDARD);
-    let verdicts: Vec<String> = others.map(|(i, r)| format!("{} {}", r.name, verdict(i, axis, plan.axes[axis].knob, summaries))).collect();
-    let what = "Half or more of standard RL's gain is kept by";
-    (!verdicts.is_empty()).then(|| format!("{what} {}.", verdicts.join("; ")))
+    let parts: Vec<String> = verdicts.iter().map(|(verdict, names)| format!("{} {verdict}", and(names))).collect();
+    (!parts.is_empty()).then(|| format!("At least half of standard RL's gain is kept by {}.", parts.join("; ")))
 }
 
+/// The recipe, with the most it keeps where that is less than half.
+fn named(name: &str, recipe: usize, summaries: &[Summary]) -> String {
+    let kept = summaries.iter().filter_map(|s| s.gains[recipe].1).map(|k| k.value).fold(f64::NEG_INFINITY, f64::max);
+    if (0.05..WORKS).contains(&kept) { format!("{name} (at best {:.0} %)", 100.0 * kept) } else { name.into() }
+}
+
+fn and(names: &[String]) -> String {
+    match names {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Where along the axis the recipe works.
 fn verdict(recipe: usize, axis: usize, knob: &str, summaries: &[Summary]) -> String {
     let works: Vec<bool> = summaries.iter().map(|s| s.gains[recipe].1.is_some_and(|k| k.value >= WORKS)).collect();
     let at = |i: usize| summaries[i].point[axis].to_string();
-    let first = works.iter().position(|w| *w);
-    match first {
-        None => best_percent(recipe, summaries).map_or("nowhere".into(), |best| format!("nowhere (at best {best:.0} %)")),
-        Some(0) if works.iter().all(|w| *w) => "everywhere".into(),
-        Some(i) if works[i..].iter().all(|w| *w) => format!("from {knob} {} up", at(i)),
-        Some(0) if works.iter().skip_while(|w| **w).all(|w| !*w) => {
-            format!("up to {knob} {}", at(works.iter().rposition(|w| *w).unwrap_or(0)))
-        }
-        Some(_) => {
-            format!("at {knob} {}", works.iter().enumerate().filter(|(_, w)| **w).map(|(i, _)| at(i)).collect::<Vec<_>>().join(", "))
-        }
+    let places: Vec<String> = (0..works.len()).filter(|&i| works[i]).map(at).collect();
+    let switches = works.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    match (works[0], works[works.len() - 1], switches) {
+        (true, _, 0) => "everywhere".into(),
+        (false, _, 0) => "nowhere".into(),
+        (false, true, 1) if places.len() > 1 => format!("from {knob} {} up", places[0]),
+        (true, false, 1) if places.len() > 1 => format!("up to {knob} {}", places[places.len() - 1]),
+        _ => format!("at {knob} {}", and(&places)),
     }
-}
-
-fn best_percent(recipe: usize, summaries: &[Summary]) -> Option<f64> {
-    let kept = summaries.iter().filter_map(|s| s.gains[recipe].1).map(|k| 100.0 * k.value);
-    kept.reduce(f64::max)
 }

@@ -1,8 +1,8 @@
 //! The command line as a user meets it: wrong inputs, every knob in every spelling, and the text it prints.
 
-mod common;
+mod program;
 
-use common::{TINY, program, run, state, succeed};
+use program::{TINY, program, run, state, succeed};
 use mta_sim::sims::config::{Config, KNOBS, Knob};
 use mta_sim::sims::recipe::{RECIPE_SECTIONS, RECIPES, Ready};
 use std::fs;

@@ -1,8 +1,8 @@
 //! A run is the same run, to the byte, however it was scheduled, cut into parts, or killed.
 
-mod common;
+mod program;
 
-use common::{program, run, succeed, tables};
+use program::{program, run, succeed, tables};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};

@@ -1,7 +1,7 @@
 //! A tabular critic: one value per prompt and position, for PPO's advantages.
 
 use crate::config::Objective;
-use crate::objective::Paid;
+use crate::paid::Paid;
 use std::collections::HashMap;
 
 /// Values V[x, t], 0 where never trained.

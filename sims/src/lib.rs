@@ -8,6 +8,7 @@
 //! Group of Rollouts                    rollout     sampled (weight 1/G) or enumerated (weight pi(y))
 //! Signal: Group -> Pay                 signals/    what pays
 //! Rule = choice of building blocks     rules/      how the update uses it
+//!   Paid: group and rewards            paid        weighted moments
 //!   advantages, pushes                 objective   each formula once
 //! train(policy, ...)                   run         sample, pay, compare, push: the loop
 //! Recipe = signal + rule + data        recipe      under one name
@@ -17,6 +18,7 @@
 //! Adding a signal or a rule is one file, a `mod` line and a line in the list of [`signals`] or [`rules`].
 
 pub mod cell;
+pub mod choices;
 pub mod config;
 pub mod critic;
 pub mod data;
@@ -24,6 +26,7 @@ pub mod knob;
 pub mod measure;
 pub mod memory;
 pub mod objective;
+pub mod paid;
 pub mod policy;
 pub mod prior;
 pub mod recipe;

@@ -5,61 +5,12 @@
 
 use crate::config::{Baseline, KlForm, KlPlace, LossAgg, Objective, PolicyLoss, RatioLevel, RewardMap, Scale};
 use crate::critic::Critic;
-use crate::rollout::{Group, Rollout, Token};
+use crate::paid::{FLAT, Paid, weighted_mean, weighted_std};
+use crate::rollout::{Rollout, Token};
 use statrs::distribution::{Beta, Continuous};
-
-/// A group and what its rollouts earned.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Paid {
-    /// The rollouts.
-    pub group: Group,
-    /// One reward per rollout.
-    pub rewards: Vec<f64>,
-}
 
 /// Advantages of a batch: `[group][rollout][token]`.
 pub type Advantages = Vec<Vec<Vec<f64>>>;
-
-impl Paid {
-    /// Weighted mean of the rewards of the rollouts trained on.
-    pub fn mean(&self) -> f64 {
-        weighted_mean(self.trained())
-    }
-
-    /// Weighted variance of the rewards with divisor G - `ddof`.
-    pub fn variance(&self, ddof: usize) -> f64 {
-        let mean = self.mean();
-        let variance: f64 = self.trained().map(|(w, r)| w * (r - mean).powi(2)).sum();
-        self.group.size.map_or(variance, |g| variance * g as f64 / (g - ddof.min(g - 1)) as f64)
-    }
-
-    /// Whether all rollouts trained on earned the same.
-    pub fn is_flat(&self) -> bool {
-        let first = self.trained().next().map_or(0.0, |(_, r)| r);
-        self.trained().all(|(_, r)| (r - first).abs() <= FLAT * (1.0 + r.abs()))
-    }
-
-    /// (weight, reward) of the rollouts trained on.
-    fn trained(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
-        let pairs = self.group.rollouts.iter().zip(&self.rewards);
-        pairs.filter(|(r, _)| r.weight > 0.0).map(|(r, reward)| (r.weight, *reward))
-    }
-}
-
-/// Relative difference below which two rewards count as equal.
-const FLAT: f64 = 1e-12;
-
-/// Mean of (weight, value) pairs; exact where all values are equal.
-fn weighted_mean(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
-    let first = pairs.clone().next().map_or(0.0, |p| p.1);
-    let (total, sum) = pairs.fold((0.0, 0.0), |(total, sum), (w, r)| (total + w, sum + w * (r - first)));
-    first + sum / total
-}
-
-/// Weighted mean of squared deviations from `mean`, square root.
-fn weighted_std(pairs: impl Iterator<Item = (f64, f64)> + Clone, mean: f64) -> f64 {
-    weighted_mean(pairs.map(|(w, r)| (w, (r - mean).powi(2)))).sqrt()
-}
 
 /// The advantage of every token of a batch.
 ///
@@ -115,14 +66,18 @@ impl Batch<'_> {
         weighted_mean(self.trained().map(|(w, r)| (w, f64::from(r != 0.0))))
     }
 
-    /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits.
+    /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits: the rates are all
+    /// equal, or the rewards are no rates.
     fn beta_density(&self, m: f64) -> f64 {
         let rates = || self.0.iter().map(|paid| (1.0, paid.mean()));
         let mean = weighted_mean(rates());
         let variance = weighted_std(rates(), mean).powi(2);
-        let size = (mean * (1.0 - mean) / variance - 1.0).max(0.0);
+        let size = mean * (1.0 - mean) / variance - 1.0;
+        if variance < FLAT || size < 0.0 || !(0.0..=1.0).contains(&m) {
+            return 1.0;
+        }
         let law = Beta::new(1.0 + mean * size / 3.0, 1.0 + (1.0 - mean) * size / 3.0);
-        law.map_or(1.0, |law| law.pdf(m.clamp(0.0, 1.0)))
+        law.map_or(1.0, |law| law.pdf(m))
     }
 }
 

@@ -122,6 +122,11 @@ impl<'w> SoftmaxPolicy<'w> {
         SoftmaxPolicy { task, base, sharing, skill, memory }
     }
 
+    /// What all prompts share: `W[h, v]`, in nats, the end token last; zero for the base model.
+    pub fn skill(&self) -> &Array2<f64> {
+        &self.skill
+    }
+
     /// What `prompt` remembers.
     pub(crate) fn memory(&self, prompt: usize) -> &Memory {
         &self.memory[prompt]
@@ -299,7 +304,7 @@ impl Policy for SoftmaxPolicy<'_> {
             let shared = step.learning_rate * self.sharing;
             self.skill.row_mut(at.depth).iter_mut().zip(&slope).for_each(|(w, g)| *w += shared * g);
             let private = step.learning_rate * (1.0 - self.sharing) * step.batch;
-            if private > 0.0 {
+            if private > 0.0 && slope.iter().any(|g| *g != 0.0) {
                 self.memory[at.prompt].add(&path, &slope, private);
             }
         }

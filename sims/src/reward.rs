@@ -1,7 +1,7 @@
 //! Paying a group: the coins of a signal are tossed when rollouts are sampled, and split into their outcomes when all responses are enumerated.
 
 use crate::config::Signals;
-use crate::objective::Paid;
+use crate::paid::Paid;
 use crate::rollout::{Group, Rollout};
 use crate::signals::{Pay, Signal};
 use crate::stream::Stream;

@@ -2,7 +2,8 @@
 
 use crate::config::{Baseline, Config, LossAgg, Mode};
 use crate::critic::Critic;
-use crate::objective::{Clipped, Paid, advantages, pushes, shape, token_weight};
+use crate::objective::{Clipped, advantages, pushes, shape, token_weight};
+use crate::paid::Paid;
 use crate::policy::{Nudge, Policy, Step};
 use crate::reward::{Dice, pay};
 use crate::rollout::{Group, Label, Rollout, Token};
