@@ -2,9 +2,9 @@
 
 mod program;
 
-use program::{TINY, program, run, state, succeed};
 use mta_sim::sims::config::{Config, KNOBS, Knob};
 use mta_sim::sims::recipe::{RECIPE_SECTIONS, RECIPES, Ready};
+use program::{TINY, program, run, state, succeed};
 use std::fs;
 use std::path::Path;
 use std::process::Output;

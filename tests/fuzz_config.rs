@@ -113,9 +113,19 @@ fn keys() -> Vec<String> {
     names.chain(RUN_KEYS.iter().chain(TABLE_KEYS).chain(&["recipe", "recipe.x.y", "rollout.n", "threads"]).map(|k| k.to_string())).collect()
 }
 
+/// Lines `key = value`: three in four right by themselves, the rest at random.
 fn lines(most: usize) -> impl Strategy<Value = String> {
-    let line = (select(keys()), select(VALUES)).prop_map(|(key, value)| format!("{key} = {value}\n"));
-    prop::collection::vec(line, 0..most).prop_map(|lines| lines.concat())
+    let right = fitting().prop_map(|(knob, value)| format!("{knob} = '{value}'\n"));
+    let wrong = (select(keys()), select(VALUES)).prop_map(|(key, value)| format!("{key} = {value}\n"));
+    prop::collection::vec(prop_oneof![3 => right, 1 => wrong], 0..most).prop_map(|lines| lines.concat())
+}
+
+/// A knob and one of its extreme values.
+fn fitting() -> impl Strategy<Value = (&'static str, String)> {
+    (0..KNOBS.len(), any::<Index>()).prop_map(|(i, at)| {
+        let values = extremes(&KNOBS[i]);
+        (KNOBS[i].name, values[at.index(values.len())].clone())
+    })
 }
 
 /// A file of random keys and values, with up to two recipe tables.
@@ -186,7 +196,7 @@ fn attack(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(cases(3000))]
+    #![proptest_config(cases(5000))]
 
     #[test]
     fn any_bytes_are_settings_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -219,7 +229,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(1500))]
+    #![proptest_config(cases(4000))]
 
     #[test]
     fn any_keys_and_values_are_a_plan_or_an_error(text in file()) {
@@ -279,13 +289,9 @@ fn extremes(knob: &Knob) -> Vec<String> {
 
 /// A small cell with a few knobs anywhere in their ranges, and any recipe, rule and signal.
 fn extreme_settings() -> impl Strategy<Value = String> {
-    let knob = (0..KNOBS.len(), any::<Index>()).prop_map(|(i, at)| {
-        let values = extremes(&KNOBS[i]);
-        (KNOBS[i].name, values[at.index(values.len())].clone())
-    });
     let small = "vocab = 6\nprompts = 3\nheld_out = 3\nsteps = 2\ntrain_batch_size = 3\ngroup_size = 4\npass_k = 2\nfew = 2\nseeds = 1\n";
     let (rules, signals) = (names(RULES), names(SIGNALS));
-    (prop::collection::vec(knob, 0..6), select(names(RECIPES)), select(rules), select(signals)).prop_map(
+    (prop::collection::vec(fitting(), 0..6), select(names(RECIPES)), select(rules), select(signals)).prop_map(
         move |(knobs, recipe, rule, signal)| {
             let mut lines: HashMap<&str, String> =
                 small.lines().filter_map(|l| l.split_once(" = ")).map(|(k, v)| (k, v.to_string())).collect();
@@ -305,7 +311,7 @@ fn names<T: Named + ?Sized>(list: &'static [&'static T]) -> Vec<&'static str> {
 }
 
 proptest! {
-    #![proptest_config(cases(1500))]
+    #![proptest_config(cases(4000))]
 
     #[test]
     fn what_passes_the_checks_runs_to_the_end_and_can_be_reported(text in extreme_settings()) {
