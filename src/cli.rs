@@ -61,7 +61,7 @@ fn knob_flag(knob: &'static Knob) -> Arg {
     let note = if let Kind::Choice(names) = kind { format!("one of {}; {note}", names.join(", ")) } else { note };
     Arg::new(knob.name)
         .long(knob.name.replace('_', "-"))
-        .aliases(knob.aliases.iter().map(|a| a.replace('_', "-")).chain(underscored(knob)))
+        .aliases(other_spellings(knob))
         .value_name(value_name(&kind))
         .help(StyledStr::from(format!("{} [{note}]", knob.doc.trim())))
         .help_heading(heading(knob.section))
@@ -69,9 +69,10 @@ fn knob_flag(knob: &'static Knob) -> Arg {
         .hide_possible_values(true)
 }
 
-/// The spelling of the configuration file works as a flag too.
-fn underscored(knob: &'static Knob) -> Option<String> {
-    knob.name.contains('_').then(|| knob.name.to_string())
+/// Aliases, and the spellings of the configuration file, work as flags too.
+fn other_spellings(knob: &'static Knob) -> impl Iterator<Item = String> {
+    let with_hyphens = knob.aliases.iter().map(|a| a.replace('_', "-"));
+    with_hyphens.chain(knob.aliases.iter().chain([&knob.name]).filter(|name| name.contains('_')).map(|name| name.to_string()))
 }
 
 fn value_name(kind: &Kind) -> String {

@@ -263,6 +263,9 @@ impl World {
 /// Responses per prompt that exact mode is willing to enumerate.
 pub const MAX_ENUMERATED: f64 = 65_536.0;
 
+/// Tokens of all rollouts of one step.
+const MAX_STEP_TOKENS: f64 = 2e7;
+
 /// Entries of the prior table a world may hold (8 bytes each).
 const MAX_PRIOR_ENTRIES: f64 = 2e8;
 
@@ -271,7 +274,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), KnobError> {
         self.validate_world()?;
         self.validate_batches()?;
-        self.validate_exact()
+        self.validate_exact()?;
+        self.validate_memory()
     }
 
     fn validate_world(&self) -> Result<(), KnobError> {
@@ -322,6 +326,21 @@ impl Config {
         )?;
         let few_fit = self.data.regime != Regime::Few || self.data.few <= self.world.prompts;
         require(few_fit, "few", self.data.few, format!("must be at most prompts = {}", self.world.prompts))
+    }
+
+    /// A step holds all its rollouts at once, at a few hundred bytes per token.
+    fn validate_memory(&self) -> Result<(), KnobError> {
+        let (t, w) = (&self.train, &self.world);
+        let per_prompt = if t.mode == Mode::Exact { w.responses() } else { t.group_size.max(self.signal.votes) as f64 };
+        let (knob, prompts) = match (t.mode, self.data.regime) {
+            (Mode::Sampled, _) => ("train_batch_size", t.train_batch_size),
+            (Mode::Exact, Regime::TestTime) => ("held_out", w.held_out),
+            (Mode::Exact, _) => ("prompts", w.prompts),
+        };
+        let tokens = prompts as f64 * per_prompt * w.depth as f64;
+        let allowed =
+            format!("a step would hold {knob} x responses x depth = {tokens:.1e} tokens; at most {MAX_STEP_TOKENS:.0e} are allowed");
+        require(tokens <= MAX_STEP_TOKENS, knob, prompts, allowed)
     }
 
     fn validate_exact(&self) -> Result<(), KnobError> {
