@@ -18,7 +18,8 @@ pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
     let mut text = String::new();
     let lines: Vec<_> = plan.rows.chunks(plan.seeds.len()).collect();
     for rows in lines.iter().take(SHOWN) {
-        let point = plan.axes.iter().zip(&rows[0].point).map(|(a, v): (_, &Value)| format!("{} = {v}  ", a.knob)).collect::<String>();
+        let point =
+            plan.axes.iter().zip(&rows[0].point).map(|(a, v): (_, &Value)| format!("{} = {v}  ", plan.column(a.knob))).collect::<String>();
         let _ = writeln!(text, "{point}{:16} {} seeds  {}...", plan.recipes[rows[0].recipe].name, rows.len(), &rows[0].id[..8]);
     }
     if lines.len() > SHOWN {

@@ -98,9 +98,17 @@ impl Plan {
         alignment.or((!self.axes.is_empty()).then_some(0))
     }
 
-    /// Name of that knob.
-    pub fn main_knob(&self) -> &'static str {
-        self.main_axis().map_or("alignment", |i| self.axes[i].knob)
+    /// Column of that knob.
+    pub fn main_column(&self) -> String {
+        self.column(self.main_axis().map_or("alignment", |i| self.axes[i].knob))
+    }
+
+    /// The column that holds a knob's settings: its name, but what is aimed at where the alignment is found by bisection.
+    pub fn column(&self, knob: &str) -> String {
+        match self.recipes.first().map(|r| r.config.world.align_by) {
+            Some(AlignBy::PassAt(k)) if knob == "alignment" => format!("target/pass@{k}"),
+            _ => knob.into(),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ const RECIPE_WIDTH: usize = 11;
 /// The table, with colours on a terminal; recipes that do not fit side by side come in a further table below.
 pub fn table(plan: &Plan, summaries: &[Summary], terminal: bool) -> String {
     let width = if terminal { comfy_table::Table::new().width().map_or(WIDTH, usize::from) } else { WIDTH };
-    let taken: usize = plan.axes.iter().map(|a| a.knob.len().max(6) + 1).sum::<usize>() + 3 * 8;
+    let taken: usize = plan.axes.iter().map(|a| plan.column(a.knob).len().max(6) + 1).sum::<usize>() + 3 * 8;
     let side_by_side = (width.saturating_sub(taken) / RECIPE_WIDTH).max(1);
     let recipes: Vec<usize> = (0..plan.recipes.len()).collect();
     let parts = recipes.chunks(side_by_side).map(|part| part_of_table(plan, summaries, part, terminal));
@@ -85,7 +85,7 @@ fn part_of_table(plan: &Plan, summaries: &[Summary], recipes: &[usize], colours:
 }
 
 fn header(plan: &Plan, recipes: &[usize]) -> Vec<String> {
-    let axes = plan.axes.iter().map(|a| a.knob.replace('_', "\n"));
+    let axes = plan.axes.iter().map(|a| plan.column(a.knob).replace('_', "\n"));
     let base = ["base\npass@1", "base\npass@8", "base\nmode"].map(String::from);
     let names = recipes.iter().map(|&i| plan.recipes[i].name.replace('-', "-\n"));
     axes.chain(base).chain(names).collect()
@@ -124,7 +124,7 @@ pub fn sentence(plan: &Plan, summaries: &[Summary]) -> Option<String> {
     plan.recipes.iter().find(|r| r.name == STANDARD)?;
     let mut verdicts: Vec<(String, Vec<String>)> = Vec::new();
     for (i, recipe) in plan.recipes.iter().enumerate().filter(|(_, r)| r.name != STANDARD) {
-        let verdict = verdict(i, axis, plan.axes[axis].knob, summaries);
+        let verdict = verdict(i, axis, &plan.column(plan.axes[axis].knob), summaries);
         let named = named(&recipe.name, i, summaries);
         match verdicts.iter_mut().find(|(known, _)| *known == verdict) {
             Some((_, names)) => names.push(named),

@@ -54,7 +54,7 @@ pub fn history(plan: &Plan, finished: &HashMap<String, Curves>) -> Table {
     table.text("cell", "hash of everything the result depends on", spread.iter().map(|(l, _)| l.row.id.as_str()));
     table.text("recipe", "name of the recipe", spread.iter().map(|(l, _)| l.recipe()));
     for (axis, assignment) in plan.axes.iter().enumerate() {
-        table.float(assignment.knob, "grid value", spread.iter().map(|(l, _)| number(&l.row.point[axis])));
+        table.float(&plan.column(assignment.knob), "grid value", spread.iter().map(|(l, _)| number(&l.row.point[axis])));
     }
     table.int("seed", "seed of the task, the prior and all dice", spread.iter().map(|(l, _)| Some(l.row.cell.seed.0 as i64)));
     table.int("step", "updates done", spread.iter().map(|(l, i)| Some(l.curves.steps[*i] as i64)));
@@ -77,7 +77,7 @@ fn identity(table: &mut Table, plan: &Plan, lines: &[Line]) {
     table.text("regime", "which prompts are trained on", lines.iter().map(|l| l.row.cell.recipe.config.data.regime.name()));
     table.text("mode", "sampled or exact", lines.iter().map(|l| l.row.cell.recipe.config.train.mode.name()));
     for knob in shown_knobs(plan) {
-        table.float(knob.name, knob.doc.trim(), lines.iter().map(|l| knob_number(&l.row.cell.recipe.config, knob.name)));
+        table.float(&plan.column(knob.name), knob.doc.trim(), lines.iter().map(|l| knob_number(&l.row.cell.recipe.config, knob.name)));
     }
     table.float(
         "alignment_knob",

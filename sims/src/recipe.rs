@@ -1,6 +1,6 @@
 //! Recipes: a signal, a rule and a data regime under one name.
 
-use crate::config::{Config, Regime, Sampler};
+use crate::config::{Baseline, Config, Regime, RewardMap, Sampler, Scale};
 use crate::knob::KnobError;
 use crate::registry::{Entry, Named, find};
 use crate::rules::{RULES, Rule};
@@ -14,7 +14,7 @@ pub struct Recipe {
     pub signal: &'static str,
     /// Name of its rule.
     pub rule: &'static str,
-    /// What else it sets.
+    /// What makes it the recipe it is, on top of any rule it is run with.
     pub set: fn(&mut Config),
     /// Whether a sweep runs it unless told otherwise.
     pub by_default: bool,
@@ -92,6 +92,29 @@ const fn default(recipe: Recipe) -> Recipe {
     Recipe { by_default: true, ..recipe }
 }
 
+/// -1 for every wrong rollout, whatever the rule's own baseline.
+fn negative_only_raw(c: &mut Config) {
+    raw_signs(c);
+    c.objective.positive_weight = 0.0;
+}
+
+/// +1 for every correct rollout, whatever the rule's own baseline.
+fn positive_only_raw(c: &mut Config) {
+    raw_signs(c);
+    c.objective.negative_weight = 0.0;
+}
+
+fn raw_signs(c: &mut Config) {
+    c.objective.reward_map = RewardMap::Signed;
+    (c.objective.baseline, c.objective.scale) = (Baseline::None, Scale::None);
+}
+
+/// Samples of the teacher, each with the same weight: a baseline would leave nothing of a constant reward.
+fn imitate(c: &mut Config) {
+    c.data.sampler = Sampler::Teacher;
+    (c.objective.baseline, c.objective.scale) = (Baseline::None, Scale::None);
+}
+
 const MTA: &str = "MTA, arXiv 2508.21188";
 const SHARPENING: &str = "Beyond Distribution Sharpening, arXiv 2604.16259";
 
@@ -124,8 +147,22 @@ pub static RECIPES: &[&Recipe] = &[
         "TTRL, arXiv 2504.16084; MTA RQ1",
     )),
     &default(recipe("self-sharpen", "log_policy", "grpo", |_| {}, "GRPO on the policy's own log-probability.", SHARPENING)),
-    &default(recipe("negative-only", "ground_truth", "nsr_mta", |_| {}, "GRPO without its correct rollouts.", "MTA RQ3, its form of NSR")),
-    &default(recipe("positive-only", "ground_truth", "psr_mta", |_| {}, "GRPO without its wrong rollouts.", "MTA RQ3, its form of PSR")),
+    &default(recipe(
+        "negative-only",
+        "ground_truth",
+        "grpo",
+        |c| c.objective.positive_weight = 0.0,
+        "GRPO without its correct rollouts.",
+        "MTA RQ3, its form of NSR",
+    )),
+    &default(recipe(
+        "positive-only",
+        "ground_truth",
+        "grpo",
+        |c| c.objective.negative_weight = 0.0,
+        "GRPO without its wrong rollouts.",
+        "MTA RQ3, its form of PSR",
+    )),
     &recipe(
         "random-clip",
         "random",
@@ -140,11 +177,18 @@ pub static RECIPES: &[&Recipe] = &[
         "negative-only-zhu",
         "ground_truth",
         "nsr",
-        |_| {},
+        negative_only_raw,
         "Pushes every wrong rollout down by 1, all-wrong groups too.",
         "Zhu et al., arXiv 2506.01347",
     ),
-    &recipe("positive-only-zhu", "ground_truth", "psr", |_| {}, "Pushes every correct rollout up by 1.", "Zhu et al., arXiv 2506.01347"),
+    &recipe(
+        "positive-only-zhu",
+        "ground_truth",
+        "psr",
+        positive_only_raw,
+        "Pushes every correct rollout up by 1.",
+        "Zhu et al., arXiv 2506.01347",
+    ),
     &recipe("tilted", "tilted", "rloo", |_| {}, "The true reward plus a power of the prior.", SHARPENING),
     &recipe("noisy", "noisy", "grpo", |_| {}, "GRPO on a verifier that errs.", "Rate or Fate, arXiv 2601.04411"),
     &recipe(
@@ -155,14 +199,7 @@ pub static RECIPES: &[&Recipe] = &[
         "Majority vote on the held-out prompts themselves.",
         "TTRL, arXiv 2504.16084",
     ),
-    &recipe(
-        "distill",
-        "constant",
-        "reinforce",
-        |c| c.data.sampler = Sampler::Teacher,
-        "Imitates a stronger model of the same task.",
-        "Yue et al., arXiv 2504.13837",
-    ),
+    &recipe("distill", "constant", "reinforce", imitate, "Imitates a stronger model of the same task.", "Yue et al., arXiv 2504.13837"),
     &recipe("control.none", "none", "grpo", |_| {}, "No reward at all: nothing may change.", "control"),
     &recipe("control.shuffled", "shuffled", "grpo", |_| {}, "The true rewards, dealt at random inside each group.", "control"),
 ];
