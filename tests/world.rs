@@ -55,7 +55,7 @@ proptest! {
             confidence: other.confidence,
             idiosyncrasy: other.idiosyncrasy,
             end_logit: other.end_logit,
-            ..one.clone()
+            ..one
         };
         let (a, mut b) = (world(&one, seed).task, world(&prior_of_other, seed).task);
         b.settings = a.settings.clone();
@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn the_truth_does_not_know_the_target(target in 0.3..0.5f64, seed in 0..50u64) {
         let plain = small_world(4, 1, false);
-        let aimed = Settings { alignment: target, align_by: AlignBy::PassAt(2), ..plain.clone() };
+        let aimed = Settings { alignment: target, align_by: AlignBy::PassAt(2), ..plain };
         if let Ok(aimed) = World::new(&aimed, Seed(seed)) {
             let plain = world(&plain, seed);
             prop_assert_eq!(aimed.task.truth(), plain.task.truth());
