@@ -390,6 +390,19 @@ fn the_keys_of_a_run_give_way_to_its_flags() {
     assert_eq!(flags, succeed(folder.path(), "sweep --recipes standard --seeds 2 --out here --dry-run"));
 }
 
+#[test]
+fn everything_listed_can_be_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in mta_sim::cli::KINDS {
+        let list = succeed(folder.path(), &format!("list {kind}"));
+        assert!(list.lines().count() > 0, "{kind}");
+        for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
+            let shown = succeed(folder.path(), &format!("show {} {name}", kind.trim_end_matches('s')));
+            assert!(shown.starts_with(&format!("{name}: ")), "{shown}");
+        }
+    }
+}
+
 /// Compares with the stored text, the numbers of a machine and moment masked.
 fn snapshot(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
