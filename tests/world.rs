@@ -492,7 +492,7 @@ fn base_pass_at_1_is_the_bulk_formula() {
 #[test]
 fn base_mode_accuracy_is_the_extreme_value_formula() {
     for (kappa, a) in [0.5, 1.0].into_iter().flat_map(|k| ALIGNMENTS.map(|a| (k, a))) {
-        let [_, (mode, error)] = over_seeds(&right_or_wrong(1024, 51, kappa, a), 800);
+        let [_, (mode, error)] = over_seeds(&right_or_wrong(1024, 51, kappa, a), 3000);
         let predicted = mode_accuracy(1024, 51.0 / 1024.0, kappa, 0.0, a);
         assert!((mode - predicted).abs() < 0.02 + 3.0 * error, "kappa {kappa}, a {a}: {mode} is not {predicted}");
     }
@@ -503,7 +503,7 @@ fn base_mode_accuracy_is_the_extreme_value_formula() {
 fn base_mode_accuracy_knows_idiosyncrasy() {
     for a in ALIGNMENTS {
         let settings = Settings { idiosyncrasy: 1.5, ..right_or_wrong(256, 13, 1.0, a) };
-        let [_, (mode, error)] = over_seeds(&settings, 1500);
+        let [_, (mode, error)] = over_seeds(&settings, 3000);
         let predicted = mode_accuracy(256, 13.0 / 256.0, 1.0, 1.5, a);
         assert!((mode - predicted).abs() < 0.02 + 3.0 * error, "a {a}: {mode} is not {predicted}");
     }

@@ -54,7 +54,9 @@ pub fn freezing_confidence(vocab: usize, alignment: f64) -> f64 {
 /// `vocab` V >= 2; `right_share` f in (0, 1); `confidence` kappa >= 0 and `idiosyncrasy` tau >= 0, nats; `alignment` a in [-1, 1]. With s = 0 the better
 /// group wins outright, and with equal means the share f decides.
 ///
-/// Validity: exact for independent Gaussian noise; making the noise orthogonal to z moves it by O(1/V).
+/// Validity: exact for independent Gaussian noise. Noise orthogonal to z adds up to zero over the right tokens, which leaves each of them the share
+/// 1 - 1/n_r of its variance: with few right tokens the mode is right less often where the noise must help (V = 64, n_r = 3, a = 0.1: 0.06, not 0.12) and more
+/// often where it may only hurt (a = 0.5: 0.98, not 0.93). From n_r = 50 on the two agree to 0.01.
 ///
 /// # Example
 /// ```
