@@ -16,12 +16,15 @@ pub mod manifest;
 pub mod parquet;
 
 use crate::error::Error;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 /// Writes `bytes` to `path`, whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = path.with_extension("tmp");
-    std::fs::write(&temporary, bytes).map_err(Error::file(&temporary, "cannot be written"))?;
+    let write = || File::create(&temporary).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    write().map_err(Error::file(&temporary, "cannot be written"))?;
     std::fs::rename(&temporary, path).map_err(Error::file(path, "cannot be written"))
 }
 

@@ -9,3 +9,5 @@
 pub mod alignment;
 pub mod claims;
 pub mod pass_at_k;
+pub mod proposition;
+pub mod simplex;
