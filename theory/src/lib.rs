@@ -8,6 +8,7 @@
 
 pub mod alignment;
 pub mod claims;
+pub mod flow;
 pub mod pass_at_k;
 pub mod proposition;
 pub mod simplex;
