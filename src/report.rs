@@ -48,12 +48,16 @@ fn summary(plan: &Plan, results: &Table, start: usize) -> Summary {
 /// Columns of text where no terminal says otherwise.
 const WIDTH: usize = 128;
 
+/// A terminal that says it is narrower does not know its width.
+const NARROWEST: usize = 40;
+
 /// Columns a recipe takes.
 const RECIPE_WIDTH: usize = 11;
 
 /// The table, with colours on a terminal; recipes that do not fit side by side come in a further table below.
 pub fn table(plan: &Plan, summaries: &[Summary], terminal: bool) -> String {
-    let width = if terminal { comfy_table::Table::new().width().map_or(WIDTH, usize::from) } else { WIDTH };
+    let of_terminal = comfy_table::Table::new().width().map(usize::from).filter(|columns| terminal && *columns >= NARROWEST);
+    let width = of_terminal.unwrap_or(WIDTH);
     let taken: usize = plan.axes.iter().map(|a| plan.column(a.knob).len().max(6) + 1).sum::<usize>() + 3 * 8;
     let side_by_side = (width.saturating_sub(taken) / RECIPE_WIDTH).max(1);
     let recipes: Vec<usize> = (0..plan.recipes.len()).collect();

@@ -3,7 +3,7 @@
 use crate::error::{Error, Origin};
 use crate::plan::{Plan, Row};
 use crate::store::journal::Journal;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use mta_sims::record::Curves;
 use rayon::prelude::*;
 use std::collections::HashSet;
@@ -75,6 +75,9 @@ fn write_all(receiver: mpsc::Receiver<Outcome>, journal: &mut Journal, bar: &Pro
 fn progress_bar(cells: usize) -> ProgressBar {
     let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(cells as u64), target);
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} cells  {per_sec}  {eta} left").expect("the template is valid");
-    bar.with_style(style.progress_chars("━╸─"))
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} cells  {rate}  {eta} left").expect("the template is valid");
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.0} cells/s", state.per_sec());
+    };
+    bar.with_style(style.with_key("rate", rate).progress_chars("━╸─"))
 }
