@@ -20,6 +20,7 @@ pub fn command() -> Command {
         .subcommand(sweep())
         .subcommand(list())
         .subcommand(show())
+        .subcommand(crate::commands::theory::command())
 }
 
 fn sweep() -> Command {

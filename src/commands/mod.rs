@@ -3,6 +3,7 @@
 pub mod list;
 pub mod show;
 pub mod sweep;
+pub mod theory;
 
 use std::io::Write;
 

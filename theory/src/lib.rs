@@ -11,4 +11,5 @@ pub mod claims;
 pub mod flow;
 pub mod pass_at_k;
 pub mod proposition;
+pub mod propositions;
 pub mod simplex;
