@@ -4,12 +4,20 @@
 //! |---|---|
 //! | [`pass_at_k`] | how often is one of k attempts right? |
 //! | [`alignment`] | what can a base model do whose prior is aligned to degree a? |
+//! | [`price`] | which way does a reward move accuracy, and how fast? |
+//! | [`clocks`] | how long does a true reward take? |
+//! | [`conservation`] | which of several solutions survives? |
+//! | [`push_back`] | how steep is the reward, and can the best arm lose? |
 //! | [`claims`] | what do the papers say must be true? |
 
 pub mod alignment;
 pub mod claims;
+pub mod clocks;
+pub mod conservation;
 pub mod flow;
 pub mod pass_at_k;
+pub mod price;
 pub mod proposition;
 pub mod propositions;
+pub mod push_back;
 pub mod simplex;
