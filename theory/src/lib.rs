@@ -5,10 +5,14 @@
 //! | [`pass_at_k`] | how often is one of k attempts right? |
 //! | [`alignment`] | what can a base model do whose prior is aligned to degree a? |
 //! | [`claims`] | what do the papers say must be true? |
+//! | [`random_reward`] | where do rewards lead that know nothing of the action? |
 
 pub mod alignment;
 pub mod claims;
 pub mod flow;
+#[cfg(test)]
+mod golden;
 pub mod pass_at_k;
 pub mod proposition;
+pub mod random_reward;
 pub mod simplex;

@@ -1,0 +1,7 @@
+//! How many cases the property tests run: 1000, or `PROPTEST_CASES`.
+use proptest::prelude::ProptestConfig;
+
+/// 1000 cases, or as many as the environment variable `PROPTEST_CASES` says.
+pub fn cases() -> ProptestConfig {
+    ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1000), ..ProptestConfig::default() }
+}
