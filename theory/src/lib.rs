@@ -9,15 +9,19 @@
 //! | [`conservation`] | which of several solutions survives? |
 //! | [`push_back`] | how steep is the reward, and can the best arm lose? |
 //! | [`claims`] | what do the papers say must be true? |
+//! | [`random_reward`] | where do rewards lead that know nothing of the action? |
 
 pub mod alignment;
 pub mod claims;
 pub mod clocks;
 pub mod conservation;
 pub mod flow;
+#[cfg(test)]
+mod golden;
 pub mod pass_at_k;
 pub mod price;
 pub mod proposition;
 pub mod propositions;
 pub mod push_back;
+pub mod random_reward;
 pub mod simplex;
