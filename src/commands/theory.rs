@@ -29,12 +29,13 @@ fn proposition(p: &'static Proposition) -> Command {
 }
 
 fn flag(input: &'static Input) -> Arg {
-    let help = format!("{} [{}; default: {}]", input.doc, allowed(input), input.default);
+    let help = format!("{} [{}; default: {}]", input.doc, allowed(input), plain(input.default));
     Arg::new(input.name).long(input.name.replace('_', "-")).alias(input.name).value_name("GRID").allow_hyphen_values(true).help(help)
 }
 
 fn allowed(input: &Input) -> String {
-    format!("{} in [{}, {}]", if input.whole { "whole number" } else { "number" }, input.range.0, input.range.1)
+    let what = if input.whole { "whole number" } else { "number" };
+    format!("{what} in [{}, {}]", plain(input.range.0), plain(input.range.1))
 }
 
 /// The answer of `mta-sim theory ...`.
@@ -88,6 +89,11 @@ fn text(table: &Table) -> String {
     }
     shown.column_iter_mut().for_each(|c| c.set_cell_alignment(CellAlignment::Right));
     shown.to_string()
+}
+
+/// All digits, with an exponent where zeros would pile up.
+fn plain(x: f64) -> String {
+    if x == 0.0 || (1e-4..1e9).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
 }
 
 /// Six significant digits.
