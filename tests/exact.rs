@@ -338,18 +338,19 @@ fn gradient(tree: &Logits, f: &dyn Fn(&Logits) -> f64) -> Logits {
     tree.iter().map(|(path, row)| (path.clone(), (0..row.len()).map(|v| slope(path, v)).collect())).collect()
 }
 
-/// An exact step from the trained policy on prompt 0: memory only (`sharing` 0) or skill only (1).
+/// The base model before and after an exact step on `prompts`: of memory only (`sharing` 0) or skill only (1).
 fn exact_step<'a>(
     world: &'a World,
     sharing: f64,
     signal: &'static Signal,
     objective: &Objective,
+    prompts: &[usize],
 ) -> (SoftmaxPolicy<'a>, SoftmaxPolicy<'a>) {
     let start = SoftmaxPolicy::new(&world.task, &world.base, sharing);
-    let mut config = Update::new(world, &start, signal, objective, &[0]).config;
+    let mut config = Update::new(world, &start, signal, objective, prompts).config;
     config.train.mode = Mode::Exact;
     let mut policy = start.clone();
-    train(&mut policy, &training(world, &config, signal, &[0], 0), &mut |_, _, _| {});
+    train(&mut policy, &training(world, &config, signal, prompts, 0), &mut |_, _, _| {});
     (start, policy)
 }
 
@@ -377,8 +378,8 @@ fn assert_same_moves(got: &Logits, expected: &Logits, what: &str) {
     }
 }
 
-fn correct(world: &World, y: &[u32]) -> f64 {
-    f64::from(world.task.judge(0, y.iter().copied()).correct)
+fn correct(world: &World, prompt: usize, y: &[u32]) -> f64 {
+    f64::from(world.task.judge(prompt, y.iter().copied()).correct)
 }
 
 /// A functional of the tree, with the policy it started from at hand.
@@ -387,7 +388,7 @@ type Functional = dyn Fn(&World, &SoftmaxPolicy, &Logits) -> f64;
 /// Panics unless an exact step of memory follows the gradient of `f` on every world.
 fn assert_ascends(signal: &'static Signal, objective: &Objective, f: &Functional, what: &str) {
     for world in &worlds() {
-        let (start, policy) = exact_step(world, 0.0, signal, objective);
+        let (start, policy) = exact_step(world, 0.0, signal, objective, &[0]);
         let tree = logits(&start, 0);
         let slope = gradient(&tree, &|tree| f(world, &start, tree));
         assert_same_moves(&moves(&start, &policy, 0), &centred(&tree, &slope), what);
@@ -395,7 +396,11 @@ fn assert_ascends(signal: &'static Signal, objective: &Objective, f: &Functional
 }
 
 fn pass_rate(world: &World, policy: &SoftmaxPolicy, tree: &Logits) -> f64 {
-    responses(policy, 0, tree).iter().map(|(y, p)| p * correct(world, y)).sum()
+    pass_rate_of(world, policy, tree, 0)
+}
+
+fn pass_rate_of(world: &World, policy: &SoftmaxPolicy, tree: &Logits, prompt: usize) -> f64 {
+    responses(policy, prompt, tree).iter().map(|(y, p)| p * correct(world, prompt, y)).sum()
 }
 
 #[test]
@@ -440,7 +445,7 @@ fn kl_terms_do_not_move_the_base_model() {
     let [world, ..] = worlds();
     for kl_form in [KlForm::K1, KlForm::K2, KlForm::K3, KlForm::K3Plus] {
         let objective = Objective { kl_beta: 1.0, kl_form, kl_place: KlPlace::Loss, ..rule("pg").objective.clone() };
-        let (start, policy) = exact_step(&world, 0.0, signal("none"), &objective);
+        let (start, policy) = exact_step(&world, 0.0, signal("none"), &objective, &[0]);
         assert!(moves(&start, &policy, 0).values().flatten().all(|x| x.abs() < 1e-8), "{}", kl_form.name());
     }
 }
@@ -451,7 +456,7 @@ fn node_advantages(world: &World, policy: &SoftmaxPolicy) -> Logits {
     let all = responses(policy, 0, &tree);
     let mean_below = |path: &[u32]| {
         let below = || all.iter().filter(|(y, _)| y.starts_with(path));
-        below().map(|(y, p)| p * correct(world, y)).sum::<f64>() / below().map(|(_, p)| p).sum::<f64>()
+        below().map(|(y, p)| p * correct(world, 0, y)).sum::<f64>() / below().map(|(_, p)| p).sum::<f64>()
     };
     let q = |path: &[u32], v: usize| mean_below(&[path, &[v as u32]].concat());
     tree.iter().map(|(path, row)| (path.clone(), (0..row.len()).map(|v| q(path, v) - mean_below(path)).collect())).collect()
@@ -460,7 +465,7 @@ fn node_advantages(world: &World, policy: &SoftmaxPolicy) -> Logits {
 #[test]
 fn npg_moves_every_logit_by_its_advantage() {
     for world in &worlds() {
-        let (start, policy) = exact_step(world, 0.0, signal("ground_truth"), &rule("npg").objective);
+        let (start, policy) = exact_step(world, 0.0, signal("ground_truth"), &rule("npg").objective, &[0]);
         assert_same_moves(&moves(&start, &policy, 0), &node_advantages(world, &start), "npg");
     }
 }
@@ -468,7 +473,7 @@ fn npg_moves_every_logit_by_its_advantage() {
 #[test]
 fn npg_std_is_npg_over_the_spread_of_the_reward() {
     for world in &worlds() {
-        let (start, policy) = exact_step(world, 0.0, signal("ground_truth"), &rule("npg_std").objective);
+        let (start, policy) = exact_step(world, 0.0, signal("ground_truth"), &rule("npg_std").objective, &[0]);
         let p = pass_rate(world, &start, &logits(&start, 0));
         let scale = (p * (1.0 - p)).sqrt() + 1e-6;
         let expected =
@@ -477,19 +482,33 @@ fn npg_std_is_npg_over_the_spread_of_the_reward() {
     }
 }
 
-/// With all sharing, the skill of a depth moves by the sum of its nodes' gradients, averaged over prompts; with none, it does not move.
+/// With all sharing, the skill of a depth moves by the sum of its nodes' gradients, averaged over the prompts of the batch; with none, it does not move.
 #[test]
 fn skill_moves_by_the_mean_gradient() {
     for world in &worlds() {
-        let (start, policy) = exact_step(world, 1.0, signal("ground_truth"), &rule("pg").objective);
-        let slope = gradient(&logits(&start, 0), &|tree| pass_rate(world, &start, tree));
-        for (depth, row) in policy.skill().outer_iter().enumerate() {
-            for (v, moved) in row.iter().enumerate() {
-                let sum: f64 = slope.iter().filter(|(path, _)| path.len() == depth).filter_map(|(_, row)| row.get(v)).sum();
-                assert!(close(moved / TINY, sum, 1e-6), "depth {depth}, token {v}: {} is not {sum}", moved / TINY);
-            }
+        let (start, policy) = exact_step(world, 1.0, signal("ground_truth"), &rule("pg").objective, &[0, 1, 2]);
+        let slopes: Vec<Logits> = (0..3).map(|x| gradient(&logits(&start, x), &|tree| pass_rate_of(world, &start, tree, x))).collect();
+        for ((depth, v), moved) in policy.skill().indexed_iter() {
+            let nodes = slopes.iter().flatten().filter(|(path, _)| path.len() == depth);
+            let expected = nodes.filter_map(|(_, row)| row.get(v)).sum::<f64>() / 3.0;
+            assert!(close(moved / TINY, expected, 1e-6), "depth {depth}, token {v}: {} is not {expected}", moved / TINY);
         }
-        let (_, policy) = exact_step(world, 0.0, signal("ground_truth"), &rule("pg").objective);
+        let (_, policy) = exact_step(world, 0.0, signal("ground_truth"), &rule("pg").objective, &[0]);
         assert!(policy.skill().iter().all(|w| *w == 0.0));
+    }
+}
+
+/// A prompt's memory takes its whole gradient, however many prompts share the batch; the memory of others is not touched.
+#[test]
+fn memory_takes_the_whole_gradient() {
+    for world in &worlds() {
+        let (start, together) = exact_step(world, 0.0, signal("ground_truth"), &rule("pg").objective, &[0, 1, 2]);
+        for x in world.training() {
+            let (_, alone) = exact_step(world, 0.0, signal("ground_truth"), &rule("pg").objective, &[x]);
+            assert_same_moves(&moves(&start, &together, x), &moves(&start, &alone, x), "memory");
+        }
+        for x in world.held_out() {
+            assert_eq!(logits(&start, x), logits(&together, x));
+        }
     }
 }

@@ -301,11 +301,19 @@ fn beta_fit(rewards: &[Vec<f64>], m: f64) -> f64 {
     if variance < 1e-12 || size <= 0.0 || !(0.0..=1.0).contains(&m) {
         return 1.0;
     }
-    let (a, b) = (centre * size / 3.0, (1.0 - centre) * size / 3.0);
-    let density = |x: f64| x.powf(a) * (1.0 - x).powf(b);
-    let panels = 20_000;
-    let area: f64 = (0..panels).map(|i| density((f64::from(i) + 0.5) / f64::from(panels))).sum();
-    density(m) / area * f64::from(panels)
+    beta_by_quadrature(centre * size / 3.0, (1.0 - centre) * size / 3.0, m)
+}
+
+/// Density at `m` of Beta(1 + a, 1 + b): the power law over its area, which lies within 25 standard deviations of the mean.
+fn beta_by_quadrature(a: f64, b: f64, m: f64) -> f64 {
+    let (peak, middle) = (a / (a + b), (1.0 + a) / (2.0 + a + b));
+    let spread = (middle * (1.0 - middle) / (3.0 + a + b)).sqrt();
+    let (low, high) = (f64::max(0.0, middle - 25.0 * spread), f64::min(1.0, middle + 25.0 * spread));
+    let log = |x: f64| a * x.ln() + b * (1.0 - x).ln();
+    let relative = |x: f64| (log(x) - log(peak)).exp();
+    let h = (high - low) / 20_000.0;
+    let area: f64 = (0..20_000).map(|i| h * relative(low + (f64::from(i) + 0.5) * h)).sum();
+    relative(m) / area
 }
 
 /// Spreads a rollout's advantage over its tokens and whitens over all tokens where the rule does.
