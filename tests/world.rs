@@ -166,7 +166,8 @@ proptest! {
         let target = ends[0] + share * (ends[1] - ends[0]);
         let reached = world(&aimed(k, target), seed);
         prop_assert!((base_pass_at(&reached, k) - target).abs() < 1e-6);
-        for (out, end) in [(ends[0] * 0.99 - 1e-9, ends[0]), (ends[1] + 0.01 * (1.0 - ends[1]), ends[1])] {
+        let beyond = [(ends[0] * 0.99 - 1e-9, ends[0]), (0.5 * (ends[1] + 1.0), ends[1])];
+        for (out, end) in beyond.into_iter().filter(|(out, end)| (out - end).abs() > 1e-10) {
             let error = World::new(&aimed(k, out), Seed(seed)).unwrap_err();
             prop_assert!(error.knob == "alignment" && error.allowed.contains(&format!("{end:.4}")), "{}", error);
         }
@@ -334,14 +335,14 @@ fn the_credit_of_a_wrong_rollout_counts_subsets_of_the_others() {
 }
 
 proptest! {
-    /// Its mean over samples of a policy with success p is pass@k; verl's best@k has another mean.
+    /// Its mean over samples of a policy with success p is pass@k; that of verl's best@k is never larger.
     #[test]
     fn the_unbiased_estimator_is_unbiased(p in 0.05..0.95f64, n in 2..12u32, k in 2..12u32) {
         prop_assume!(k <= n);
         let mean_of = |f: &dyn Fn(u64) -> f64| (0..=n).map(|c| binomial(n, c) * p.powi(c as i32) * (1.0 - p).powi((n - c) as i32) * f(c.into())).sum::<f64>();
         let exact = pass_at_k(p, k.into());
         prop_assert!(close(mean_of(&|c| unbiased_pass_at_k(n.into(), c, k.into()).unwrap()), exact, 1e-12));
-        prop_assert!(mean_of(&|c| best_at_k(n.into(), c, k.into()).unwrap()) < exact);
+        prop_assert!(mean_of(&|c| best_at_k(n.into(), c, k.into()).unwrap()) <= exact + 1e-12);
     }
 
     /// pass@k grows with k and with p, and its mean over prompts is a mean.
