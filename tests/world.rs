@@ -9,7 +9,7 @@ use mta_sim::sims::policy::{Policy, SoftmaxPolicy};
 use mta_sim::sims::prior::{Prior, correlation};
 use mta_sim::sims::rollout::Token;
 use mta_sim::sims::run::{Training, train};
-use mta_sim::sims::stream::{Purpose, Seed};
+use mta_sim::sims::stream::{Purpose, Seed, Stream};
 use mta_sim::sims::world::World;
 use mta_sim::theory::alignment::{bulk_pass_at_1, mode_accuracy};
 use mta_sim::theory::pass_at_k::{best_at_k, mean_pass_at_k, others_pass_at_k, pass_at_k, unbiased_pass_at_k};
@@ -133,6 +133,21 @@ fn pearson(x: &[f64], y: &[f64]) -> f64 {
     let (mx, my) = (mean(x), mean(y));
     let products: Vec<f64> = x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).collect();
     mean(&products) / std(x, 0) / std(y, 0)
+}
+
+/// With an end token a prompt needs 1 to H tokens, each number equally often: t tokens are enough for t/H of the prompts, within 5 standard errors over 2000.
+/// Without one, every full response is long enough.
+#[test]
+fn prompts_need_one_to_all_tokens() {
+    let count = 2000;
+    let settings = Settings { prompts: count, ..small_world(3, 4, true) };
+    let (ending, full) = (world(&settings, 1), world(&Settings { end_token: false, ..settings }, 1));
+    for t in 0..=4 {
+        let expected = t as f64 / 4.0;
+        let share = (0..count).filter(|&x| ending.task.is_enough(x, t)).count() as f64 / count as f64;
+        assert!((share - expected).abs() <= 5.0 * (expected * (1.0 - expected) / count as f64).sqrt(), "{share} is not {expected}");
+        assert!((0..count).all(|x| full.task.is_enough(x, t)));
+    }
 }
 
 /// The teacher, the sampler and the data regime live outside the world: a cell with a teacher has the truth of a cell without.
@@ -380,20 +395,17 @@ proptest! {
         prop_assert_eq!(a == b, words(a) == words(b));
     }
 
-    /// One step away in any part of the address is another stream.
+    /// Every bit of an address counts.
     #[test]
-    fn neighbours_differ(a in address()) {
+    fn every_bit_of_an_address_counts(a in address()) {
         let (seed, purpose, step, slot) = a;
         let next = if purpose == Purpose::Rollout { Purpose::Reward } else { Purpose::Rollout };
-        let block = |s: mta_sim::sims::stream::Stream| [0, 1, 2, 3].map(|i| s.word(i));
+        let block = |s: Stream| [0, 1, 2, 3].map(|i| s.word(i));
         let here = block(Seed(seed).stream(purpose, step, slot));
-        for other in [
-            Seed(seed ^ 1).stream(purpose, step, slot),
-            Seed(seed ^ 1 << 32).stream(purpose, step, slot),
-            Seed(seed).stream(next, step, slot),
-            Seed(seed).stream(purpose, step + 1, slot),
-            Seed(seed).stream(purpose, step, slot + 1),
-        ] {
+        let seeds = (0..64).map(|bit| Seed(seed ^ 1 << bit).stream(purpose, step, slot));
+        let steps = (0..24).map(|bit| Seed(seed).stream(purpose, step ^ 1 << bit, slot));
+        let slots = (0..32).map(|bit| Seed(seed).stream(purpose, step, slot ^ 1 << bit));
+        for other in seeds.chain(steps).chain(slots).chain([Seed(seed).stream(next, step, slot)]) {
             prop_assert_ne!(here, block(other));
         }
     }
@@ -483,16 +495,16 @@ const ALIGNMENTS: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 #[test]
 fn base_pass_at_1_is_the_bulk_formula() {
     for (kappa, a) in [0.5, 1.0].into_iter().flat_map(|k| ALIGNMENTS.map(|a| (k, a))) {
-        let [(pass, _), _] = over_seeds(&right_or_wrong(1024, 51, kappa, a), 60);
+        let [(pass, error), _] = over_seeds(&right_or_wrong(1024, 51, kappa, a), 200);
         let predicted = bulk_pass_at_1(51.0 / 1024.0, kappa, a);
-        assert!((pass - predicted).abs() < 0.02, "kappa {kappa}, a {a}: {pass} is not {predicted}");
+        assert!((pass - predicted).abs() < f64::min(0.02, 0.003 + 3.0 * error), "kappa {kappa}, a {a}: {pass} is not {predicted}");
     }
 }
 
 #[test]
 fn base_mode_accuracy_is_the_extreme_value_formula() {
     for (kappa, a) in [0.5, 1.0].into_iter().flat_map(|k| ALIGNMENTS.map(|a| (k, a))) {
-        let [_, (mode, error)] = over_seeds(&right_or_wrong(1024, 51, kappa, a), 3000);
+        let [_, (mode, error)] = over_seeds(&right_or_wrong(1024, 51, kappa, a), 1200);
         let predicted = mode_accuracy(1024, 51.0 / 1024.0, kappa, 0.0, a);
         assert!((mode - predicted).abs() < 0.02 + 3.0 * error, "kappa {kappa}, a {a}: {mode} is not {predicted}");
     }
@@ -503,7 +515,7 @@ fn base_mode_accuracy_is_the_extreme_value_formula() {
 fn base_mode_accuracy_knows_idiosyncrasy() {
     for a in ALIGNMENTS {
         let settings = Settings { idiosyncrasy: 1.5, ..right_or_wrong(256, 13, 1.0, a) };
-        let [_, (mode, error)] = over_seeds(&settings, 3000);
+        let [_, (mode, error)] = over_seeds(&settings, 2000);
         let predicted = mode_accuracy(256, 13.0 / 256.0, 1.0, 1.5, a);
         assert!((mode - predicted).abs() < 0.02 + 3.0 * error, "a {a}: {mode} is not {predicted}");
     }
