@@ -8,6 +8,8 @@
 //! | [`clocks`] | how long does a true reward take? |
 //! | [`conservation`] | which of several solutions survives? |
 //! | [`push_back`] | how steep is the reward, and can the best arm lose? |
+//! | [`group_gradient`] | what does group normalisation do to the gradient? |
+//! | [`verifier`] | what does a verifier that errs do? |
 //! | [`claims`] | what do the papers say must be true? |
 
 pub mod alignment;
@@ -15,8 +17,10 @@ pub mod claims;
 pub mod clocks;
 pub mod conservation;
 pub mod flow;
+pub mod group_gradient;
 pub mod pass_at_k;
 pub mod price;
 pub mod proposition;
 pub mod push_back;
 pub mod simplex;
+pub mod verifier;
