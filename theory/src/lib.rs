@@ -10,6 +10,7 @@
 //! | [`push_back`] | how steep is the reward, and can the best arm lose? |
 //! | [`group_gradient`] | what does group normalisation do to the gradient? |
 //! | [`verifier`] | what does a verifier that errs do? |
+//! | [`leash`] | how far does a KL penalty let the policy go? |
 //! | [`claims`] | what do the papers say must be true? |
 
 pub mod alignment;
@@ -18,6 +19,7 @@ pub mod clocks;
 pub mod conservation;
 pub mod flow;
 pub mod group_gradient;
+pub mod leash;
 pub mod pass_at_k;
 pub mod price;
 pub mod proposition;
