@@ -11,12 +11,14 @@
 //! | [`group_gradient`] | what does group normalisation do to the gradient? |
 //! | [`verifier`] | what does a verifier that errs do? |
 //! | [`leash`] | how far does a KL penalty let the policy go? |
+//! | [`fixation`] | which mode remains under finite batches? |
 //! | [`claims`] | what do the papers say must be true? |
 
 pub mod alignment;
 pub mod claims;
 pub mod clocks;
 pub mod conservation;
+pub mod fixation;
 pub mod flow;
 pub mod group_gradient;
 pub mod leash;
