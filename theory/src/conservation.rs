@@ -23,7 +23,8 @@ use crate::proposition::{Proposition, output, real};
 /// assert!((i - 1.0).abs() < 1e-15);
 /// ```
 pub fn invariant(theta_i: f64, theta_j: f64) -> f64 {
-    (-theta_j).exp() * (theta_j - theta_i).exp_m1()
+    let difference = (-theta_i.min(theta_j)).exp() * -(-(theta_i - theta_j).abs()).exp_m1();
+    if theta_i < theta_j { difference } else { -difference }
 }
 
 /// Where the logit of a correct arm that is not the largest ends, in nats, under a true reward.
@@ -138,6 +139,13 @@ mod tests {
         let limit = limit_logit(0.0, 1e-12).unwrap();
         assert_relative_eq!(limit, -(1e-12f64.ln()), max_relative = 1e-12);
         assert_relative_eq!(limit_logit(0.0, 50.0).unwrap(), (-50f64).exp(), max_relative = 1e-12);
+    }
+
+    #[test]
+    fn distant_arms_do_not_overflow() {
+        assert_relative_eq!(invariant(-600.0, 600.0), 600f64.exp(), max_relative = 1e-14);
+        assert_relative_eq!(invariant(600.0, -600.0), -(600f64.exp()), max_relative = 1e-14);
+        assert_eq!(invariant(2.0, 2.0), 0.0);
     }
 
     #[test]

@@ -8,6 +8,10 @@
 //! | [`clocks`] | how long does a true reward take? |
 //! | [`conservation`] | which of several solutions survives? |
 //! | [`push_back`] | how steep is the reward, and can the best arm lose? |
+//! | [`group_gradient`] | what does group normalisation do to the gradient? |
+//! | [`verifier`] | what does a verifier that errs do? |
+//! | [`leash`] | how far does a KL penalty let the policy go? |
+//! | [`fixation`] | which mode remains under finite batches? |
 //! | [`claims`] | what do the papers say must be true? |
 //! | [`random_reward`] | where do rewards lead that know nothing of the action? |
 
@@ -15,9 +19,12 @@ pub mod alignment;
 pub mod claims;
 pub mod clocks;
 pub mod conservation;
+pub mod fixation;
 pub mod flow;
 #[cfg(test)]
 mod golden;
+pub mod group_gradient;
+pub mod leash;
 pub mod pass_at_k;
 pub mod price;
 pub mod proposition;
@@ -25,3 +32,4 @@ pub mod propositions;
 pub mod push_back;
 pub mod random_reward;
 pub mod simplex;
+pub mod verifier;

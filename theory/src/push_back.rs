@@ -44,7 +44,8 @@ pub fn gradient_lower_bound(p: &[f64], r: &[f64]) -> f64 {
 /// With three or more levels of reward it may be negative for the best arm: the arms just below it are pushed up harder, as they are more likely. With
 /// two levels the mass of the better ones never falls.
 ///
-/// Proof: P1 with f the indicator of arm i.
+/// Proof: P1 with f the indicator of arm i. As the `p_k A_k` add up to 0, probabilities are taken relative to the largest, which keeps the digits where
+/// two common arms almost cancel.
 ///
 /// # Source
 /// Corner trapping: Mei and Osband, arXiv 2605.11908.
@@ -57,7 +58,8 @@ pub fn gradient_lower_bound(p: &[f64], r: &[f64]) -> f64 {
 /// ```
 pub fn arm_rate(p: &[f64], r: &[f64], i: usize) -> f64 {
     let g = policy_gradient(p, r);
-    p[i] * (g[i] - p.iter().zip(&g).map(|(p, g)| p * g).sum::<f64>())
+    let top = p.iter().copied().fold(0.0, f64::max);
+    p[i] * (g[i] - p.iter().zip(&g).map(|(p, g)| (p - top) * g).sum::<f64>())
 }
 
 /// Whether the policy gradient first pushes arm `i` back: `p_i A_i < sum p_k^2 A_k`.
