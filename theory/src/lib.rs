@@ -13,7 +13,12 @@
 //! | [`leash`] | how far does a KL penalty let the policy go? |
 //! | [`fixation`] | which mode remains under finite batches? |
 //! | [`claims`] | what do the papers say must be true? |
+//! | [`length`] | does self-reward shorten or lengthen? |
+//! | [`majority`] | where does rewarding the majority lead? |
 //! | [`random_reward`] | where do rewards lead that know nothing of the action? |
+//! | [`self_reward`] | where does rewarding one's own confidence lead, and when does a leash hold? |
+//! | [`spurious`] | when does a reward for the wrong thing help? |
+//! | [`stability`] | how far does the optimum move when the prior does? |
 
 pub mod alignment;
 pub mod claims;
@@ -25,11 +30,16 @@ pub mod flow;
 mod golden;
 pub mod group_gradient;
 pub mod leash;
+pub mod length;
+pub mod majority;
 pub mod pass_at_k;
 pub mod price;
 pub mod proposition;
 pub mod propositions;
 pub mod push_back;
 pub mod random_reward;
+pub mod self_reward;
 pub mod simplex;
 pub mod verifier;
+pub mod spurious;
+pub mod stability;
