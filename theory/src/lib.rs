@@ -4,11 +4,17 @@
 //! |---|---|
 //! | [`pass_at_k`] | how often is one of k attempts right? |
 //! | [`alignment`] | what can a base model do whose prior is aligned to degree a? |
+//! | [`quadrature`] | how are integrals computed? |
+//! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`claims`] | what do the papers say must be true? |
 
 pub mod alignment;
 pub mod claims;
 pub mod flow;
+#[cfg(test)]
+mod golden;
+pub mod normal_tail;
 pub mod pass_at_k;
 pub mod proposition;
+pub mod quadrature;
 pub mod simplex;
