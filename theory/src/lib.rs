@@ -4,11 +4,15 @@
 //! |---|---|
 //! | [`pass_at_k`] | how often is one of k attempts right? |
 //! | [`alignment`] | what can a base model do whose prior is aligned to degree a? |
+//! | [`sharpening`] | what does sharpening do to accuracy and entropy? |
+//! | [`best_of_n`] | what does picking the likeliest of N draws give? |
+//! | [`transfer`] | when does training on one prompt help another? |
 //! | [`quadrature`] | how are integrals computed? |
 //! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`claims`] | what do the papers say must be true? |
 
 pub mod alignment;
+pub mod best_of_n;
 pub mod claims;
 pub mod flow;
 #[cfg(test)]
@@ -17,4 +21,6 @@ pub mod normal_tail;
 pub mod pass_at_k;
 pub mod proposition;
 pub mod quadrature;
+pub mod sharpening;
 pub mod simplex;
+pub mod transfer;
