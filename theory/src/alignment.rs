@@ -1,9 +1,12 @@
-//! What a base model can do whose log-prior has correlation a with the task (proposition P35).
+//! What a base model can do whose log-prior has correlation a with the task (P35), and what sharpening makes of a shifted
+//! correct arm (P23).
 //!
 //! The world: V tokens, a share f of them right, `z` the right/wrong indicator standardised over tokens, and a log-prior
 //! `kappa (a z + sqrt(1 - a^2) xi)` with `xi` standard normal noise without correlation with `z`.
 
-use statrs::distribution::{ContinuousCDF, Normal};
+use crate::normal_tail::erfc;
+use crate::proposition::{Proposition, finite, output, real, whole};
+use crate::quadrature;
 
 /// pass@1 of the base model in the bulk phase.
 ///
@@ -75,29 +78,106 @@ pub fn mode_accuracy(vocab: usize, right_share: f64, confidence: f64, idiosyncra
 }
 
 /// P(max of `right` standard normals + `shift` > max of `wrong` standard normals), by integrating over the law of the right maximum.
+///
+/// The integrand is an entire function of the maximum that decays like a Gaussian, so the trapezoidal rule converges exponentially.
 fn chance_of_larger_maximum(right: f64, wrong: f64, shift: f64) -> f64 {
-    let normal = Normal::standard();
-    let beats = |u: f64| {
-        let t = normal.inverse_cdf(u.powf(1.0 / right));
-        normal.cdf(t + shift).powf(wrong)
+    let density = |t: f64| {
+        let others = times(right - 1.0, ln_normal_cdf(t)) + times(wrong, ln_normal_cdf(t + shift));
+        right * (others - 0.5 * t * t).exp()
     };
-    simpson(beats)
+    quadrature::line(density, -37.0, 38.0, 1.0 / 64.0) / std::f64::consts::TAU.sqrt()
 }
 
-/// Panels of the quadrature.
-const PANELS: usize = 4096;
-
-/// Integral over (0, 1) after the substitution u = s^2 (3 - 2 s), which softens both ends.
-fn simpson(f: impl Fn(f64) -> f64) -> f64 {
-    let h = 1.0 / PANELS as f64;
-    let g = |i: usize| {
-        let s = i as f64 * h;
-        let u = s * s * (3.0 - 2.0 * s);
-        if u <= 0.0 || u >= 1.0 { 0.0 } else { f(u) * 6.0 * s * (1.0 - s) }
-    };
-    let weight = |i: usize| if i.is_multiple_of(2) { 2.0 } else { 4.0 };
-    (1..PANELS).map(|i| weight(i) * g(i)).sum::<f64>() * h / 3.0
+/// `n l`, with `0 * infinity = 0`.
+fn times(n: f64, l: f64) -> f64 {
+    if n == 0.0 { 0.0 } else { n * l }
 }
+
+/// `ln Phi(t)`, accurate where Phi is nearly 1 as well.
+fn ln_normal_cdf(t: f64) -> f64 {
+    let tail = 0.5 * erfc(t.abs() / std::f64::consts::SQRT_2);
+    if t > 0.0 { (-tail).ln_1p() } else { tail.ln() }
+}
+
+/// Accuracy of a fully sharpened, or majority-vote trained, policy whose correct arm is shifted.
+///
+/// ```text
+/// A_inf = integral phi(z) Phi(z + alpha / s)^(K-1) dz
+/// ```
+/// `arms` K >= 1; `spread` s > 0 and `shift` alpha, nats: logits are N(0, s^2), the correct one N(alpha, s^2).
+///
+/// Proof: sharpening ends on the mode; the correct arm is the mode iff it exceeds K - 1 independent wrong logits; condition on its noise z.
+///
+/// Before the limit, the mean accuracy `E a(tau)` of the policy sharpened by tau is 1/K for all tau at alpha = 0 and strictly monotone otherwise, rising iff
+/// alpha > 0, for every K >= 2. Proof: weigh the unshifted Gaussian by `exp(alpha xi_1 / s^2 - alpha^2 / (2 s^2))` and average over which arm is correct:
+/// `E a(tau) = exp(-alpha^2 / (2 s^2)) / K * E_0 E_{pi_tau}[exp(alpha xi / s^2)]`, and the derivative in tau of the inner mean is
+/// `Cov_{pi_tau}(xi, exp(alpha xi / s^2))`, which has the sign of alpha because the second factor is monotone in the first.
+///
+/// Assumptions: exchangeable Gaussian logits, one correct arm. Source: own.
+///
+/// # Example
+/// Two arms: the difference of the logits is N(alpha, 2 s^2), so the correct arm wins with chance Phi(alpha / (s sqrt 2)).
+/// ```
+/// use mta_theory::alignment::sharpened_limit_accuracy;
+/// assert!((sharpened_limit_accuracy(2.0, 1.0, 2f64.sqrt()) - 0.8413447460685429).abs() < 1e-12);
+/// assert!((sharpened_limit_accuracy(8.0, 1.5, 0.0) - 0.125).abs() < 1e-12);
+/// ```
+pub fn sharpened_limit_accuracy(arms: f64, spread: f64, shift: f64) -> f64 {
+    chance_of_larger_maximum(1.0, arms - 1.0, shift / spread)
+}
+
+/// Accuracy of a sharpened policy under Gaussian logits with a shifted correct arm.
+pub const P23: Proposition = Proposition {
+    id: "P23",
+    name: "alignment-model",
+    statement: "Sharpening ends at accuracy A_inf. Before that, mean accuracy rises with sharpening iff the correct arm is shifted upwards, and is 1/K throughout \
+                iff it is not shifted.",
+    assumptions: "Logits independent N(0, s^2), one correct arm shifted by alpha.",
+    formula: "A_inf = integral phi(z) Phi(z + alpha/s)^(K-1) dz",
+    source: "own",
+    inputs: &[
+        whole("arms", "arms K", 8.0, (2.0, 1e6)),
+        real("spread", "standard deviation s of a logit, nats", 1.5, (1e-6, 1e6)),
+        real("shift", "shift alpha of the correct logit, nats", 1.0, (-1e6, 1e6)),
+    ],
+    outputs: &[output("limit_accuracy", "accuracy of the fully sharpened policy"), output("gain_over_chance", "limit accuracy minus 1/K")],
+    evaluate: |x| {
+        let limit = sharpened_limit_accuracy(x[0], x[1], x[2]);
+        vec![finite(limit), finite(limit - 1.0 / x[0])]
+    },
+};
+
+/// What a base model can do whose prior is aligned to degree a.
+pub const P35: Proposition = Proposition {
+    id: "P35",
+    name: "aligned-prior",
+    statement: "A log-prior with correlation a to the task shifts the logit of pass@1 by kappa a / sqrt(f (1 - f)), and makes the most likely token right far \
+                more often than that.",
+    assumptions: "V tokens, a share f right; log-prior kappa (a z + sqrt(1 - a^2) xi) + tau xi' with independent Gaussian xi, xi' and z the standardised \
+                  indicator of right tokens. pass@1: confidence below freezing.",
+    formula: "pass@1 = sigma(logit f + kappa a / sqrt(f (1 - f))); kappa_freeze = sqrt(2 ln V) / sqrt(1 - a^2); \
+              mode = integral d[Phi((t - m_r)/s)^(f V)] Phi((t - m_w)/s)^((1 - f) V), s^2 = kappa^2 (1 - a^2) + tau^2",
+    source: "own; freezing: Derrida, Phys. Rev. B 24 (1981) 2613",
+    inputs: &[
+        whole("vocab", "tokens V", 1024.0, (2.0, 1e6)),
+        real("right_share", "share f of right tokens", 0.05, (1e-6, 1.0 - 1e-6)),
+        real("confidence", "kappa, standard deviation of the log-prior, nats", 1.0, (0.0, 100.0)),
+        real("idiosyncrasy", "tau, standard deviation of a prompt's own part of it, nats", 0.0, (0.0, 100.0)),
+        real("alignment", "correlation a of log-prior and correctness", 0.5, (-1.0, 1.0)),
+    ],
+    outputs: &[
+        output("bulk_pass_at_1", "pass@1 of the base model where many tokens carry the mass"),
+        output("freezing_confidence", "confidence above which few tokens carry the mass, nats"),
+        output("mode_accuracy", "chance that the most likely token is right"),
+    ],
+    evaluate: |x| {
+        vec![
+            finite(bulk_pass_at_1(x[1], x[2], x[4])),
+            finite(freezing_confidence(x[0] as usize, x[4])),
+            finite(mode_accuracy(x[0] as usize, x[1], x[2], x[3], x[4])),
+        ]
+    },
+};
 
 #[cfg(test)]
 mod tests {
@@ -118,7 +198,49 @@ mod tests {
     fn the_mode_is_right_by_chance_without_alignment() {
         for (v, n) in [(8, 1), (64, 5), (1024, 51)] {
             let f = f64::from(n) / v as f64;
-            approx::assert_abs_diff_eq!(mode_accuracy(v, f, 1.0, 0.5, 0.0), f, epsilon = 1e-7);
+            approx::assert_abs_diff_eq!(mode_accuracy(v, f, 1.0, 0.5, 0.0), f, epsilon = 1e-12);
         }
+    }
+
+    #[test]
+    fn agrees_with_golden_numbers() {
+        crate::golden::agree(include_str!("../golden/alignment.csv"), |name, x| match name {
+            "sharpened_limit_accuracy" => sharpened_limit_accuracy(x[0], x[1], x[2]),
+            "mode_accuracy" => mode_accuracy(x[0] as usize, x[1], x[2], x[3], x[4]),
+            "bulk_pass_at_1" => bulk_pass_at_1(x[0], x[1], x[2]),
+            "freezing_confidence" => freezing_confidence(x[0] as usize, x[1]),
+            _ => unreachable!("{name}"),
+        });
+    }
+
+    /// The sheet's A_inf at K = 8, s = 1.5.
+    #[test]
+    fn limit_accuracy_of_the_sheet() {
+        for (shift, a) in [(-2.0, 0.0104), (-0.3, 0.0928), (0.3, 0.1641), (1.0, 0.2822), (2.0, 0.4971), (3.0, 0.7110)] {
+            approx::assert_abs_diff_eq!(sharpened_limit_accuracy(8.0, 1.5, shift), a, epsilon = 5.1e-5);
+        }
+    }
+
+    #[test]
+    fn evaluation_is_total_on_the_edges_of_the_ranges() {
+        for p in [P23, P35] {
+            for corner in 0..1 << p.inputs.len() {
+                let x: Vec<f64> = p
+                    .inputs
+                    .iter()
+                    .enumerate()
+                    .map(|(i, input)| if corner >> i & 1 == 0 { input.range.0 } else { input.range.1 })
+                    .collect();
+                assert_eq!((p.evaluate)(&x).len(), p.outputs.len());
+            }
+        }
+    }
+
+    #[test]
+    fn evaluates_the_formulas() {
+        assert_eq!((P23.evaluate)(&[2.0, 1.0, 0.5])[0], Some(sharpened_limit_accuracy(2.0, 1.0, 0.5)));
+        let all = (P35.evaluate)(&[64.0, 0.125, 1.0, 0.5, 0.25]);
+        let expected = [bulk_pass_at_1(0.125, 1.0, 0.25), freezing_confidence(64, 0.25), mode_accuracy(64, 0.125, 1.0, 0.5, 0.25)];
+        assert_eq!(all, expected.map(Some));
     }
 }

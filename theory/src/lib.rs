@@ -12,6 +12,11 @@
 //! | [`verifier`] | what does a verifier that errs do? |
 //! | [`leash`] | how far does a KL penalty let the policy go? |
 //! | [`fixation`] | which mode remains under finite batches? |
+//! | [`sharpening`] | what does sharpening do to accuracy and entropy? |
+//! | [`best_of_n`] | what does picking the likeliest of N draws give? |
+//! | [`transfer`] | when does training on one prompt help another? |
+//! | [`quadrature`] | how are integrals computed? |
+//! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`claims`] | what do the papers say must be true? |
 //! | [`length`] | does self-reward shorten or lengthen? |
 //! | [`majority`] | where does rewarding the majority lead? |
@@ -21,6 +26,7 @@
 //! | [`stability`] | how far does the optimum move when the prior does? |
 
 pub mod alignment;
+pub mod best_of_n;
 pub mod claims;
 pub mod clocks;
 pub mod conservation;
@@ -32,6 +38,7 @@ pub mod group_gradient;
 pub mod leash;
 pub mod length;
 pub mod majority;
+pub mod normal_tail;
 pub mod pass_at_k;
 pub mod price;
 pub mod proposition;
@@ -43,3 +50,7 @@ pub mod simplex;
 pub mod verifier;
 pub mod spurious;
 pub mod stability;
+pub mod quadrature;
+pub mod sharpening;
+pub mod simplex;
+pub mod transfer;

@@ -63,3 +63,8 @@ pub const fn whole(name: &'static str, doc: &'static str, default: f64, range: (
 pub const fn output(name: &'static str, doc: &'static str) -> Output {
     Output { name, doc }
 }
+
+/// A number that exists; nothing for infinities and NaN.
+pub fn finite(x: f64) -> Option<f64> {
+    x.is_finite().then_some(x)
+}
