@@ -1,23 +1,25 @@
-//! Golden numbers: rows `function,value,argument,...` that were computed elsewhere with many digits.
+//! Golden numbers: rows that an independent high-precision computation left, to be met to 1e-10 relative.
 
-/// Compares every row of `table` with `compute(function, arguments)`: relative error at most 1e-10.
+/// Compares rows `function,value,argument,...` with `compute(function, arguments)`.
 pub fn compare(table: &str, compute: impl Fn(&str, &[f64]) -> f64) {
-    let rows: Vec<&str> = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
-    assert!(!rows.is_empty());
-    for row in rows {
-        let (name, numbers) = row.split_once(',').expect("a row has a name and numbers");
-        let numbers: Vec<f64> = numbers.split(',').map(|n| n.parse().expect("a number")).collect();
-        let got = compute(name, &numbers[1..]);
-        assert!(((got - numbers[0]) / numbers[0]).abs() <= 1e-10, "{row}: {got}");
-//! Comparison of functions with golden numbers of an independent high-precision computation.
+    rows(table).for_each(|(row, name, numbers)| meets(row, numbers[0], compute(name, &numbers[1..])));
+}
 
-/// Calls `value(function, arguments)` for every line `function,arguments...,expected` of `csv` and compares to 1e-10 relative.
-pub fn agree(csv: &str, value: impl Fn(&str, &[f64]) -> f64) {
-    for line in csv.lines().filter(|line| !line.starts_with('#')) {
-        let (name, numbers) = line.split_once(',').expect("a name and numbers");
-        let numbers: Vec<f64> = numbers.split(',').map(|n| n.parse().expect(line)).collect();
-        let (expected, arguments) = numbers.split_last().expect(line);
-        let found = value(name, arguments);
-        assert!((found - expected).abs() <= 1e-10 * expected.abs(), "{line}: found {found:e}");
-    }
+/// Compares rows `function,argument,...,value` with `compute(function, arguments)`.
+pub fn agree(table: &str, compute: impl Fn(&str, &[f64]) -> f64) {
+    rows(table).for_each(|(row, name, numbers)| meets(row, numbers[numbers.len() - 1], compute(name, &numbers[..numbers.len() - 1])));
+}
+
+/// Rows that are not comments: text, function and numbers.
+fn rows(table: &str) -> impl Iterator<Item = (&str, &str, Vec<f64>)> {
+    let lines = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    assert!(lines.clone().next().is_some(), "a table without rows checks nothing");
+    lines.map(|row| {
+        let (name, numbers) = row.split_once(',').expect(row);
+        (row, name, numbers.split(',').map(|n| n.parse().expect(row)).collect())
+    })
+}
+
+fn meets(row: &str, expected: f64, found: f64) {
+    assert!((found - expected).abs() <= 1e-10 * expected.abs(), "{row}: found {found:e}");
 }

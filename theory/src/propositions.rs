@@ -1,8 +1,36 @@
 //! Every proposition, in the order of the theory sheet.
 
 use crate::proposition::Proposition;
-use crate::{clocks, conservation, price, push_back, random_reward};
+use crate::{
+    alignment, best_of_n, clocks, conservation, fixation, group_gradient, leash, length, majority, price, push_back, random_reward,
+    self_reward, sharpening, spurious, stability, transfer, verifier,
+};
 
 /// The list the command line evaluates from.
-pub static PROPOSITIONS: &[&Proposition] =
-    &[&price::P1, &clocks::P2, &conservation::P3, &push_back::P4, &random_reward::P11, &random_reward::P12];
+pub static PROPOSITIONS: &[&Proposition] = &[
+    &price::P1,
+    &clocks::P2,
+    &conservation::P3,
+    &push_back::P4,
+    &group_gradient::P5,
+    &verifier::P6,
+    &verifier::P7,
+    &leash::P8,
+    &leash::P9,
+    &fixation::P10,
+    &random_reward::P11,
+    &random_reward::P12,
+    &spurious::P15,
+    &majority::P16,
+    &majority::P17,
+    &self_reward::P18,
+    &self_reward::P19,
+    &stability::P20,
+    &length::P21,
+    &sharpening::P22,
+    &alignment::P23,
+    &best_of_n::P24,
+    &transfer::P25,
+    &transfer::P26,
+    &alignment::P35,
+];
