@@ -97,7 +97,7 @@ pub fn rate(clock: Clock, p: f64, collision: Collision) -> f64 {
 /// Time from accuracy `p0` to `p` with one correct and `arms - 1` equally likely wrong arms.
 ///
 /// ```text
-/// PG       k [2u + 2 sinh u]             k = (K-1)/K, u = logit p: F of the literature is 2u + 2 sinh u
+/// PG       k [2u + 2 sinh u]             k = (K-1)/K, u = logit p, 2 sinh u = (2p-1)/(p(1-p))
 /// PG+std   4k [sinh(u/2)]
 /// NPG      [u]                           each bracket at p minus at p0
 /// NPG+std  2 [arcsin sqrt p]             reaches p = 1 in the finite time 2 arccos sqrt(p0) <= pi

@@ -31,7 +31,7 @@ pub fn drift(verifier: Verifier, p: f64, group: u64, eta: f64) -> f64 {
 ///
 /// Proof: drift squared over the variance `eta^2 q(1-q) p(1-p) / G` of the update at J = 0.
 ///
-/// Validity: J small, G large; for J = 1 the noise is smaller than assumed.
+/// Validity: J small, G large: a factor 1 - 1/G and the share of the signal in the variance are left out.
 ///
 /// # Example
 /// ```

@@ -178,7 +178,7 @@ pub fn recursion_is_stable(u: f64, beta: f64) -> bool {
     (u / 2.0).sinh().abs() < beta
 }
 
-/// Log-odds at which a group-std-normalised reward from a verifier that errs first balances the leash, nats.
+/// Log-odds at which a group-std-normalised reward from a verifier that errs balances the leash, nats.
 ///
 /// ```text
 /// J / sqrt(q (1-q)) = beta (u - u0),   q = f + J sigma(u)
