@@ -5,6 +5,7 @@
 //! | [`pass_at_k`] | how often is one of k attempts right? |
 //! | [`alignment`] | what can a base model do whose prior is aligned to degree a? |
 //! | [`claims`] | what do the papers say must be true? |
+//! | [`clipping`] | which way does a clip push when rewards are random? |
 //! | [`length`] | does self-reward shorten or lengthen? |
 //! | [`majority`] | where does rewarding the majority lead? |
 //! | [`random_reward`] | where do rewards lead that know nothing of the action? |
@@ -14,6 +15,7 @@
 
 pub mod alignment;
 pub mod claims;
+pub mod clipping;
 pub mod flow;
 #[cfg(test)]
 mod golden;
