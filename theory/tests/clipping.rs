@@ -133,12 +133,19 @@ proptest! {
     }
 
     #[test]
-    fn reuse_lowers_the_majority_less_with_a_clip(p in 0.75..0.85f64, clip in 0.1..0.3f64, step in 0.2..0.5f64, epochs in 16..40u32) {
+    fn reuse_lowers_a_large_majority_less_with_a_clip(p in 0.8..0.9f64, clip in 0.2..0.3f64, step in 0.02..0.4f64, epochs in 16..40u32) {
         let reuse = Reuse { p, clip, step, group: 6, epochs };
         let (clipped, free) = (reused_batch(&reuse), reused_batch(&Reuse { clip: f64::INFINITY, ..reuse }));
         prop_assert!(clipped.drift < 0.0 && clipped.drift > free.drift, "{clipped:?} {free:?}");
-        prop_assert!((clipped.up - clipped.down).abs() < 1e-2);
+        prop_assert!((clipped.up - clipped.down).abs() < 2e-2);
         let mirrored = reused_batch(&Reuse { p: 1.0 - p, ..reuse });
         prop_assert!((mirrored.drift + clipped.drift).abs() < 1e-6);
     }
+}
+
+/// The fall of the mode's mean is no theorem: a smaller majority whose last step overshoots a narrow clip gains.
+#[test]
+fn flag_f2_reuse_may_raise_the_mode_where_steps_overshoot_the_clip() {
+    let reuse = reused_batch(&Reuse { p: 0.75, clip: 0.1, step: 0.432_580_096, group: 6, epochs: 17 });
+    assert!((reuse.drift - 0.002105).abs() < 5e-6, "{reuse:?}");
 }
