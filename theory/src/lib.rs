@@ -18,6 +18,7 @@
 //! | [`quadrature`] | how are integrals computed? |
 //! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`claims`] | what do the papers say must be true? |
+//! | [`clipping`] | which way does a clip push when rewards are random? |
 //! | [`length`] | does self-reward shorten or lengthen? |
 //! | [`majority`] | where does rewarding the majority lead? |
 //! | [`random_reward`] | where do rewards lead that know nothing of the action? |
@@ -31,6 +32,7 @@ pub mod claims;
 pub mod clocks;
 pub mod conservation;
 pub mod fixation;
+pub mod clipping;
 pub mod flow;
 #[cfg(test)]
 mod golden;

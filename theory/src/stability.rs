@@ -117,7 +117,7 @@ pub const P20: Proposition = Proposition {
     inputs: &[
         real("prior_span", "span of the change of the log-prior, nats", 0.5, (0.0, 1e6)),
         real("reward_span", "span of the change of the reward", 0.1, (0.0, 1e6)),
-        real("beta", "weight of the KL to the prior", 0.5, (1e-9, 1e9)),
+        real("beta", "weight of the KL to the prior", 2.0, (1e-9, 1e9)),
     ],
     outputs: &[
         output("distance", "largest total variation between the two optima"),
