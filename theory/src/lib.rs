@@ -29,10 +29,10 @@
 pub mod alignment;
 pub mod best_of_n;
 pub mod claims;
+pub mod clipping;
 pub mod clocks;
 pub mod conservation;
 pub mod fixation;
-pub mod clipping;
 pub mod flow;
 #[cfg(test)]
 mod golden;

@@ -2,8 +2,8 @@
 
 use crate::proposition::Proposition;
 use crate::{
-    alignment, best_of_n, clocks, conservation, fixation, group_gradient, leash, length, majority, price, push_back, random_reward,
-    self_reward, sharpening, spurious, stability, transfer, verifier,
+    alignment, best_of_n, clipping, clocks, conservation, fixation, group_gradient, leash, length, majority, price, push_back,
+    random_reward, self_reward, sharpening, spurious, stability, transfer, verifier,
 };
 
 /// The list the command line evaluates from.
@@ -20,6 +20,8 @@ pub static PROPOSITIONS: &[&Proposition] = &[
     &fixation::P10,
     &random_reward::P11,
     &random_reward::P12,
+    &clipping::P13,
+    &clipping::P14,
     &spurious::P15,
     &majority::P16,
     &majority::P17,
