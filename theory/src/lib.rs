@@ -7,13 +7,22 @@
 //! | [`sharpening`] | what does sharpening do to accuracy and entropy? |
 //! | [`best_of_n`] | what does picking the likeliest of N draws give? |
 //! | [`transfer`] | when does training on one prompt help another? |
+//! | [`difficulty`] | when do two pass@k curves cross? |
+//! | [`crossing`] | which changes of a model make the curves cross? |
+//! | [`ceiling`] | what can tabular training not reach? |
+//! | [`distillation`] | what does a teacher reach that reward cannot? |
+//! | [`tree`] | how long do sequences of tokens take to learn? |
 //! | [`quadrature`] | how are integrals computed? |
 //! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`claims`] | what do the papers say must be true? |
 
 pub mod alignment;
 pub mod best_of_n;
+pub mod ceiling;
 pub mod claims;
+pub mod crossing;
+pub mod difficulty;
+pub mod distillation;
 pub mod flow;
 #[cfg(test)]
 mod golden;
@@ -24,3 +33,4 @@ pub mod quadrature;
 pub mod sharpening;
 pub mod simplex;
 pub mod transfer;
+pub mod tree;
