@@ -230,6 +230,16 @@ mod tests {
         assert!(harmed(1.0) > mapped_pass_at_k(0.5, 1.0, SAME, 1.0) && harmed(1e4) < mapped_pass_at_k(0.5, 1.0, SAME, 1e4));
     }
 
+    /// The sheet's R values without their inputs; these have them. The last one crosses although pass@1 rises from .333 to .342.
+    #[test]
+    fn negative_transfer_of_the_sheet() {
+        for (harmed, shift, a, ratio) in [(0.1, 1.5, 1.0, 0.649), (0.3, 1.0, 0.5, 0.919), (0.2, 1.0, 1.0, 0.838), (0.45, 0.5, 0.5, 1.006)] {
+            approx::assert_abs_diff_eq!(negative_transfer_tail_ratio(harmed, shift, a), ratio, epsilon = 5.1e-4);
+        }
+        let at_one = |shift| mapped_pass_at_k(0.5, 1.0, LogitMap { shift, power: 1.0 }, 1.0);
+        approx::assert_abs_diff_eq!(0.55 * at_one(0.5) + 0.45 * at_one(-0.5), 0.342, epsilon = 5e-4);
+    }
+
     #[test]
     fn evaluation_is_total() {
         for corner in 0..1 << P30.inputs.len() {

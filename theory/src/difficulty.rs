@@ -203,6 +203,14 @@ mod tests {
         approx::assert_abs_diff_eq!(asymptotic_crossover(before, after).unwrap(), 6.5, epsilon = 0.05);
     }
 
+    /// The sheet's .25, .68595, .89425 at k = 1, 16, 256 are those of Beta(.4, 1.2).
+    #[test]
+    fn pass_at_k_of_the_sheet() {
+        for (k, pass) in [(1.0, 0.25), (16.0, 0.68595), (256.0, 0.89425)] {
+            approx::assert_abs_diff_eq!(mean_pass_at_k(0.4, 1.2, k), pass, epsilon = 5e-6);
+        }
+    }
+
     #[test]
     fn evaluation_is_total() {
         for corner in 0..1 << P29.inputs.len() {

@@ -7,6 +7,7 @@
 //! | [`sharpening`] | what does sharpening do to accuracy and entropy? |
 //! | [`best_of_n`] | what does picking the likeliest of N draws give? |
 //! | [`transfer`] | when does training on one prompt help another? |
+//! | [`signed_samples`] | what do positive and negative samples each do? |
 //! | [`difficulty`] | when do two pass@k curves cross? |
 //! | [`crossing`] | which changes of a model make the curves cross? |
 //! | [`ceiling`] | what can tabular training not reach? |
@@ -31,6 +32,7 @@ pub mod pass_at_k;
 pub mod proposition;
 pub mod quadrature;
 pub mod sharpening;
+pub mod signed_samples;
 pub mod simplex;
 pub mod transfer;
 pub mod tree;
