@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn evaluates_the_formulas() {
-        assert_eq!((P23.evaluate)(&[2.0, 1.0, 0.5])[0], Some(sharpened_limit_accuracy(2.0, 1.0, 0.5)));
+        let limit = sharpened_limit_accuracy(2.0, 1.0, 0.5);
+        assert_eq!((P23.evaluate)(&[2.0, 1.0, 0.5]), [Some(limit), Some(limit - 0.5)]);
         let all = (P35.evaluate)(&[64.0, 0.125, 1.0, 0.5, 0.25]);
         let expected = [bulk_pass_at_1(0.125, 1.0, 0.25), freezing_confidence(64, 0.25), mode_accuracy(64, 0.125, 1.0, 0.5, 0.25)];
         assert_eq!(all, expected.map(Some));

@@ -15,6 +15,12 @@
 //! | [`sharpening`] | what does sharpening do to accuracy and entropy? |
 //! | [`best_of_n`] | what does picking the likeliest of N draws give? |
 //! | [`transfer`] | when does training on one prompt help another? |
+//! | [`signed_samples`] | what do positive and negative samples each do? |
+//! | [`difficulty`] | when do two pass@k curves cross? |
+//! | [`crossing`] | which changes of a model make the curves cross? |
+//! | [`ceiling`] | what can tabular training not reach? |
+//! | [`distillation`] | what does a teacher reach that reward cannot? |
+//! | [`tree`] | how long do sequences of tokens take to learn? |
 //! | [`quadrature`] | how are integrals computed? |
 //! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`claims`] | what do the papers say must be true? |
@@ -28,11 +34,15 @@
 
 pub mod alignment;
 pub mod best_of_n;
+pub mod ceiling;
 pub mod claims;
 pub mod clipping;
 pub mod clocks;
 pub mod conservation;
 pub mod fixation;
+pub mod crossing;
+pub mod difficulty;
+pub mod distillation;
 pub mod flow;
 #[cfg(test)]
 mod golden;
@@ -50,8 +60,10 @@ pub mod quadrature;
 pub mod random_reward;
 pub mod self_reward;
 pub mod sharpening;
+pub mod signed_samples;
 pub mod simplex;
 pub mod spurious;
 pub mod stability;
 pub mod transfer;
 pub mod verifier;
+pub mod tree;

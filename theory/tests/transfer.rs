@@ -65,8 +65,8 @@ proptest! {
             let push = weight * p * (1.0 - p);
             (w, v) = (w + push * loading * sign(0), v + push);
             let gain = logit(0, w, v) - starts[0].0;
-            for x in 1..starts.len() {
-                let expected = transferred_logit(loading, starts[x].0, gain, sign(x) * sign(0));
+            for (x, &(start, _)) in starts.iter().enumerate().skip(1) {
+                let expected = transferred_logit(loading, start, gain, sign(x) * sign(0));
                 prop_assert!((logit(x, w, v) - expected).abs() < 1e-9);
             }
         }
