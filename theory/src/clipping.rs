@@ -376,6 +376,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_upper_clip_ends_at_certainty() {
+        assert_abs_diff_eq!((1.0 + 0.2) * reachable_up_to(0.2), 1.0, epsilon = 1e-15);
+    }
+
     const GROUP: Reuse = Reuse { p: 0.8, clip: 0.2, step: 0.3, group: 8, epochs: 16 };
 
     /// The sheet's simulation has a standard error of 2e-4.
