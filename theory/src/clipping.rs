@@ -120,7 +120,7 @@ pub fn saturated_drift_leading(p: f64, clip: f64) -> f64 {
 /// ```
 /// `p` in (0, 1); `clip` eps in (0, 0.9]. [`saturated_drift_leading`] is its first term.
 ///
-/// Proof: importance weights make the variance rate of u proportional to [p_u (1 - p_u)]^2, without drift between the walls, so the density in u is its
+/// Proof: importance weights make the variance rate of u proportional to `[p_u (1 - p_u)]^2`, without drift between the walls, so the density in u is its
 /// inverse, and du/dp = 1 / (p (1 - p)). The walls are where the minority arm's ratio is 1 ± eps. With t = x / min and r = min / max the density is
 /// `(1 - t^2 r ± t (1 - r))^{-3}`; the difference of its two branches is taken in closed form, so that small eps keep their digits.
 ///
@@ -155,7 +155,7 @@ const PANELS: usize = 64;
 
 /// Chance that the first arm wins when saturated batches are iterated: `I_p(7, 7)`, the regularised incomplete beta function.
 ///
-/// Proof: drift [`saturated_drift_leading`] and variance (eps min)^2 / 3 give the scale density exp(-int 2 drift / variance) = [p (1 - p)]^6. As a sum of
+/// Proof: drift [`saturated_drift_leading`] and variance (eps min)^2 / 3 give the scale density `exp(-int 2 drift / variance) = [p (1 - p)]^6`. As a sum of
 /// positive terms, the chance of seven successes in thirteen.
 ///
 /// # Example
@@ -374,6 +374,11 @@ mod tests {
         for (p, win) in [(0.55, 0.644), (0.6, 0.771), (0.65, 0.871)] {
             assert_abs_diff_eq!(chance_to_win(p), win, epsilon = 5e-4);
         }
+    }
+
+    #[test]
+    fn the_upper_clip_ends_at_certainty() {
+        assert_abs_diff_eq!((1.0 + 0.2) * reachable_up_to(0.2), 1.0, epsilon = 1e-15);
     }
 
     const GROUP: Reuse = Reuse { p: 0.8, clip: 0.2, step: 0.3, group: 8, epochs: 16 };

@@ -349,6 +349,12 @@ mod tests {
     }
 
     #[test]
+    fn the_gamma_ratio_is_continuous_where_its_formula_changes() {
+        let product = half_step(39.0) * 39.5 / 39.0;
+        assert_relative_eq!(half_step(40.0), product, max_relative = 2e-13);
+    }
+
+    #[test]
     fn many_arms_lose_digits_and_say_so() {
         assert_eq!(mode_chance(0.02, 100), None);
         assert!(mode_chance(2e-5, 1_000_000).is_some_and(|c| c > 0.99));

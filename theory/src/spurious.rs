@@ -11,7 +11,7 @@ use crate::simplex::{covariance, power_sum};
 /// `mass` m: probabilities of the modes, adding up to 1; `reward` R_i: rate at which mode i earns the reward; `accuracy` a_i: chance that an answer in mode
 /// i is right. A format reward or a reward for wrong answers helps iff reward and accuracy covary over modes.
 ///
-/// Proof: the Price identity d E[f] / dt = Cov(f, r) with f the accuracy of the mode.
+/// Proof: the Price identity `d E[f] / dt = Cov(f, r)` with f the accuracy of the mode.
 ///
 /// Assumptions: answers inside a mode are not trained; exact gradient.
 ///

@@ -107,6 +107,19 @@ proptest! {
     }
 }
 
+/// The objective is E log p - beta KL, and the fixed reward's optimum is the tilt by log p0.
+#[test]
+fn objectives_and_fixed_rewards_are_what_they_say() {
+    let (p, log_prior) = ([0.5, 0.3, 0.2], log(&[0.2, 0.7, 0.1]));
+    let mean_log: f64 = p.iter().map(|p| p * f64::ln(*p)).sum();
+    let divergence: f64 = p.iter().zip(&log_prior).map(|(p, l)| p * (p.ln() - l)).sum();
+    for beta in [0.3, 1.0, 2.5] {
+        assert!((objective(&p, &log_prior, beta) - (mean_log - beta * divergence)).abs() < 1e-15);
+        let tilted = mta_theory::stability::tilt(&log_prior, &log_prior, beta);
+        assert!(fixed_reward_optimum(&log_prior, beta).iter().zip(tilted).all(|(a, b)| (a - b).abs() < 1e-14));
+    }
+}
+
 /// Ties broken by 1e-6 either way end on opposite sides for beta = 1/2.
 #[test]
 fn below_one_the_outcome_jumps() {
