@@ -39,10 +39,10 @@ pub mod claims;
 pub mod clipping;
 pub mod clocks;
 pub mod conservation;
-pub mod fixation;
 pub mod crossing;
 pub mod difficulty;
 pub mod distillation;
+pub mod fixation;
 pub mod flow;
 #[cfg(test)]
 mod golden;
@@ -65,5 +65,5 @@ pub mod simplex;
 pub mod spurious;
 pub mod stability;
 pub mod transfer;
-pub mod verifier;
 pub mod tree;
+pub mod verifier;

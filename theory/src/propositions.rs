@@ -2,8 +2,9 @@
 
 use crate::proposition::Proposition;
 use crate::{
-    alignment, best_of_n, clipping, clocks, conservation, fixation, group_gradient, leash, length, majority, price, push_back,
-    random_reward, self_reward, sharpening, spurious, stability, transfer, verifier,
+    alignment, best_of_n, ceiling, clipping, clocks, conservation, crossing, difficulty, distillation, fixation, group_gradient, leash,
+    length, majority, price, push_back, random_reward, self_reward, sharpening, signed_samples, spurious, stability, transfer, tree,
+    verifier,
 };
 
 /// The list the command line evaluates from.
@@ -34,5 +35,13 @@ pub static PROPOSITIONS: &[&Proposition] = &[
     &best_of_n::P24,
     &transfer::P25,
     &transfer::P26,
+    &signed_samples::P27,
+    &signed_samples::P28,
+    &difficulty::P29,
+    &crossing::P30,
+    &ceiling::P31,
+    &distillation::P32,
+    &tree::P33,
+    &tree::P34,
     &alignment::P35,
 ];
