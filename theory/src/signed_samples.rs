@@ -137,7 +137,7 @@ pub fn negative_sample(policy: &[f64], arm: usize, step: f64) -> Vec<f64> {
 /// ```text
 /// E[dp_c] / p_c ~ -1/2 (eta^2 / G) [S2 (1 + 2 S2) - 3 S3]
 /// ```
-/// `collision` S2 and `triple` S3 = sum p^3 of the other arms. Proof: all rewards are -1, so E[dtheta] = 0 and v = 1 in P11's drift.
+/// `collision` S2 and `triple` S3 = sum p^3 of the other arms. Proof: all rewards are -1, so `E dtheta = 0` and v = 1 in P11's drift.
 ///
 /// # Example
 /// ```
