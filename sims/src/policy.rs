@@ -127,6 +127,11 @@ impl<'w> SoftmaxPolicy<'w> {
         &self.skill
     }
 
+    /// The choice of the first token of a response to `prompt`: all of it, in a bandit.
+    pub fn first(&self, prompt: usize) -> Choice {
+        self.choice(prompt, self.memory[prompt].root(), 0)
+    }
+
     /// What `prompt` remembers.
     pub(crate) fn memory(&self, prompt: usize) -> &Memory {
         &self.memory[prompt]
