@@ -9,6 +9,7 @@
 //! runner     pending cells on all threads        estimate  --dry-run
 //! store/     journal, Parquet, manifest          tables    results and history
 //! report     the table and the sentence          commands/ one file per subcommand
+//! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
 //! ```
 //!
 //! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
@@ -27,3 +28,5 @@ pub mod runner;
 pub mod settings;
 pub mod store;
 pub mod tables;
+pub mod verdicts;
+pub mod verify;

@@ -17,8 +17,10 @@
 //!
 //! Adding a signal or a rule is one file, a `mod` line and a line in the list of [`signals`] or [`rules`].
 
+pub mod betting;
 pub mod cell;
 pub mod choices;
+pub mod claims;
 pub mod config;
 pub mod critic;
 pub mod data;

@@ -23,7 +23,6 @@
 //! | [`tree`] | how long do sequences of tokens take to learn? |
 //! | [`quadrature`] | how are integrals computed? |
 //! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
-//! | [`claims`] | what do the papers say must be true? |
 //! | [`clipping`] | which way does a clip push when rewards are random? |
 //! | [`length`] | does self-reward shorten or lengthen? |
 //! | [`majority`] | where does rewarding the majority lead? |
@@ -35,7 +34,6 @@
 pub mod alignment;
 pub mod best_of_n;
 pub mod ceiling;
-pub mod claims;
 pub mod clipping;
 pub mod clocks;
 pub mod conservation;
