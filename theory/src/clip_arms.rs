@@ -87,6 +87,32 @@ pub fn force(policy: &[f64], variance: f64, clip_low: f64, clip_high: f64) -> Ve
     total
 }
 
+/// Mean change of every logit by the clip alone, per unit of step size and of mean absolute advantage; the changes add up to 0.
+///
+/// ```text
+/// E F_i = p_i (m_i + c_i) - p_i sum_k p_k [m_k + c_k (1 + R_ik)]      (letters of [`force`])
+/// ```
+/// For a pass of two minibatches the mean logits move by eta E|A| times this whatever eta is, noise adding nothing: P13's `E[d u]` is the difference of two of
+/// them.
+///
+/// # Example
+/// Two arms and a vanishing clip: `-p q (1 - 2p) sqrt(2/pi) 2 sqrt(s p q)`, half of P13's `d u`.
+/// ```
+/// let f = mta_theory::clip_arms::logit_force(&[0.8, 0.2], 0.25, 0.0, 0.0);
+/// assert!((f[0] - 0.16 * 0.6 * 0.4 * (2.0 / std::f64::consts::PI).sqrt()).abs() < 1e-15 && (f[0] + f[1]).abs() < 1e-16);
+/// ```
+pub fn logit_force(policy: &[f64], variance: f64, clip_low: f64, clip_high: f64) -> Vec<f64> {
+    let covariance = ratio_covariance(policy, variance);
+    let mut total = vec![0.0; policy.len()];
+    for (k, &q) in policy.iter().enumerate().filter(|&(k, _)| covariance[k][k] > 0.0) {
+        let slope: Vec<f64> = covariance.iter().map(|row| row[k] / covariance[k][k]).collect();
+        let cut = Cut::of(policy, &covariance, &slope, k, [clip_low, clip_high]);
+        policy.iter().zip(&slope).zip(&mut total).for_each(|((p, r), t)| *t -= p * q * (cut.mean + cut.slope * (1.0 + r)));
+        total[k] += q * (cut.mean + cut.slope);
+    }
+    total
+}
+
 /// What the clip cuts from one arm: mean of b_k, and of l_k b_k.
 struct Cut {
     mean: f64,
@@ -135,7 +161,10 @@ pub struct ArmPass {
     pub mean_size: f64,
 }
 
-/// Mean change of every probability over a pass that is owed to the clip, first order in its force.
+/// Mean change of every probability over a pass that is owed to the clip, linear in its force.
+///
+/// What is left out is quadratic in a minibatch's force, of size eta p_i times the share cut: small against the displacement where sqrt(n B) p_i times that share
+/// is. Beyond, mean logits still follow [`logit_force`] over two minibatches.
 ///
 /// ```text
 /// eta E|A| sum_{b=1}^{B-1} D(kappa b),   kappa = eta^2 v / n
@@ -267,6 +296,7 @@ mod tests {
     fn agrees_with_golden_numbers() {
         crate::golden::agree(include_str!("../golden/clip_arms.csv"), |name, x| match name {
             "force" => force(&x[3..], x[0], x[1], x[2])[0],
+            "logit_force" => logit_force(&x[3..], x[0], x[1], x[2])[0],
             _ => unreachable!("{name}"),
         });
     }

@@ -53,7 +53,8 @@ pub fn fixed_point(r: &[f64], bonus: f64) -> Vec<f64> {
 /// Largest pass@1 that a bonus leaves: `C e^(1/h) / (C e^(1/h) + W)`, whatever the base model knew.
 ///
 /// `right` C > 0 and `wrong` W > 0: numbers of arms; `bonus` h > 0 per unit of a 0/1 reward. Below the leash's `sigma(logit p0 + 1/beta)` at the same
-/// coefficient exactly where the base model is better than chance.
+/// coefficient exactly where the base model is better than chance. Sampled groups with a group-mean baseline weigh the reward by 1 - 1/G (P5), so 1/h is
+/// (1 - 1/G)/h there.
 ///
 /// # Example
 /// ```
