@@ -13,7 +13,7 @@ use crate::simplex::logit;
 /// speed = E[g] / (sqrt(E[g^2]) + floor)
 /// ```
 /// `second_moment` E[g^2] >= 0 of a batch's gradient, its sampling noise included; `floor` >= 0: the constant that Adam adds to the root. At a policy that stands
-/// still E[m] = E[g] for every beta1, and v -> E[g^2] as beta2 -> 1.
+/// still the mean of m is that of g for every beta1, and v tends to the mean square of g as beta2 -> 1.
 ///
 /// # Source
 /// The update: Kingma and Ba, arXiv 1412.6980, algorithm 1.

@@ -14,7 +14,7 @@ use crate::random_reward::{drift, log_drift};
 /// ```
 /// `policy`: probabilities at a position; `variance` s = kappa b. Over positions with different policies d^2 is the mean of theirs.
 ///
-/// Proof: `sum_k p_k C_kk` of P36, the arm drawn from p; the mean is P11's common drift of log p, so E[w] = 1 to this order, as it must.
+/// Proof: `sum_k p_k C_kk` of P36, the arm drawn from p; the mean is P11's common drift of log p, so the mean of w is 1 to this order, as it must.
 ///
 /// # Example
 /// ```
