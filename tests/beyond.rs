@@ -33,8 +33,8 @@ fn words(seed: u64, slot: usize) -> Stream {
 // ---- the training loop -------------------------------------------------------------------------------------------------------------------
 
 /// A world whose prompts all have the same base policy.
-fn alike(settings: Settings) -> World {
-    World::new(&Settings { idiosyncrasy: 0.0, ..settings }, Seed(0)).unwrap()
+fn alike(settings: &Settings) -> World {
+    World::new(&Settings { idiosyncrasy: 0.0, ..settings.clone() }, Seed(0)).unwrap()
 }
 
 /// The policy after training with `config`, and its last statistics.
@@ -66,7 +66,7 @@ fn first_tokens(policy: &SoftmaxPolicy) -> Vec<f64> {
 
 /// A world of `arms` tokens whose base policy has a clear mode, the most likely token, and its probabilities.
 fn moded(arms: usize, confidence: f64) -> (World, usize, Vec<f64>) {
-    let world = alike(Settings { alignment: 1.0, bad_quality: 0.04, confidence, ..small_world(arms, 1, false) });
+    let world = alike(&Settings { alignment: 1.0, bad_quality: 0.04, confidence, ..small_world(arms, 1, false) });
     let p = first_tokens(&SoftmaxPolicy::new(&world.task, &world.base, 1.0));
     let mode = (0..arms).max_by(|&i, &j| p[i].total_cmp(&p[j])).unwrap();
     (world, mode, p)
@@ -146,7 +146,7 @@ fn the_clip_opposes_the_drift_of_noise() {
 #[test]
 fn sequences_are_clipped_as_often_as_predicted() {
     let length = 16;
-    let world = alike(Settings { confidence: 0.0, ..small_world(4, length, false) });
+    let world = alike(&Settings { confidence: 0.0, ..small_world(4, length, false) });
     let (groups, size, step) = (16, 32, 7.0);
     let n = (groups * size) as f64;
     let d = token_deviation(&[0.25; 4], noise_rate(step, second_moment_group_std(0.5, size as f64), n));
