@@ -29,17 +29,25 @@
 //! | [`random_reward`] | where do rewards lead that know nothing of the action? |
 //! | [`self_reward`] | where does rewarding one's own confidence lead, and when does a leash hold? |
 //! | [`spurious`] | when does a reward for the wrong thing help? |
+//! | [`clip_arms`] | which arms does a clip push when there are many? |
+//! | [`sequence_clip`] | what changes when whole sequences are clipped? |
+//! | [`entropy_bonus`] | where does an entropy bonus lead? |
+//! | [`adam`] | what does Adam make of positive and negative samples? |
 //! | [`stability`] | how far does the optimum move when the prior does? |
 
+pub mod adam;
 pub mod alignment;
 pub mod best_of_n;
 pub mod ceiling;
+pub mod claims;
+pub mod clip_arms;
 pub mod clipping;
 pub mod clocks;
 pub mod conservation;
 pub mod crossing;
 pub mod difficulty;
 pub mod distillation;
+pub mod entropy_bonus;
 pub mod fixation;
 pub mod flow;
 #[cfg(test)]
@@ -57,6 +65,7 @@ pub mod push_back;
 pub mod quadrature;
 pub mod random_reward;
 pub mod self_reward;
+pub mod sequence_clip;
 pub mod sharpening;
 pub mod signed_samples;
 pub mod simplex;

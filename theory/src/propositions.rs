@@ -44,4 +44,8 @@ pub static PROPOSITIONS: &[&Proposition] = &[
     &tree::P33,
     &tree::P34,
     &alignment::P35,
+    &crate::clip_arms::P36,
+    &crate::sequence_clip::P37,
+    &crate::entropy_bonus::P38,
+    &crate::adam::P39,
 ];
