@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn golden_numbers() {
-        crate::golden::compare(include_str!("../golden/majority.csv"), |name, x| match name {
+        crate::golden::agree(include_str!("../golden/majority.csv"), |name, x| match name {
             "maj_at" => maj_at(x[0], x[1] as u64),
             "reward_gap" => reward_gap(x[0], x[1] as u64),
             "mode_chance" => mode_chance(x[0], x[1] as u64).unwrap_or(f64::NAN),

@@ -261,18 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn evaluation_is_total() {
-        for p in [P33, P34] {
-            for corner in 0..1 << p.inputs.len() {
-                let x: Vec<f64> = p
-                    .inputs
-                    .iter()
-                    .enumerate()
-                    .map(|(i, input)| if corner >> i & 1 == 0 { input.range.0 } else { input.range.1 })
-                    .collect();
-                assert_eq!((p.evaluate)(&x).len(), p.outputs.len());
-            }
-        }
+    fn evaluates_the_formulas() {
         assert!((P34.evaluate)(&[4.0, 4.0, 8.0, 32.0])[1].is_some_and(|w| (w - (255f64 / 256.0).powi(256)).abs() < 1e-12));
     }
 }
