@@ -21,6 +21,7 @@
 //! | [`ceiling`] | what can tabular training not reach? |
 //! | [`distillation`] | what does a teacher reach that reward cannot? |
 //! | [`tree`] | how long do sequences of tokens take to learn? |
+//! | [`banded`] | how are linear systems with a band solved? |
 //! | [`quadrature`] | how are integrals computed? |
 //! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`claims`] | what do the papers say must be true? |
@@ -33,6 +34,7 @@
 //! | [`stability`] | how far does the optimum move when the prior does? |
 
 pub mod alignment;
+pub mod banded;
 pub mod best_of_n;
 pub mod ceiling;
 pub mod claims;
