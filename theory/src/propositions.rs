@@ -44,4 +44,6 @@ pub static PROPOSITIONS: &[&Proposition] = &[
     &tree::P33,
     &tree::P34,
     &alignment::P35,
+    &crate::shared_tree::P40,
+    &crate::sharpening_phase::P41,
 ];

@@ -5,7 +5,7 @@ use mta_theory::propositions::PROPOSITIONS;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 /// Propositions that sum or integrate for milliseconds at a point, which therefore get fewer of them.
-const SLOW: [&str; 5] = ["P5", "P11", "P14", "P17", "P30"];
+const SLOW: [&str; 6] = ["P5", "P11", "P14", "P17", "P30", "P41"];
 
 /// Points looked at: corners at most, and random ones.
 fn points(proposition: &Proposition) -> usize {
