@@ -65,7 +65,7 @@ fn sharing_over_prefixes_leaves_the_barrier_of_policy_gradient() {
     }
 }
 
-/// The simulator's `npg` preconditions node by node before it sums into skill; the natural gradient of shared skill would take longer (here 12.3, not 4.4).
+/// The simulator's `npg` preconditions node by node before it sums into skill; the natural gradient of shared skill would take longer (here 16.4, not 4.4).
 #[test]
 fn node_wise_natural_gradient_keeps_its_time_when_shared() {
     let world = uniform(3, 4, 1, 1.0, 1);

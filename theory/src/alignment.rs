@@ -19,8 +19,9 @@ use crate::simplex::sigmoid;
 /// Proof: right tokens have z = sqrt((1-f)/f), wrong ones z = -sqrt(f/(1-f)), so their log-priors differ by kappa a / sqrt(f(1-f)) in the mean; the
 /// noise multiplies both masses by the same factor E exp(kappa sqrt(1-a^2) xi) as long as many tokens carry each (law of large numbers).
 ///
-/// Validity: f V and (1 - f) V tokens must each average the noise, that is kappa sqrt(1 - a^2) well below sqrt(2 ln V); beyond it the prior freezes on
-/// few tokens (the random energy model) and the formula overestimates. See [`freezing_confidence`].
+/// Validity: f V and (1 - f) V tokens must each average the noise, that is kappa sqrt(1 - a^2) well below sqrt(2 ln min(f V, (1 - f) V)): the smaller group
+/// freezes on few tokens (the random energy model) before all V do at [`freezing_confidence`]. Beyond it the formula overestimates for rare right tokens; the
+/// exact mean is [`crate::sharpening_phase::Tokens::expected_pass_at_1`]. With few right tokens and noise orthogonal to z see [`few_token_log_odds`].
 ///
 /// # Example
 /// Without alignment, or without confidence, the base model guesses:
