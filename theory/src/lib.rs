@@ -13,6 +13,7 @@
 //! | [`leash`] | how far does a KL penalty let the policy go? |
 //! | [`fixation`] | which mode remains under finite batches? |
 //! | [`sharpening`] | what does sharpening do to accuracy and entropy? |
+//! | [`sharpening_phase`] | where over alignment and confidence does sharpening help? |
 //! | [`best_of_n`] | what does picking the likeliest of N draws give? |
 //! | [`transfer`] | when does training on one prompt help another? |
 //! | [`signed_samples`] | what do positive and negative samples each do? |
@@ -21,6 +22,8 @@
 //! | [`ceiling`] | what can tabular training not reach? |
 //! | [`distillation`] | what does a teacher reach that reward cannot? |
 //! | [`tree`] | how long do sequences of tokens take to learn? |
+//! | [`banded`] | how are linear systems with a band solved? |
+//! | [`shared_tree`] | what does it change when the nodes or prompts of a token tree share parameters? |
 //! | [`quadrature`] | how are integrals computed? |
 //! | [`normal_tail`] | how likely is a Gaussian far from its mean? |
 //! | [`clipping`] | which way does a clip push when rewards are random? |
@@ -37,6 +40,7 @@
 
 pub mod adam;
 pub mod alignment;
+pub mod banded;
 pub mod best_of_n;
 pub mod ceiling;
 pub mod claims;
@@ -66,7 +70,9 @@ pub mod quadrature;
 pub mod random_reward;
 pub mod self_reward;
 pub mod sequence_clip;
+pub mod shared_tree;
 pub mod sharpening;
+pub mod sharpening_phase;
 pub mod signed_samples;
 pub mod simplex;
 pub mod spurious;
