@@ -9,7 +9,8 @@ use crate::stream::{Purpose, Seed};
 /// One group per replicate.
 pub(super) static P24: Simulation = Simulation {
     proposition: "P24",
-    setup: "one sampled group of the base policy: whether its likeliest rollout is right, and whether any is",
+    setup: "one sampled group of the base policy: whether its likeliest rollout is right (of equals, the last drawn), and \
+            whether any is",
     tolerance: 0.0,
     measures: &[
         sampled("self_rewarded", |x, seed| {

@@ -1,7 +1,7 @@
 //! P31: prompts that training never reaches.
 
 use super::difficulty::prompt;
-use super::setting::{bandit_with, log_ratio, before_and_after, recipe, reports, small, two_arms};
+use super::setting::{bandit_with, before_and_after, log_ratio, recipe, reports, small, two_arms};
 use super::{Simulation, sampled};
 use crate::policy::{Policy, SoftmaxPolicy};
 use crate::recipe::Ready;

@@ -8,7 +8,8 @@ use crate::stream::Seed;
 /// One pass over fresh minibatches.
 pub(super) static P13: Simulation = Simulation {
     proposition: "P13",
-    setup: "one sampled batch, random +1 or -1, one clipped update per minibatch; the same run stands beside the first order and beside saturation",
+    setup: "one sampled batch, random +1 or -1, one clipped update per minibatch; the same run stands beside the first order (small \
+            noise) and beside saturation (noise of a batch much larger, of a minibatch much smaller than the clip range)",
     tolerance: 0.0,
     measures: &[
         sampled("first_order", |x, seed| Some(change(&two_arms(x[0], seed)?, &pass(x)?, log_ratio))),

@@ -19,10 +19,10 @@ pub(super) static P29: Simulation = Simulation {
     ],
 };
 
-/// A prompt whose chance of a right answer is drawn from Beta(a, b); `None` if it is 0 or 1 in floating point.
+/// A prompt whose chance of a right answer is drawn from Beta(a, b), and not so near 0 or 1 that the floats round it there.
 pub(super) fn prompt(a: f64, b: f64, seed: Seed) -> Option<World> {
     let p: f64 = Beta::new(a, b).ok()?.sample(&mut seed.stream(Purpose::Population, 0, 0));
-    two_arms(p, seed)
+    two_arms(p.clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON), seed)
 }
 
 pub(super) fn base_pass_at_k(world: &World, k: f64) -> Option<f64> {

@@ -22,6 +22,9 @@ pub(super) struct Flow<'w> {
 /// Responses that one measurement may enumerate, about two seconds.
 const BUDGET: f64 = 4e6;
 
+/// Steps without which nothing is measured.
+const LEAST_STEPS: usize = 1000;
+
 /// Relative change of the extrapolated value at which steps are small enough, and the largest with which a value is given at all.
 const GOOD: f64 = 1e-9;
 const POOR: f64 = 1e-4;
@@ -91,6 +94,7 @@ impl<'w> Flow<'w> {
 
     /// Rate of `read` at the start, per unit of flow time.
     pub(super) fn slope(&self, read: Read) -> Option<f64> {
+        (self.most_steps() >= LEAST_STEPS).then_some(())?;
         let rate = |step: f64| {
             let path = self.path(1, step, read);
             Some((path[1] - path[0]) / step)
@@ -192,6 +196,12 @@ pub(super) fn refine(first: f64, halvings: usize, value: impl Fn(f64) -> Option<
     best.filter(|(moved, _)| *moved <= POOR).map(|(_, value)| value)
 }
 
+/// Aitken's limit of three values whose distances from it fall geometrically.
+pub(super) fn aitken([first, second, third]: [f64; 3]) -> f64 {
+    let (early, late) = (second - first, third - second);
+    if late == 0.0 { third } else { third + late * late / (early - late) }
+}
+
 /// The next row of Richardson's tableau, at most [`LEVELS`] long.
 fn neville(row: &[f64], value: f64) -> Vec<f64> {
     let mut next = vec![value];
@@ -211,6 +221,12 @@ mod tests {
         let value = refine(0.5, 20, |h| Some(2.0 + h - 3.0 * h * h + h.powi(3))).unwrap();
         assert!((value - 2.0).abs() < 1e-12, "{value}");
         assert_eq!(refine(0.5, 20, |h| Some((1.0 / h).sin())), None);
+    }
+
+    #[test]
+    fn aitken_sums_geometric_series() {
+        assert_eq!(aitken([1.0, 1.5, 1.75]), 2.0);
+        assert_eq!(aitken([3.0, 3.0, 3.0]), 3.0);
     }
 
     #[test]

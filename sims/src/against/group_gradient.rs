@@ -14,7 +14,8 @@ pub(super) static P5: Simulation = Simulation {
         sampled("amplification", |x, seed| weight(x, seed, "grpo", |_| {})),
         sampled("amplification_without_std", |x, seed| weight(x, seed, "dr_grpo", |_| {})),
         sampled("amplification_of_kept_groups", |x, seed| {
-            (x[1] > 1.0).then(|| weight(x, seed, "grpo", |c| (c.objective.dynamic_sampling, c.objective.max_num_gen_batches) = (true, 10_000)))?
+            (x[1] > 1.0)
+                .then(|| weight(x, seed, "grpo", |c| (c.objective.dynamic_sampling, c.objective.max_num_gen_batches) = (true, 10_000)))?
         }),
         sampled("informative", |x, seed| {
             let world = two_arms(x[0], seed)?;

@@ -1,10 +1,10 @@
 //! P21: sequences that may stop after every token.
 
-use super::flow::refine;
-use super::{Simulation, exact, sampled};
+use super::flow::{aitken, refine};
 use super::setting::{recipe, small};
-use crate::config::{Baseline, World as Settings};
+use super::{Simulation, exact, sampled};
 use crate::cell::train_in;
+use crate::config::{Baseline, World as Settings};
 use crate::measure::summary;
 use crate::policy::SoftmaxPolicy;
 use crate::prior::Prior;
@@ -60,9 +60,7 @@ fn entropy(stop: f64, vocab: f64) -> Option<f64> {
     };
     let last = longest(vocab);
     let third = (last - 1) / 3;
-    let (a, b, c) = (at(last - 2 * third)?, at(last - third)?, at(last)?);
-    let (first, second) = (b - a, c - b);
-    Some(if second == 0.0 { c } else { c + second * second / (first - second) })
+    Some(aitken([at(last - 2 * third)?, at(last - third)?, at(last)?]))
 }
 
 fn summed_drift(x: &[f64], seed: Seed) -> Option<f64> {

@@ -1,6 +1,8 @@
 //! P11, P12: rewards that know nothing of the action.
 
-use super::setting::{before_and_after, change, first_and_equal_others, first_logit_move, log_ratio, prob, recipe, signed, small, two_arms};
+use super::setting::{
+    before_and_after, change, first_and_equal_others, first_logit_move, log_ratio, prob, recipe, signed, small, two_arms,
+};
 use super::{Simulation, sampled};
 use crate::recipe::Ready;
 use crate::stream::Seed;

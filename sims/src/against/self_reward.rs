@@ -10,8 +10,8 @@ use ndarray::Array3;
 /// Times between two logits, and how a tie is left.
 pub(super) static P18: Simulation = Simulation {
     proposition: "P18",
-    setup: "exact mode, log_policy: flow time until the log-ratio reaches u, extrapolated to step 0; a tie with one arm ahead by 1e-4 nats",
-    tolerance: 1e-3,
+    setup: "exact mode, log_policy: flow time until the log-ratio reaches u, extrapolated to step 0; a tie with one arm ahead by 1e-5 nats",
+    tolerance: 1e-5,
     measures: &[
         exact("time_pg", |x| time(x, "pg")),
         exact("time_npg", |x| time(x, "npg")),
@@ -27,7 +27,7 @@ fn time(x: &[f64], rule: &str) -> Option<f64> {
 }
 
 /// By how much one arm of a tie is ahead, nats.
-const LEAD: f64 = 1e-4;
+const LEAD: f64 = 1e-5;
 
 fn near_tie(arms: usize) -> World {
     let shape = (1, 1, arms);

@@ -39,5 +39,5 @@ fn sharpened_accuracy(world: &World, power: f64) -> Option<f64> {
 
 /// `read` of a power of the base policy.
 pub(super) fn sharpened(world: &World, power: f64, read: Read) -> Option<f64> {
-    Flow::new(world, "tempered", "npg").with(|c| c.signal.prior_power = power).limit(0.5, read)
+    Flow::new(world, "tempered", "npg").with(|c| c.signal.prior_power = power).limit(0.75, read)
 }

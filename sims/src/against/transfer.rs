@@ -5,8 +5,8 @@ use super::setting::{UNUSED, log_ratio_at, small};
 use super::{Simulation, exact};
 use crate::measure::summary;
 use crate::world::World;
-use ndarray::Array3;
 use mta_theory::simplex::logit;
+use ndarray::Array3;
 
 /// Two prompts that share the skill.
 pub(super) static P25: Simulation = Simulation {
@@ -53,7 +53,10 @@ pub(super) static P26: Simulation = Simulation {
                 prompts,
                 UNUSED,
             );
-            Some(shared(&one_shot, x[0]).slope(&|policy| log_ratio_at(policy, 1))? / shared(&full, x[0]).slope(&|policy| log_ratio_at(policy, 0))?)
+            Some(
+                shared(&one_shot, x[0]).slope(&|policy| log_ratio_at(policy, 1))?
+                    / shared(&full, x[0]).slope(&|policy| log_ratio_at(policy, 0))?,
+            )
         }),
     ],
 };

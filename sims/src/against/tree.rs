@@ -14,11 +14,7 @@ pub(super) static P33: Simulation = Simulation {
     setup: "exact mode, ground_truth, a uniform tree with one right leaf: flow time until its chance reaches the target; every step enumerates the leaves, so \
             only of small trees",
     tolerance: 1e-4,
-    measures: &[
-        exact("pg_time", |x| time(x, "pg")),
-        exact("pg_std_time", |x| time(x, "pg_std")),
-        exact("npg_time", |x| time(x, "npg")),
-    ],
+    measures: &[exact("pg_time", |x| time(x, "pg")), exact("pg_std_time", |x| time(x, "pg_std")), exact("npg_time", |x| time(x, "npg"))],
 };
 
 fn time(x: &[f64], rule: &str) -> Option<f64> {
