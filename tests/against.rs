@@ -3,7 +3,7 @@
 use mta_sim::sims::against::{Replicates, SIMULATIONS, Simulated, Simulation, find};
 use mta_sim::sims::statistics::{mean, standard_error};
 use mta_sim::sims::stream::{Purpose, Seed};
-use mta_sim::theory::proposition::Proposition;
+use mta_sim::theory::proposition::{Input, Proposition};
 use mta_sim::theory::propositions::PROPOSITIONS;
 
 /// Inputs at which theory and simulation must agree, drawn uniformly from a box.
@@ -24,7 +24,8 @@ const fn case(proposition: &'static str, inputs: &'static [(f64, f64)]) -> Case 
     Case { proposition, inputs, points: 3, replicates: 1000, only: &[], slack: 0.0 }
 }
 
-/// Within the validity of each proposition. P13 has two regimes; P35 is a statement on large vocabularies.
+/// Within the validity of each proposition. P13 has two regimes; P35 is a statement on large vocabularies; P29 and P30 have few attempts, because at many
+/// the mean hangs on prompts too rare for a thousand replicates.
 const CASES: &[Case] = &[
     case("P1", &[(0.05, 0.45), (0.05, 0.45), (-1.0, 1.0)]),
     case("P2", &[(0.02, 0.3), (0.4, 0.97), (2.0, 8.0)]),
@@ -60,8 +61,8 @@ const CASES: &[Case] = &[
     case("P26", &[(0.3, 3.0), (1.0, 40.0), (0.1, 0.9), (-3.0, 1.0), (1.0, 50.0)]),
     case("P27", &[(0.1, 0.4), (2.0, 10.0), (0.5, 0.9)]),
     case("P28", &[(0.02, 0.1), (0.02, 0.1), (0.25, 0.5), (0.1, 0.1), (0.01, 0.1), (4.0, 4.0)]),
-    case("P29", &[(0.3, 2.0), (0.5, 2.0), (0.3, 2.0), (0.5, 2.0), (1.0, 64.0)]),
-    case("P30", &[(0.4, 2.0), (0.5, 2.0), (0.0, 2.0), (0.5, 3.0), (0.2, 0.2), (1.0, 64.0)]),
+    case("P29", &[(0.3, 1.0), (0.5, 2.0), (0.3, 1.0), (0.5, 2.0), (1.0, 8.0)]),
+    case("P30", &[(0.3, 1.0), (0.5, 2.0), (0.0, 2.0), (0.5, 3.0), (0.2, 0.2), (1.0, 8.0)]),
     case("P31", &[(0.02, 0.3), (2.0, 8.0), (1.0, 20.0), (0.4, 2.0), (0.5, 2.0), (0.1, 0.6)]),
     case("P32", &[(0.01, 0.3), (0.35, 0.7), (0.75, 0.95), (0.5, 0.5), (0.1, 0.1), (64.0, 64.0)]),
     case("P33", &[(2.0, 3.0), (1.0, 3.0), (0.4, 0.8)]),
@@ -163,6 +164,29 @@ fn every_simulation_has_a_case_and_measures_outputs_of_its_proposition() {
         let known = named.iter().all(|name| p.outputs.iter().any(|o| o.name == *name));
         let once = named.iter().all(|name| named.iter().filter(|other| other == &name).count() == 1);
         assert!(known && once && !named.is_empty(), "{}: {named:?}", p.id);
+    }
+}
+
+/// Every input at an end of its range or its default, in six mixtures: a number or nothing, never a panic and never a number that is none.
+#[test]
+fn the_ends_of_every_range_give_a_number_or_nothing() {
+    for simulation in SIMULATIONS {
+        let p = proposition(simulation.proposition);
+        for i in 0..6 {
+            let stream = Seed(16).stream(Purpose::Population, 0, i);
+            let pick =
+                |(k, input): (usize, &Input)| [input.range.0, input.default, input.range.1][(3.0 * stream.uniform(k as u64)) as usize];
+            let x: Vec<f64> = p.inputs.iter().enumerate().map(pick).collect();
+            for measure in simulation.measures {
+                let simulated = simulation.simulate(measure.output, &x, Replicates { seed: Seed(0), count: 2 });
+                let finite = match &simulated {
+                    None => true,
+                    Some(Simulated::Exact(value)) => value.is_finite(),
+                    Some(Simulated::Sampled(values)) => values.len() == 2 && values.iter().all(|v| v.is_finite()),
+                };
+                assert!(finite, "{} {} at {x:?}: {simulated:?}", p.id, measure.output);
+            }
+        }
     }
 }
 

@@ -121,14 +121,6 @@ impl Bench {
             Simulated::Sampled(values) => mean_interval(&values, 0.95),
         }
     }
-
-    fn note(&self) -> String {
-        let setup = wrapped(&format!("simulation: {}", self.simulation.setup));
-        let count = self.replicates.count;
-        format!(
-            "{setup}\n± is half of the 95 % interval of the mean of {count} replicates; empty is what is not measured, or not at these inputs"
-        )
-    }
 }
 
 /// A proposition at every point of the product of its grids, the last input fastest.
@@ -180,8 +172,19 @@ impl<'a> Answer<'a> {
             fixed.iter().map(|i| format!("{} = {}", self.proposition.inputs[*i].name, plain(self.points[0][*i]))).collect();
         let at = if settings.is_empty() { String::new() } else { format!(" at {}", settings.join(", ")) };
         let body = if varied.is_empty() { self.list() } else { self.grid(&varied) };
-        let note = self.bench.map_or(String::new(), |bench| format!("\n{}\n", bench.note()));
+        let note = self.bench.map_or(String::new(), |bench| self.note(bench));
         format!("{} {}{at}\n\n{body}\n{note}", self.proposition.id, self.proposition.name)
+    }
+
+    /// What was run, and how to read what it gave.
+    fn note(&self, bench: Bench) -> String {
+        let all = || self.simulated.iter().flatten();
+        let count = bench.replicates.count;
+        let setup = wrapped(&format!("simulation: {}", bench.simulation.setup));
+        let sampled = all().flatten().any(|v| v.half_width().is_some());
+        let widths = if sampled { format!("±: half of the 95 % interval of the mean of {count} replicates\n") } else { String::new() };
+        let empty = if all().any(Option::is_none) { "empty: not measured, or not at these inputs\n" } else { "" };
+        format!("\n{setup}\n{widths}{empty}")
     }
 
     fn is_fixed(&self, input: usize) -> bool {

@@ -19,8 +19,8 @@ pub(super) struct Flow<'w> {
     teacher: Option<&'w World>,
 }
 
-/// Responses that one measurement may enumerate, about two seconds.
-const BUDGET: f64 = 4e6;
+/// Responses that one measurement may enumerate, about a second.
+const BUDGET: f64 = 2e6;
 
 /// Steps without which nothing is measured.
 const LEAST_STEPS: usize = 1000;
@@ -155,7 +155,7 @@ impl<'w> Flow<'w> {
 
     /// The same at one size of steps, between steps by a cubic through four points.
     fn crossing(&self, step: f64, mut steps: usize, target: f64, read: Read) -> Option<f64> {
-        while steps <= 2 * self.most_steps() {
+        while steps <= self.most_steps() / 2 {
             let path = self.path(steps, step, read);
             let rises = target > path[0];
             let beyond = path.iter().position(|v| if rises { *v >= target } else { *v <= target });
