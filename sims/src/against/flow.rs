@@ -120,7 +120,7 @@ impl<'w> Flow<'w> {
     /// How often `steps` may double within the budget; `None` unless often enough to extrapolate.
     fn halvings(&self, steps: f64) -> Option<usize> {
         let doublings = (self.most_steps() as f64 / steps).log2();
-        (doublings >= 3.0).then(|| (doublings - 1.0) as usize)
+        (doublings >= 3.0).then_some((doublings - 1.0) as usize)
     }
 
     /// Where `read` settles with steps of `step`: fixed points do not depend on the size of steps.

@@ -16,9 +16,10 @@ pub(super) static P16: Simulation = Simulation {
         sampled("reward_gap", |x, seed| gradient_weight(&two_arms(x[0], seed)?, recipe("majority", "reinforce", |_| {}), x[1])),
         sampled("mode_chance", |x, seed| {
             let others = uniform_shares(x[2] - 1.0, seed)?;
-            mode_is_right(std::iter::once(x[0]).chain(others.iter().map(|share| (1.0 - x[0]) * share)).collect(), seed)
+            let probs: Vec<f64> = std::iter::once(x[0]).chain(others.iter().map(|share| (1.0 - x[0]) * share)).collect();
+            mode_is_right(&probs, seed)
         }),
-        sampled("volume", |x, seed| mode_is_right(uniform_shares(x[2], seed)?, seed)),
+        sampled("volume", |x, seed| mode_is_right(&uniform_shares(x[2], seed)?, seed)),
     ],
 };
 
@@ -30,8 +31,8 @@ fn uniform_shares(arms: f64, seed: Seed) -> Option<Vec<f64>> {
     Some(waits.iter().map(|wait| wait / sum).collect())
 }
 
-fn mode_is_right(probs: Vec<f64>, seed: Seed) -> Option<f64> {
-    let world = bandit(&probs, seed)?;
+fn mode_is_right(probs: &[f64], seed: Seed) -> Option<f64> {
+    let world = bandit(probs, seed)?;
     let base = SoftmaxPolicy::new(&world.task, &world.base, 0.0);
     Some(f64::from(summary(&base, &world.task, 0).mode_is_correct()))
 }
