@@ -43,7 +43,6 @@ pub mod alignment;
 pub mod banded;
 pub mod best_of_n;
 pub mod ceiling;
-pub mod claims;
 pub mod clip_arms;
 pub mod clipping;
 pub mod clocks;

@@ -3,8 +3,8 @@
 use crate::proposition::Proposition;
 use crate::{
     adam, alignment, best_of_n, ceiling, clip_arms, clipping, clocks, conservation, crossing, difficulty, distillation, entropy_bonus,
-    fixation, group_gradient, leash, length, majority, price, push_back, random_reward, self_reward, sequence_clip, sharpening,
-    sharpening_phase, shared_tree, signed_samples, spurious, stability, transfer, tree, verifier,
+    fixation, group_gradient, leash, length, majority, price, push_back, random_reward, self_reward, sequence_clip, shared_tree,
+    sharpening, sharpening_phase, signed_samples, spurious, stability, transfer, tree, verifier,
 };
 
 /// The list the command line evaluates from.

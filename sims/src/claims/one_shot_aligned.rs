@@ -1,8 +1,8 @@
 //! One training prompt is enough where the model is aligned, and shares what it learns.
 
 use super::settings::{BANDIT, Ground, TREE};
-use crate::config::Config;
 use super::{Claim, MTA, Part, Rung, Trial, Verdict};
+use crate::config::Config;
 
 pub(super) static CLAIM: Claim = Claim {
     id: "one-shot-aligned",
