@@ -3,7 +3,9 @@
 mod common;
 
 use mta_sim::sims::betting::{Range, lower_bound, upper_bound};
+use mta_sim::sims::cell::Cell;
 use mta_sim::sims::claims::{CLAIMS, Lab, Part, Rung, Source, Verdict};
+use mta_sim::sims::recipe::{RECIPES, Ready};
 use mta_sim::sims::stream::{Purpose, Seed};
 use mta_sim::verify::{BUDGETS, Budget, rule};
 use proptest::collection::vec;
@@ -59,6 +61,27 @@ fn long_budgets_are_as_safe() {
     let (_, range, law) = NULLS[1];
     let (holds, fails) = shares(|| Part::per_seed("", range, move |lab| law(uniform(lab))), BUDGETS[1], ALPHA);
     println!("full budget: holds {holds}, fails {fails}");
+    assert!(holds <= ALPHA && fails <= ALPHA, "holds {holds}, fails {fails}");
+}
+
+/// Two runs of one recipe on different seeds differ by nothing but luck: a null of the simulator's own making.
+#[test]
+fn runs_against_themselves_are_rarely_decided() {
+    let mut small = Ready::named(RECIPES[0]);
+    let c = &mut small.config;
+    (c.world.vocab, c.world.prompts, c.world.held_out, c.world.good_tokens) = (4, 2, 4, 1);
+    (c.train.steps, c.train.train_batch_size, c.train.group_size, c.train.eval_every) = (3, 2, 4, usize::MAX);
+    let gain = move |seed: u64| {
+        let curves = Cell { recipe: small.clone(), seed: Seed(seed) }.run().unwrap();
+        curves.values[0][1].unwrap() - curves.values[0][0].unwrap()
+    };
+    let budget = Budget { name: "short", looks: &[12, 24, 48] };
+    let part = || {
+        let gain = gain.clone();
+        Part::per_seed("", (-2.0, 2.0), move |lab| gain(2 * lab.seed.0) - gain(2 * lab.seed.0 + 1))
+    };
+    let (holds, fails) = shares(part, budget, ALPHA);
+    println!("runs against themselves: holds {holds}, fails {fails}");
     assert!(holds <= ALPHA && fails <= ALPHA, "holds {holds}, fails {fails}");
 }
 

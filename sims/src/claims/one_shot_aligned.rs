@@ -28,7 +28,7 @@ const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec
 }
 
 fn divide(ground: Ground) -> Vec<Part> {
-    vec![ground.keeps("one-shot", 0.8, 0.9, |c| c.policy.sharing = 0.98), ground.loses("one-shot", 0.3, -0.3, |c| c.policy.sharing = 0.98)]
+    vec![ground.keeps("one-shot", 0.8, 0.9, shared), ground.loses("one-shot", 0.3, 0.0, shared)]
 }
 
 fn memorised(ground: Ground) -> Part {
