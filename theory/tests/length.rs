@@ -35,14 +35,3 @@ proptest! {
         prop_assert!((slope / entropy_slope(s, v) - 1.0).abs() < 1e-6);
     }
 }
-
-/// Stop chances .05, .3 and .7 with seven continuation tokens.
-#[test]
-fn numbers_of_the_sheet() {
-    for (s, v, entropy, slope) in SHEET {
-        assert!((sequence_entropy(s, v) - entropy).abs() < 5e-7, "{}", sequence_entropy(s, v));
-        assert!((entropy_slope(s, v) - slope).abs() < 5e-4);
-    }
-}
-
-const SHEET: [(f64, f64, f64, f64); 3] = [(0.05, 7.0, 40.942598, -798.881), (0.3, 7.0, 6.576671, -25.584), (0.7, 7.0, 1.706625, -6.428)];

@@ -2,18 +2,14 @@
 
 mod common;
 
-use common::cases;
+use common::{cases, gradient_flow};
 use mta_theory::clocks::{Clock, Collision};
 use mta_theory::flow::integrate;
-use mta_theory::price::{advantages, policy_gradient};
+use mta_theory::price::advantages;
 use mta_theory::simplex::{logit, softmax};
-use mta_theory::verifier::{Verifier, gradient_fate, natural_policy};
+use mta_theory::verifier::{Verifier, natural_policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-fn gradient_flow(theta: &[f64], r: &[f64], end: f64) -> Vec<f64> {
-    integrate(|theta, d| d.copy_from_slice(&policy_gradient(&softmax(theta), r)), theta, end, 1e-12).unwrap()
-}
 
 fn bandit() -> impl Strategy<Value = (Vec<f64>, Vec<bool>)> {
     (2usize..8).prop_flat_map(|k| (vec(-2.0..2.0, k), (1..k).prop_map(move |m| (0..k).map(|i| i < m).collect())))
@@ -111,15 +107,4 @@ fn noisy_group(p: f64, verifier: Verifier, code: usize, size: usize) -> f64 {
 fn sample_chance(p: f64, verifier: Verifier, (right, accepted): (bool, bool)) -> f64 {
     let accept = if right { verifier.tpr } else { verifier.fpr };
     (if right { p } else { 1.0 - p }) * if accepted { accept } else { 1.0 - accept }
-}
-
-/// The sheet: from (.1, .2) with a tied hack the policy gradient ends at .0005 and .9995 (t = 1e6), and mirrored from a swapped start.
-#[test]
-fn the_policy_gradient_collapses_onto_the_larger_of_tied_arms() {
-    let late = |p: [f64; 3]| softmax(&gradient_flow(&p.map(f64::ln), &[1.0, 1.0, 0.0], 1e6));
-    let end = late([0.1, 0.2, 0.7]);
-    assert!((end[0] - 0.0005).abs() < 5e-5 && (end[1] - 0.9995).abs() < 5e-5, "{end:?}");
-    let end = late([0.2, 0.1, 0.7]);
-    assert!((end[0] - 0.9995).abs() < 5e-5, "{end:?}");
-    assert_eq!(gradient_fate(&[0.1, 0.2, 0.7], &[1.0, 1.0, 0.0])[1], 1.0);
 }
