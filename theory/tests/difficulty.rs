@@ -60,3 +60,11 @@ proptest! {
         prop_assert_eq!(negative_transfer_tail_ratio(w, shift, a) > 1.0, w > critical);
     }
 }
+
+/// Without harmed prompts the growing half of the ratio does not count, however large it is.
+#[test]
+fn few_harmed_prompts_count_and_none_do_not() {
+    let ratio = negative_transfer_tail_ratio(0.01, 1.0, 0.5);
+    assert!((ratio - 0.99 * (-0.5f64).exp() - 0.01 * 0.5f64.exp()).abs() < 1e-15);
+    assert_eq!(negative_transfer_tail_ratio(0.0, 50.0, 100.0), (-5000f64).exp());
+}

@@ -62,9 +62,9 @@ fn noisy_verifiers_and_leashes() {
     let held = leash::equilibria(logit(0.3), 2.0).unwrap();
     let (roots, free) = ([sigmoid(held.stable), sigmoid(held.unstable), 1.0], leash::fixed_point(0.3, 1.0, 2.0));
     evaluates(&leash::P9, &[0.3, 2.0], &[&[leash::critical_beta(0.3)], &roots[..], &[free]].concat());
-    let (snr, c) = (fixation::squared_snr(noisy, 0.3, 16), fixation::selection(noisy, 0.3, 16, 0.7));
-    let drift = fixation::drift(noisy, 0.3, 16, 0.7);
-    evaluates(&fixation::P10, &[0.3, 0.8, 0.15, 16.0, 0.7], &[drift, snr, 1.0 / snr, c, fixation::chance(0.3, c)]);
+    let (snr, c) = (fixation::squared_snr(noisy, 0.3, 16), fixation::selection(noisy, 0.3, 16, 9.0));
+    let drift = fixation::drift(noisy, 0.3, 16, 9.0);
+    evaluates(&fixation::P10, &[0.3, 0.8, 0.15, 16.0, 9.0], &[drift, snr, 1.0 / snr, c, fixation::chance(0.3, c)]);
 }
 
 #[test]
@@ -159,4 +159,29 @@ fn pass_at_k_and_its_limits() {
     evaluates(&tree::P34, &[3.0, 2.0, 5.0, 4.0], &[tree::expected_groups(3.0, 2.0, 5.0), (8f64 / 9.0).powi(20)]);
     let (bulk, freezing) = (alignment::bulk_pass_at_1(0.1, 1.5, 0.4), alignment::freezing_confidence(128, 0.4));
     evaluates(&alignment::P35, &[128.0, 0.1, 1.5, 0.6, 0.4], &[bulk, freezing, alignment::mode_accuracy(128, 0.1, 1.5, 0.6, 0.4)]);
+}
+
+fn exists(proposition: &Proposition, inputs: &[f64]) -> Vec<bool> {
+    (proposition.evaluate)(inputs).iter().map(Option::is_some).collect()
+}
+
+/// A third arm may have little or no mass, and a target may be the start; beyond that there is no number.
+#[test]
+fn outputs_exist_up_to_the_edge() {
+    for rest in [0.0, 0.0078125] {
+        let p = 0.5 - rest;
+        assert_eq!(exists(&push_back::P4, &[0.5, p, 0.7]), [true; 4]);
+        assert_eq!(exists(&verifier::P7, &[0.5, p, 0.9, 0.6, 3.0]), [true; 4]);
+        assert_eq!(exists(&spurious::P15, &[0.3, 0.5, 0.2, 0.5, p]), [true; 3]);
+        assert_eq!(exists(&sharpening::P22, &[0.5, p, 2.0]), [true; 5]);
+        assert_eq!(exists(&best_of_n::P24, &[0.5, p, 8.0]), [true; 3]);
+    }
+    assert!((signed_samples::P27.evaluate)(&[0.3, 8.0, 0.3]).ends_with(&[Some(0.0); 3]));
+    assert_eq!((distillation::P32.evaluate)(&[0.3, 0.3, 0.9, 0.5, 0.1, 9.0])[1], Some(0.0));
+    assert_eq!(exists(&distillation::P32, &[0.6, 0.3, 0.9, 0.5, 0.1, 9.0]), [false, false, true]);
+    assert_eq!(exists(&tree::P33, &[2.0, 3.0, 0.12]), [false; 3]);
+    assert_eq!(exists(&tree::P33, &[2.0, 3.0, 0.125]), [false; 3]);
+    assert_eq!((clipping::P13.evaluate)(&[0.9, 0.25, 1.0, 2.0, 8.0])[4], Some(0.0));
+    let limit = |loading| (transfer::P26.evaluate)(&[loading, 4.0, 0.8, -1.0, 3.0])[4];
+    assert_eq!((limit(0.0), limit(0.005)), (None, Some(0.8)));
 }

@@ -35,3 +35,11 @@ proptest! {
         prop_assert!((slope / entropy_slope(s, v) - 1.0).abs() < 1e-6);
     }
 }
+
+#[test]
+fn certain_stops_cost_nothing_and_even_ones_keep_their_digits() {
+    assert_eq!((sequence_entropy(1.0, 7.0), summed_drift(1.0, 7.0)), (0.0, 0.0));
+    let near = 0.5 + 1e-12;
+    // E[1/n] - s = log 2 - 1/2 at s = 1/2, and logit s = 4 (s - 1/2)
+    assert!((normalised_drift(near) / (4.0 * (near - 0.5) * (2f64.ln() - 0.5)) - 1.0).abs() < 1e-10);
+}

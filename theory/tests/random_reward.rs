@@ -201,3 +201,9 @@ fn linear_updates_fixate_neutrally() {
     let (spread, error) = mean_and_error(&runs.iter().map(|p| p * (1.0 - p)).collect::<Vec<_>>());
     assert!((spread - heterozygosity(0.2, noise_rate(step, 1.0, 1.0), 2000.0)).abs() < 4.0 * error, "{spread} +- {error}");
 }
+
+#[test]
+fn spread_is_the_same_for_rare_failures_and_none_for_single_samples() {
+    assert!((second_moment_group_std(0.9, 4.0) - second_moment_group_std(0.1, 4.0)).abs() < 1e-15);
+    assert_eq!(second_moment_group_std(0.3, 1.0), 0.0);
+}
