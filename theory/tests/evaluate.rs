@@ -181,6 +181,7 @@ fn outputs_exist_up_to_the_edge() {
     assert_eq!(exists(&distillation::P32, &[0.6, 0.3, 0.9, 0.5, 0.1, 9.0]), [false, false, true]);
     assert_eq!(exists(&tree::P33, &[2.0, 3.0, 0.12]), [false; 3]);
     assert_eq!(exists(&tree::P33, &[2.0, 3.0, 0.125]), [false; 3]);
+    assert_eq!(exists(&tree::P33, &[4.0, 8.0, 0.1]), [true; 3]);
     assert_eq!((clipping::P13.evaluate)(&[0.9, 0.25, 1.0, 2.0, 8.0])[4], Some(0.0));
     let limit = |loading| (transfer::P26.evaluate)(&[loading, 4.0, 0.8, -1.0, 3.0])[4];
     assert_eq!((limit(0.0), limit(0.005)), (None, Some(0.8)));

@@ -39,7 +39,8 @@ proptest! {
 #[test]
 fn certain_stops_cost_nothing_and_even_ones_keep_their_digits() {
     assert_eq!((sequence_entropy(1.0, 7.0), summed_drift(1.0, 7.0)), (0.0, 0.0));
-    let near = 0.5 + 1e-12;
-    // E[1/n] - s = log 2 - 1/2 at s = 1/2, and logit s = 4 (s - 1/2)
-    assert!((normalised_drift(near) / (4.0 * (near - 0.5) * (2f64.ln() - 0.5)) - 1.0).abs() < 1e-10);
+    for near in [0.5 + 3.1e-6, 0.5 - 7e-13f64] {
+        let logit = 2.0 * (2.0 * near - 1.0).atanh();
+        assert!((normalised_drift(near) / (logit * (-near * near.ln() / (1.0 - near) - near)) - 1.0).abs() < 2e-13);
+    }
 }
