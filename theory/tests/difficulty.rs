@@ -68,3 +68,12 @@ fn few_harmed_prompts_count_and_none_do_not() {
     assert!((ratio - 0.99 * (-0.5f64).exp() - 0.01 * 0.5f64.exp()).abs() < 1e-15);
     assert_eq!(negative_transfer_tail_ratio(0.0, 50.0, 100.0), (-5000f64).exp());
 }
+
+#[test]
+fn crossings_start_at_two_attempts_and_need_a_gain_at_one() {
+    let before = Difficulty { a: 0.6, b: 1.4 };
+    assert_eq!(crossover(before, Difficulty { a: 0.25, b: 0.55 }), Some(2.0));
+    assert_eq!(crossover(before, Difficulty { a: 0.25, b: 1.4 }), None);
+    let asymptote = |a: f64, b: f64| (mta_theory::difficulty::P29.evaluate)(&[0.6, 1.4, a, b, 1.0])[3];
+    assert!(asymptote(0.3, 0.7).is_some() && asymptote(0.25, 1.4).is_none());
+}

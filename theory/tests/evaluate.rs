@@ -170,12 +170,15 @@ fn exists(proposition: &Proposition, inputs: &[f64]) -> Vec<bool> {
 fn outputs_exist_up_to_the_edge() {
     for rest in [0.0, 0.0078125] {
         let p = 0.5 - rest;
+        assert_eq!(exists(&price::P1, &[0.5, p, 0.4]), [true, true, true, true, rest > 0.0, rest > 0.0]);
         assert_eq!(exists(&push_back::P4, &[0.5, p, 0.7]), [true; 4]);
         assert_eq!(exists(&verifier::P7, &[0.5, p, 0.9, 0.6, 3.0]), [true; 4]);
         assert_eq!(exists(&spurious::P15, &[0.3, 0.5, 0.2, 0.5, p]), [true; 3]);
         assert_eq!(exists(&sharpening::P22, &[0.5, p, 2.0]), [true; 5]);
         assert_eq!(exists(&best_of_n::P24, &[0.5, p, 8.0]), [true; 3]);
     }
+    let (arms, right) = ([0.5, 0.4921875, 0.0078125], (price::P1.evaluate)(&[0.5, 0.4921875, 0.4]));
+    assert_eq!(right[4], Some(price::natural_rate(&arms, &RIGHT, &arms.map(f64::ln))));
     assert!((signed_samples::P27.evaluate)(&[0.3, 8.0, 0.3]).ends_with(&[Some(0.0); 3]));
     assert_eq!((distillation::P32.evaluate)(&[0.3, 0.3, 0.9, 0.5, 0.1, 9.0])[1], Some(0.0));
     assert_eq!(exists(&distillation::P32, &[0.6, 0.3, 0.9, 0.5, 0.1, 9.0]), [false, false, true]);

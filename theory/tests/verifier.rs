@@ -7,7 +7,7 @@ use mta_theory::clocks::{Clock, Collision};
 use mta_theory::flow::integrate;
 use mta_theory::price::advantages;
 use mta_theory::simplex::{logit, softmax};
-use mta_theory::verifier::{Verifier, natural_policy};
+use mta_theory::verifier::{Verifier, gradient_fate, natural_fate, natural_policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -107,4 +107,22 @@ fn noisy_group(p: f64, verifier: Verifier, code: usize, size: usize) -> f64 {
 fn sample_chance(p: f64, verifier: Verifier, (right, accepted): (bool, bool)) -> f64 {
     let accept = if right { verifier.tpr } else { verifier.fpr };
     (if right { p } else { 1.0 - p }) * if accepted { accept } else { 1.0 - accept }
+}
+
+/// Times keep their digits between neighbours, there and back, and do not exist without a signal.
+#[test]
+fn times_of_small_and_of_large_steps() {
+    let verifier = Verifier { tpr: 0.8, fpr: 0.15 };
+    let step = 0.3 * 2f64.powi(-40);
+    let rate = verifier.rate(Clock::NpgStd, 0.3, Collision::symmetric(2.0));
+    assert!((verifier.npg_std_time(0.3, 0.3 + step) * rate / ((0.3 + step) - 0.3) - 1.0).abs() < 1e-9);
+    assert!((verifier.npg_std_time(0.9, 1e-10) / verifier.npg_std_time(1e-10, 0.9) + 1.0).abs() < 1e-13);
+    assert_eq!(Verifier { tpr: 0.5, fpr: 0.5 }.npg_std_time(0.1, 0.9), f64::INFINITY);
+    assert!([0.2, 0.2001].iter().all(|&p| (mta_theory::verifier::P6.evaluate)(&[0.2, p, 0.8, 0.15, 2.0, 8.0])[6].is_some()));
+}
+
+#[test]
+fn rare_arms_count_in_the_end() {
+    assert_eq!(natural_fate(&[0.001, 0.999], &[1.0, 0.0]), [1.0, 0.0]);
+    assert_eq!(gradient_fate(&[0.001, 0.002, 0.997], &[1.0, 1.0, 0.0]), [0.0, 1.0, 0.0]);
 }
