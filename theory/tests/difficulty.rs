@@ -72,7 +72,9 @@ fn few_harmed_prompts_count_and_none_do_not() {
 #[test]
 fn crossings_start_at_two_attempts_and_need_a_gain_at_one() {
     let before = Difficulty { a: 0.6, b: 1.4 };
-    assert_eq!(crossover(before, Difficulty { a: 0.25, b: 0.55 }), Some(2.0));
+    for (b, k) in [(0.55, 2.0), (0.44, 3.0), (0.38, 4.0), (0.35, 5.0)] {
+        assert_eq!(crossover(before, Difficulty { a: 0.25, b }), Some(k));
+    }
     assert_eq!(crossover(before, Difficulty { a: 0.25, b: 1.4 }), None);
     let asymptote = |a: f64, b: f64| (mta_theory::difficulty::P29.evaluate)(&[0.6, 1.4, a, b, 1.0])[3];
     assert!(asymptote(0.3, 0.7).is_some() && asymptote(0.25, 1.4).is_none());

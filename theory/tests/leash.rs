@@ -96,7 +96,9 @@ fn the_recursion_settles_up_to_the_turning_point() {
 
 #[test]
 fn an_almost_certain_verifier_is_held_far_out() {
-    let verifier = Verifier { tpr: 0.99999, fpr: 0.3 };
-    let u = noisy_equilibrium(verifier, 0.0, 0.01).unwrap();
-    assert!((verifier.youden() / verifier.deviation(sigmoid(u)) - 0.01 * u).abs() < 1e-9);
+    for (tpr, fpr) in [(0.99999, 0.3), (0.3, 0.99999)] {
+        let verifier = Verifier { tpr, fpr };
+        let u = noisy_equilibrium(verifier, 0.0, 0.01).unwrap();
+        assert!((verifier.youden() / verifier.deviation(sigmoid(u)) - 0.01 * u).abs() < 1e-9);
+    }
 }

@@ -208,3 +208,10 @@ fn spread_is_the_same_for_rare_failures_and_none_for_single_samples() {
     assert!((second_moment_group_std(1.0 - rare, 4.0) / second_moment_group_std(rare, 4.0) - 1.0).abs() < 1e-14);
     assert_eq!(second_moment_group_std(0.3, 1.0), 0.0);
 }
+
+#[test]
+fn a_dominant_first_arm_keeps_the_digits_of_its_drift() {
+    let rare = 0.5f64.powi(30);
+    let drift = drift(&[1.0 - rare, rare], 1.0);
+    assert!((drift[0] / (2.0 * (rare * (1.0 - rare)).powi(2) * (2.0 * rare - 1.0)) - 1.0).abs() < 1e-12);
+}

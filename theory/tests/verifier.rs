@@ -116,8 +116,9 @@ fn times_of_small_and_of_large_steps() {
     let step = 0.3 * 2f64.powi(-40);
     let rate = verifier.rate(Clock::NpgStd, 0.3, Collision::symmetric(2.0));
     assert!((verifier.npg_std_time(0.3, 0.3 + step) * rate / ((0.3 + step) - 0.3) - 1.0).abs() < 1e-9);
-    assert!((verifier.npg_std_time(0.9, 1e-10) / verifier.npg_std_time(1e-10, 0.9) + 1.0).abs() < 1e-13);
+    assert!((verifier.npg_std_time(0.6, 1e-10) / verifier.npg_std_time(1e-10, 0.6) + 1.0).abs() < 1e-13);
     assert_eq!(Verifier { tpr: 0.5, fpr: 0.5 }.npg_std_time(0.1, 0.9), f64::INFINITY);
+    assert!(Verifier { tpr: 0.01, fpr: 0.0 }.npg_std_time(0.1, 0.9).is_finite());
     assert!([0.2, 0.2001].iter().all(|&p| (mta_theory::verifier::P6.evaluate)(&[0.2, p, 0.8, 0.15, 2.0, 8.0])[6].is_some()));
 }
 
