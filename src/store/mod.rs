@@ -14,6 +14,7 @@
 pub mod journal;
 pub mod manifest;
 pub mod parquet;
+pub mod run;
 
 use crate::error::Error;
 use std::fs::File;
@@ -25,7 +26,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = path.with_extension("tmp");
     let write = || File::create(&temporary).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     write().map_err(Error::file(&temporary, "cannot be written"))?;
-    std::fs::rename(&temporary, path).map_err(Error::file(path, "cannot be written"))
+    std::fs::rename(&temporary, path).map_err(|source| {
+        let _ = std::fs::remove_file(&temporary);
+        Error::file(path, "cannot be written")(source)
+    })
 }
 
 /// Makes sure that the folder is new, or one of ours: only a run folder's own `config.toml` may be written over.
