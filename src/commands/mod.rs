@@ -1,9 +1,11 @@
 //! One file per subcommand: arguments in, library call, answer out.
 
 pub mod list;
+pub mod report;
 pub mod show;
 pub mod sweep;
 pub mod theory;
+pub mod view;
 
 use std::io::Write;
 
