@@ -59,7 +59,7 @@ fn theory_has_no_randomness_files_or_clock() {
 #[test]
 fn every_file_says_what_it_is_for() {
     for folder in
-        ["src", "src/commands", "src/store", "theory/src", "sims/src", "sims/src/signals", "sims/src/rules", "llm/src", "figures/src"]
+        ["src", "src/commands", "src/page", "src/store", "theory/src", "sims/src", "sims/src/signals", "sims/src/rules", "llm/src", "figures/src"]
     {
         for module in modules(&root().join(folder)) {
             let text = read(&format!("{folder}/{module}.rs"));

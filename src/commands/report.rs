@@ -2,7 +2,10 @@
 
 use crate::commands::say;
 use crate::error::Error;
-use crate::page::{self, data::{Page, Section, distinguish}};
+use crate::page::{
+    self,
+    data::{Page, Section, distinguish},
+};
 use crate::store;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use crate::groups::Groups;
 use crate::report::{self, Band, Summary};
 use crate::store::run::{self, Run};
 use mta_figures::style::{self, Dash, Look, Marker};
-use mta_sims::config::{Knob};
+use mta_sims::config::Knob;
 use mta_sims::recipe::{RECIPES, Ready};
 use mta_sims::registry::Named;
 use serde::Serialize;
@@ -222,6 +222,11 @@ fn symbol(marker: Marker) -> &'static str {
     }
 }
 
+/// A value without the quotes of a text.
+fn words(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
+}
+
 /// What to type to have the run and this page again.
 fn commands(run: &Run) -> Vec<String> {
     let typed = run.manifest.as_ref().and_then(|m| m["command"].as_str()).map(String::from);
@@ -246,7 +251,7 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     let (first, seeds) = (run.plan.seeds[0].0, run.plan.seeds.len());
     let (done, total) = run.progress();
     let own = [("cells", format!("{done} of {total}")), ("seeds", format!("{seeds}, from {first}"))];
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
+    let text = |value: &Value| value.as_f64().filter(|x| x.fract() != 0.0).map_or_else(|| words(value), |x| format!("{x:.1}"));
     let noted = FACTS.iter().filter_map(|(key, label)| Some((*label, text(run.manifest.as_ref()?.get(key)?))));
     own.into_iter().chain(noted).collect()
 }

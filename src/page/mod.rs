@@ -65,6 +65,13 @@ mod tests {
         assert!(script.trim_end().ends_with("));"), "{}", &script[script.len() - 40..]);
     }
 
+    /// What every report weighs, so that the default sweep's stays below 8 MB with its results.
+    #[test]
+    fn an_empty_page_is_below_five_megabytes() {
+        let size = html(&Page::new(Vec::new(), false)).len();
+        assert!((4_000_000..5_000_000).contains(&size), "{size}");
+    }
+
     #[test]
     fn parts_are_not_looked_into() {
         assert_eq!(fill("<{{a}}|{{b}}>", &[("a", "{{b}}"), ("b", "2")]), "<{{b}}|2>");

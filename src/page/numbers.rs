@@ -119,7 +119,8 @@ const CURVES: [(&str, &str); 9] = [
 pub(super) fn curves(groups: &Groups, history: &Table) -> Vec<Curve> {
     let starts: Vec<usize> = (0..history.rows()).filter(|&row| history.number("step", row) == Some(0.0)).collect();
     let path = |name: &str, (p, r)| Path::of(groups.rows(p, r), &starts, history, name);
-    let curve = |&(name, label)| Curve { name, label, doc: doc(history, name), values: cells(groups).map(|cell| path(name, cell)).collect() };
+    let curve =
+        |&(name, label)| Curve { name, label, doc: doc(history, name), values: cells(groups).map(|cell| path(name, cell)).collect() };
     CURVES.iter().map(curve).filter(Curve::says_something).collect()
 }
 

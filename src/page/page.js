@@ -20,8 +20,10 @@
   /** Text for plotly.js, which reads some markup. */
   const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;");
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const shown = (x) => (x == null ? "" : x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) : String(+x.toPrecision(4)));
+  const shown = (x) => (x == null ? "" : x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-4 ? x.toExponential(2) : String(+x.toPrecision(3)));
   const estimate = (e) => (e == null ? "" : e[1] == null ? shown(e[0]) : `${shown(e[0])} [${shown(e[1])}, ${shown(e[2])}]`);
+
+  const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
   function csv(header, rows) {
     const field = (x) => (x == null ? "" : /[",\n\r]/.test(x) ? `"${String(x).replace(/"/g, '""')}"` : String(x));
@@ -41,8 +43,9 @@
   const saveCsv = (what, header, rows) => download(fileName(`${what}.csv`), csv(header, rows), "text/csv");
 
   function table(header, rows, limit) {
-    const head = el("thead", {}, el("tr", {}, ...header.map((text) => el("th", { scope: "col" }, text))));
-    const cell = (x) => el("td", {}, typeof x === "number" ? shown(x) : x == null ? "" : String(x));
+    const kind = (i) => (rows.length && typeof rows[0][i] === "string" && isNaN(rows[0][i]) ? "text" : null);
+    const head = el("thead", {}, el("tr", {}, ...header.map((text, i) => el("th", { scope: "col", class: kind(i) }, text))));
+    const cell = (x, i) => el("td", { class: kind(i) }, typeof x === "number" ? shown(x) : x == null ? "" : String(x));
     const body = el("tbody", {}, ...rows.slice(0, limit).map((row) => el("tr", {}, ...row.map(cell))));
     const rest = rows.length - limit;
     return rest > 0 ? el("div", {}, el("table", {}, head, body), el("p", { class: "note" }, `${rest} more rows are in the CSV file.`)) : el("table", {}, head, body);
@@ -51,7 +54,7 @@
   // ---- data and state ----------------------------------------------------------------------------------------------
 
   let page = JSON.parse($("data").textContent);
-  const state = { section: 0, hidden: new Set(), at: [], measure: null, curve: null, heat: null, other: null, recipe: null };
+  const state = { section: 0, hidden: new Set(), at: [], measure: null, curve: null, heat: null, field: null, other: null, recipe: null };
   const section = () => page.sections[state.section];
   const run = () => section().run;
   const narrow = () => matchMedia("(max-width: 50rem)").matches;
@@ -69,7 +72,7 @@
     state.section = index;
     state.hidden.clear();
     state.at = run() ? run().axes.map((axis, i) => (i === run().main ? axis.values.length >> 1 : 0)) : [];
-    state.measure = state.curve = state.heat = state.other = state.recipe = null;
+    state.measure = state.curve = state.heat = state.field = state.other = state.recipe = null;
   }
 
   // ---- looks -------------------------------------------------------------------------------------------------------
@@ -95,7 +98,7 @@
     const axis = { gridcolor: variable("grid"), linecolor: variable("line"), zerolinecolor: variable("line"), ticks: "outside", tickcolor: variable("line"),
       automargin: true, fixedrange: matchMedia("(pointer: coarse)").matches };
     return {
-      font: { family: "system-ui, sans-serif", size: 12, color: variable("ink") },
+      autosize: true, font: { family: "system-ui, sans-serif", size: 12, color: variable("ink") },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: 50, r: 12, t: 8, b: 42 }, showlegend: false, hovermode: narrow() ? "closest" : "x unified", hoverdistance: 40,
       hoverlabel: { bgcolor: variable("paper"), bordercolor: variable("line"), font: { color: variable("ink"), size: 11.5 } },
@@ -146,20 +149,18 @@
     const shapes = [{ type: "line", x0: xs[state.at[main]], x1: xs[state.at[main]], y0: 0, y1: 1, yref: "paper", line: { color: variable("soft"), width: 1, dash: "dot" } }];
     return {
       traces: all.flatMap(([look, estimates]) => series(look, xs, estimates, true)),
-      layout: layout(knobAxis(axis), { title: { text: plain(measure.label), standoff: 6 }, ...span(measure, all) }, { shapes }),
+      layout: layout(knobAxis(axis), { title: { text: plain(measure.label), standoff: 6 }, ...range(measure) }, { shapes }),
       header: [axis.name, "recipe", measure.name, `${measure.name}/low`, `${measure.name}/high`],
       rows: all.flatMap(([look, estimates]) => estimates.map((e, i) => [xs[i], look.name, ...(e || [null, null, null])])),
-      caption: `${measure.doc || measure.label}. Mean over seeds with 95 % intervals${place(main) ? ` at ${place(main)}` : ""}; dotted: where the slider is.`,
+      caption: `${sentence(measure.doc || measure.label)}. Mean over seeds with 95 % intervals${place(main) ? ` at ${place(main)}` : ""}; dotted: where the slider is.${beyond(measure, all) ? " What lies beyond the axis is in the values." : ""}`,
       click: (x) => move(main, xs.indexOf(x)),
     };
   }
 
-  /** A share can have intervals far beyond what matters: the axis follows the estimates. */
-  function span(measure, all) {
-    const ys = all.flatMap(([, estimates]) => estimates).filter((e) => e && e[0] != null).map((e) => e[0]);
-    if (measure.name !== "gain_kept" || !ys.length) return {};
-    return { range: [Math.max(-1.5, Math.min(-0.1, Math.min(...ys) - 0.12)), Math.min(2, Math.max(1.1, Math.max(...ys) + 0.12))] };
-  }
+  /** The shares worth a look; a share and its interval can lie far beyond. */
+  const SHARES = [-0.5, 1.4];
+  const range = (measure) => (measure.name === "gain_kept" ? { range: SHARES } : {});
+  const beyond = (measure, all) => measure.name === "gain_kept" && all.some(([, estimates]) => estimates.some((e) => e && (e[0] < SHARES[0] || e[0] > SHARES[1])));
 
   function bars(measure) {
     const recipes = shownRecipes();
@@ -173,7 +174,7 @@
       layout: layout({}, { title: { text: plain(measure.label), standoff: 6 } }, { shapes, hovermode: "closest" }),
       header: ["recipe", measure.name, `${measure.name}/low`, `${measure.name}/high`],
       rows: recipes.map((recipe, i) => [recipe.name, ...estimates[i]]),
-      caption: `${measure.doc || measure.label}. Mean over seeds with 95 % intervals${base ? "; dashed: base model" : ""}.`,
+      caption: `${sentence(measure.doc || measure.label)}. Mean over seeds with 95 % intervals${base ? "; dashed: base model" : ""}.`,
     };
   }
 
@@ -186,16 +187,17 @@
       layout: layout({ title: { text: "updates", standoff: 6 }, rangemode: "tozero" }, { title: { text: plain(curve.label), standoff: 6 } }),
       header: ["step", "recipe", curve.name, `${curve.name}/q10`, `${curve.name}/q90`],
       rows: all.flatMap(([look, path]) => triples(path).map((e, i) => [path.steps[i], look.name, ...e])),
-      caption: `${curve.doc}. Median and 10 to 90 % over seeds${place() ? ` at ${place()}` : ""}.`,
+      caption: `${sentence(curve.doc)}. Median and 10 to 90 % over seeds${place() ? ` at ${place()}` : ""}.`,
     };
   }
 
   function passAtK() {
     const { ks, base, trained } = run().pass_at_k;
+    const ticks = ks.filter((_, i) => !narrow() || i % 2 === 0);
     const all = [[BASE, base[point(state.at)]], ...shownRecipes().map((recipe) => [recipe, trained[cell(state.at, recipe.i)]])];
     return {
       traces: all.flatMap(([look, estimates]) => series(look, ks, estimates, true)),
-      layout: layout({ title: { text: "k", standoff: 6 }, type: "log", tickmode: "array", tickvals: ks, ticktext: ks.map(String) },
+      layout: layout({ title: { text: "k", standoff: 6 }, type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map(String) },
         { title: { text: "pass@k, held-out", standoff: 6 }, rangemode: "tozero" }),
       header: ["k", "recipe", "pass@k", "pass@k/low", "pass@k/high"],
       rows: all.flatMap(([look, estimates]) => estimates.map((e, i) => [ks[i], look.name, ...(e || [null, null, null])])),
@@ -207,25 +209,26 @@
     const { main } = run();
     const axis = run().axes[main];
     const recipes = shownRecipes().reverse();
-    const at = (recipe, i) => chosen(run().measures, state.heat).values[cell(moved(main, i), recipe.i)];
-    return field(axis, { name: "recipe", label: "", values: recipes.map((r) => r.name) }, (i, j) => at(recipes[j], i), place(main), main);
+    const measure = chosen(run().measures, state.heat);
+    const value = (i, j) => measure.values[cell(moved(main, i), recipes[j].i)];
+    return field(measure, axis, { name: "recipe", label: "", values: recipes.map((r) => r.name) }, value, place(main), main);
   }
 
   function knobMap() {
     const { main, axes } = run();
     const other = Math.max(0, axes.findIndex((axis) => axis.name === otherAxis()));
     const recipe = run().recipes.findIndex((r) => r.name === chosen(run().recipes.filter((r) => r.name !== "standard"), state.recipe).name);
-    const at = (i, j) => cell(state.at.map((x, axis) => (axis === main ? i : axis === other ? j : x)), recipe);
+    const measure = chosen(run().measures, state.field);
+    const value = (i, j) => measure.values[cell(state.at.map((x, axis) => (axis === main ? i : axis === other ? j : x)), recipe)];
     const fixed = axes.map((axis, i) => (i === main || i === other ? null : `${axis.name} ${axis.values[state.at[i]]}`)).filter((x) => x).join(", ");
-    return field(axes[main], axes[other], (i, j) => chosen(run().measures, state.heat).values[at(i, j)], [run().recipes[recipe].name, fixed].filter((x) => x).join(", "), main);
+    return field(measure, axes[main], axes[other], value, [run().recipes[recipe].name, fixed].filter((x) => x).join(", "), main);
   }
 
   const others = () => run().axes.filter((_, i) => i !== run().main);
   const otherAxis = () => chosen(others(), state.other).name;
 
   /** A measure over two lists, as colours with the numbers in them. */
-  function field(x, y, value, where, main) {
-    const measure = chosen(run().measures, state.heat);
+  function field(measure, x, y, value, where, main) {
     const cells = y.values.map((_, j) => x.values.map((_, i) => value(i, j)));
     const z = cells.map((row) => row.map((e) => (e ? e[0] : null)));
     const flat = z.flat().filter((v) => v != null);
@@ -233,17 +236,17 @@
     const scale = measure.diverging
       ? { zmin: -most, zmax: most, colorscale: [[0, variable("low")], [0.5, variable("middle")], [1, variable("high")]] }
       : { colorscale: "Cividis" };
-    const few = x.values.length <= (narrow() ? 9 : 16) && y.values.length <= 24;
-    const size = narrow() ? 9 : 10.5;
+    const few = x.values.length <= (narrow() ? 5 : 16) && y.values.length <= 24;
+    const bar = narrow() ? { orientation: "h", x: 0, xanchor: "left", y: 1, yanchor: "bottom" } : {};
     return {
       traces: [{ type: "heatmap", x: x.values.map(plain), y: y.values.map(plain), z, text: cells.map((row) => row.map(estimate)), ...scale, xgap: 1, ygap: 1,
-        texttemplate: few ? (narrow() ? "%{z:.1f}" : "%{z:.2f}") : "", textfont: { size }, hovertemplate: "%{y}, %{x}: %{text}<extra></extra>",
-        colorbar: { thickness: 10, outlinewidth: 0, title: { text: plain(measure.label), side: "right" }, tickfont: { size: 11 } } }],
-      layout: layout({ title: { text: plain(x.label), standoff: 6 }, type: "category", showgrid: false },
+        texttemplate: few ? "%{z:.2f}" : "", textfont: measure.diverging ? { size: 10.5, color: variable("ink") } : { size: 10.5 }, hovertemplate: "%{y}, %{x}: %{text}<extra></extra>",
+        colorbar: { thickness: 10, outlinewidth: 0, title: { text: narrow() ? "" : plain(measure.label), side: "right" }, tickfont: { size: 11 }, ...bar } }],
+      layout: layout({ title: { text: plain(x.label), standoff: 6 }, type: "category", showgrid: false, ...(x.values.length <= 12 && { tickangle: 0 }), tickfont: { size: narrow() ? 10 : 12 } },
         { title: { text: plain(y.label), standoff: 6 }, type: "category", showgrid: false }, { hovermode: "closest" }),
       header: [x.name, y.name, measure.name, `${measure.name}/low`, `${measure.name}/high`],
       rows: y.values.flatMap((b, j) => x.values.map((a, i) => [a, b, ...(cells[j][i] || [null, null, null])])),
-      caption: `${measure.doc || measure.label}${where ? `; ${where}` : ""}. Mean over seeds; hover for 95 % intervals.`,
+      caption: `${sentence(measure.label)}${where ? ` (${where})` : ""}, mean over seeds; hover for 95 % intervals, click to move the slider.`,
       click: (text) => move(main, x.values.indexOf(text)),
     };
   }
@@ -264,18 +267,21 @@
     { id: "training", title: () => "Training", when: () => run().curves.length > 0, make: training, selects: [select("Curve", () => run().curves, "curve")] },
     { id: "pass", title: () => "pass@k", make: passAtK, selects: [] },
     { id: "knobs", title: () => `${run().axes[run().main].name} and ${otherAxis()}`, when: () => run().axes.length > 1, make: knobMap,
-      selects: [select("Recipe of the map", () => run().recipes.filter((r) => r.name !== "standard"), "recipe"), select("Second knob", others, "other")] },
+      selects: [select("Measure of the second map", measures, "field"), select("Recipe of the map", () => run().recipes.filter((r) => r.name !== "standard"), "recipe"), select("Second knob", others, "other")] },
   ];
+
+  /** Its place on the page: all places are made before the first chart is drawn, since charts take the width they find. */
+  function settle(figure) {
+    if ($(`figure-${figure.id}`)) return;
+    const node = el("figure", { id: `figure-${figure.id}` }, el("h2"), el("figcaption"), el("div", { class: "chart", role: "img", id: `chart-${figure.id}` }),
+      el("details", { toggle: () => values(figure) }, el("summary", {}, "Values"), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" })));
+    $("charts").append(node);
+    head(figure, node);
+  }
 
   function drawFigure(figure) {
     const made = figure.make();
-    let node = $(`figure-${figure.id}`);
-    if (!node) {
-      node = el("figure", { id: `figure-${figure.id}` }, el("h2"), el("figcaption"), el("div", { class: "chart", role: "img", id: `chart-${figure.id}` }),
-        el("details", { toggle: () => values(figure) }, el("summary", {}, "Values"), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" })));
-      $("charts").append(node);
-      head(figure, node);
-    }
+    const node = $(`figure-${figure.id}`);
     figure.made = made;
     node.querySelector("figcaption").textContent = made.caption;
     const chart = node.querySelector(".chart");
@@ -301,6 +307,7 @@
 
   function draw() {
     if (!run() || !run().measures.length) return;
+    drawn().forEach(settle);
     drawn().forEach(drawFigure);
     document.querySelectorAll("#gains tbody tr").forEach((row, i) => (i === point(state.at) && run().axes.length ? row.setAttribute("aria-current", "true") : row.removeAttribute("aria-current")));
   }
@@ -367,23 +374,33 @@
     details.ontoggle();
   }
 
-  const VERDICTS = ["claim", "rung", "verdict", "expected", "margin", "interval", "worlds", "seeds", "worst", "counterexample", "note"];
-  const words = (x) => (x == null ? "" : typeof x === "number" ? shown(x) : typeof x === "object" ? Object.entries(x).map(([k, v]) => (Array.isArray(x) ? words(v) : `${k}: ${words(v)}`)).join("; ") : String(x));
+  /** Columns of the table of verdicts; numbers stand right. */
+  const VERDICTS = { claim: "text", rung: "text", verdict: "text", expected: "text", margin: null, interval: null, worlds: null, seeds: null };
+  /** What stands below the claim. */
+  const BELOW = ["statement", "paper", "worst", "counterexample", "note"];
+  const MARKS = { holds: "✓ ", fails: "✗ ", undecided: "? " };
+
+  function words(x) {
+    if (x == null) return "";
+    if (typeof x === "number") return shown(x);
+    if (typeof x !== "object") return String(x);
+    return Object.entries(x).map(([key, value]) => (Array.isArray(x) ? words(value) : `${key} ${words(value)}`)).join(", ");
+  }
 
   function verdictCell(verdict, key) {
-    if (key === "claim") return el("th", { scope: "row" }, words(verdict.claim), el("span", { class: "small" }, [verdict.statement, verdict.paper].filter((x) => x).map(words).join(" · ")));
-    if (key === "verdict") return el("td", { class: verdict.verdict === "holds" || verdict.verdict === "fails" ? verdict.verdict : null }, ({ holds: "✓ ", fails: "✗ ", undecided: "? " }[verdict.verdict] || "") + words(verdict.verdict));
+    const below = BELOW.filter((name) => verdict[name] != null && verdict[name] !== "").map((name) => el("span", { class: "small" }, name === "statement" ? words(verdict[name]) : `${name}: ${words(verdict[name])}`));
+    if (key === "claim") return el("th", { scope: "row", class: "text" }, words(verdict.claim), ...below);
+    if (key === "verdict") return el("td", { class: `text ${verdict.verdict in MARKS ? verdict.verdict : ""}` }, (MARKS[verdict.verdict] || "") + words(verdict.verdict));
     if (key === "interval") return el("td", {}, verdict.low == null && verdict.high == null ? "" : `[${words(verdict.low)}, ${words(verdict.high)}]`);
-    const text = typeof verdict[key] === "string" || typeof verdict[key] === "object";
-    return el("td", { class: text ? "text" : null }, words(verdict[key]));
+    return el("td", { class: VERDICTS[key] }, words(verdict[key]));
   }
 
   function verdicts() {
     const list = section().verdicts;
     $("verdicts").hidden = !list.length;
     const known = (key) => key === "claim" || list.some((v) => (key === "interval" ? v.low != null || v.high != null : v[key] != null));
-    const keys = VERDICTS.filter(known);
-    const head = el("tr", {}, ...keys.map((key) => el("th", { scope: "col", class: key === "claim" ? "text" : null }, key)));
+    const keys = Object.keys(VERDICTS).filter(known);
+    const head = el("tr", {}, ...keys.map((key) => el("th", { scope: "col", class: VERDICTS[key] }, key)));
     document.querySelector("#verdicts .scroll").replaceChildren(el("table", {}, el("thead", {}, head), el("tbody", {}, ...list.map((v) => el("tr", {}, ...keys.map((key) => verdictCell(v, key)))))));
     const columns = [...new Set(list.flatMap(Object.keys))];
     const flat = (x) => (x != null && typeof x === "object" ? JSON.stringify(x) : x);
@@ -459,7 +476,7 @@
   $("theme").addEventListener("click", () => retheme(dark() ? "light" : "dark"));
 
   /** Paper is white, and as wide as paper. */
-  const PAPER = { width: 680, height: 330 };
+  const PAPER = { width: 680, height: 285 };
   let before = null;
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
@@ -467,27 +484,32 @@
     document.querySelectorAll(".chart").forEach((chart) => { chart.style.height = `${PAPER.height}px`; Plotly.relayout(chart, PAPER); });
   });
   addEventListener("afterprint", () => {
-    document.querySelectorAll(".chart").forEach((chart) => { chart.style.height = ""; Plotly.relayout(chart, { width: null, height: null, autosize: true }); });
+    document.querySelectorAll(".chart").forEach((chart) => { chart.style.height = ""; });
     retheme(before || preferred());
   });
+
+  /** Shows new data of the run that is shown; what the reader has set stays. */
+  function renew(next) {
+    const grid = (p) => JSON.stringify([p.sections[0].run.axes, p.sections[0].run.recipes]);
+    const same = grid(page) === grid(next);
+    page = next;
+    if (!same) enter(0);
+    if (!same) return show();
+    text();
+    verdicts();
+    gains();
+    tables();
+    draw();
+  }
 
   /** Asks the server for news of a run that grows. */
   async function follow(seen) {
     let now = seen;
     try {
       now = await (await fetch("state")).text();
-      if (now !== seen) {
-        page = await (await fetch("data.json")).json();
-        const fits = run() && state.at.length === run().axes.length && state.at.every((x, i) => x < run().axes[i].values.length);
-        if (!fits) enter(0);
-        text();
-        verdicts();
-        gains();
-        controls();
-        tables();
-        draw();
-      }
+      if (now !== seen) renew(await (await fetch("data.json")).json());
     } catch (error) {
+      now = null;
       $("progress").hidden = false;
       $("progress").textContent = "The server does not answer; this is what it said last.";
     }

@@ -82,7 +82,9 @@ impl Viewer {
     fn is_for_us(&self, request: &Request) -> bool {
         let host = request.headers().iter().find(|h| h.field.equiv("Host")).map(|h| h.value.as_str());
         let port = self.port();
-        host.is_some_and(|host| ["127.0.0.1", "localhost"].iter().any(|name| host == format!("{name}:{port}") || (port == 80 && host == *name)))
+        host.is_some_and(|host| {
+            ["127.0.0.1", "localhost"].iter().any(|name| host == format!("{name}:{port}") || (port == 80 && host == *name))
+        })
     }
 
     fn page(&mut self) -> Result<Page, Error> {
@@ -116,7 +118,10 @@ fn plain(status: u16, text: &str) -> Answer {
 
 fn typed(kind: &str, text: String) -> Answer {
     let kind = header("Content-Type", &format!("{kind}; charset=utf-8"));
-    Response::from_data(text).with_header(kind).with_header(header("Cache-Control", "no-store")).with_header(header("X-Content-Type-Options", "nosniff"))
+    Response::from_data(text)
+        .with_header(kind)
+        .with_header(header("Cache-Control", "no-store"))
+        .with_header(header("X-Content-Type-Options", "nosniff"))
 }
 
 fn header(name: &str, value: &str) -> Header {

@@ -125,7 +125,9 @@ impl Reader {
             *self = Reader { path: std::mem::take(&mut self.path), read: 0, lines: 0, finished: HashMap::new() };
         }
         let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(self.read)).and_then(|_| file.read_to_end(&mut bytes)).map_err(Error::file(&self.path, "cannot be read"))?;
+        file.seek(SeekFrom::Start(self.read))
+            .and_then(|_| file.read_to_end(&mut bytes))
+            .map_err(Error::file(&self.path, "cannot be read"))?;
         let whole = whole_lines(&bytes);
         self.lines += read_lines(&bytes[..whole], &mut self.finished).map_err(|line| damaged(&self.path, self.lines + line))?;
         self.read += whole as u64;
