@@ -118,14 +118,15 @@ fn slider(browser: &mut Browser) {
 
 /// Everything can be reached by the tab key, and is seen to be.
 fn keyboard(browser: &mut Browser) {
-    let reached = "document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.type || ''";
-    browser.evaluate("document.activeElement.blur(); document.body.tabIndex = -1; document.body.focus()");
+    let reached = "(() => { const e = document.activeElement; return e === document.body ? '' : e.id || e.type === 'submit' || e.type === 'button' || !e.type \
+                   ? e.id || e.textContent.trim().slice(0, 30) : e.type; })()";
+    browser.evaluate("document.activeElement.blur(); getSelection().collapse(document.body, 0)");
     let mut seen = Vec::new();
     for _ in 0..60 {
         browser.press("Tab", 9);
         seen.push(browser.text(reached));
         let outline = browser.text("getComputedStyle(document.activeElement).outlineStyle");
-        assert!(outline != "none" || seen.last().is_some_and(String::is_empty), "{:?} has no focus ring", seen.last());
+        assert!(outline != "none" || seen.ends_with(&[String::new()]), "{:?} has no focus ring", seen.last());
     }
     for wanted in ["theme", "checkbox", "range", "CSV", "SVG", "Values", "Estimates, CSV", "commands"] {
         assert!(seen.iter().any(|s| s == wanted), "{wanted} is not reached: {seen:?}");

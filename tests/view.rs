@@ -61,7 +61,15 @@ fn it_serves_the_page_and_its_data_and_nothing_else() {
     assert!(status == 200 && page.contains("<!doctype html>") && page.contains("\"live\":true"), "{status}");
     let (status, data) = viewer.get("/data.json");
     assert!(status == 200 && data.contains("\"done\":8"), "{status} {data}");
-    for path in ["/config.toml", "/../run/config.toml", "/%2e%2e/run/config.toml", "/run/cells.jsonl", "//etc/passwd", "/data.json/", "/favicon.ico"] {
+    for path in [
+        "/config.toml",
+        "/../run/config.toml",
+        "/%2e%2e/run/config.toml",
+        "/run/cells.jsonl",
+        "//etc/passwd",
+        "/data.json/",
+        "/favicon.ico",
+    ] {
         assert_eq!(viewer.get(path).0, 404, "{path}");
     }
     let host = format!("localhost:{}", viewer.port);
@@ -78,7 +86,9 @@ fn it_serves_the_page_and_its_data_and_nothing_else() {
 fn it_follows_the_journal_and_outlives_damage() {
     let folder = folder();
     let journal = folder.path().join("run/cells.jsonl");
-    ["results.parquet", "history.parquet", "manifest.json"].iter().for_each(|name| fs::remove_file(folder.path().join("run").join(name)).unwrap());
+    ["results.parquet", "history.parquet", "manifest.json"]
+        .iter()
+        .for_each(|name| fs::remove_file(folder.path().join("run").join(name)).unwrap());
     let whole = fs::read_to_string(&journal).unwrap();
     let first: String = whole.split_inclusive('\n').take(3).collect();
     fs::write(&journal, &first).unwrap();

@@ -118,9 +118,9 @@ impl Browser {
 
     /// Presses and releases a key, as a reader would.
     pub fn press(&mut self, key: &str, code: u32) {
-        let text = if key == " " { " " } else { "" };
+        let types = if key == "Enter" { "\r" } else { "" };
         for kind in ["keyDown", "keyUp"] {
-            let text = if kind == "keyDown" { text } else { "" };
+            let text = if kind == "keyDown" { types } else { "" };
             self.call(
                 "Input.dispatchKeyEvent",
                 json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}),
