@@ -87,6 +87,9 @@ fn what_it_says(browser: &mut Browser) {
     assert!(browser.text("document.getElementById('commands').textContent").contains("mta-sim sweep --config config.toml"));
     assert_eq!(browser.evaluate("document.querySelectorAll('.chart .main-svg').length > 4"), true, "five charts are drawn");
     assert_eq!(browser.evaluate("document.querySelectorAll('#gains b, #recipes b').length"), 0, "a name is text");
+    let ticks = format!("[...document.querySelectorAll('#chart-map .ytick text')].some(t => t.textContent === {TRAP:?})");
+    assert_eq!(browser.evaluate(&ticks), true, "and so it is in a chart");
+    assert_ne!(browser.text(&line("knob", TRAP)), "[]", "and where plotly.js reads markup");
 }
 
 fn toggles(browser: &mut Browser) {

@@ -246,7 +246,8 @@
         { title: { text: plain(y.label), standoff: 6 }, type: "category", showgrid: false }, { hovermode: "closest" }),
       header: [x.name, y.name, measure.name, `${measure.name}/low`, `${measure.name}/high`],
       rows: y.values.flatMap((b, j) => x.values.map((a, i) => [a, b, ...(cells[j][i] || [null, null, null])])),
-      caption: `${sentence(measure.label)}${where ? ` (${where})` : ""}, mean over seeds; hover for 95 % intervals, click to move the slider.`,
+      caption: `${sentence(measure.label)}${where ? ` (${where})` : ""}, mean over seeds.`,
+      hint: " Hover for 95 % intervals, click to move the slider.",
       click: (text) => move(main, x.values.indexOf(text)),
     };
   }
@@ -283,7 +284,7 @@
     const made = figure.make();
     const node = $(`figure-${figure.id}`);
     figure.made = made;
-    node.querySelector("figcaption").textContent = made.caption;
+    node.querySelector("figcaption").replaceChildren(made.caption, el("span", { class: "hint" }, made.hint || ""));
     const chart = node.querySelector(".chart");
     chart.setAttribute("aria-label", `${figure.title()}: ${made.caption} The values are in the table below.`);
     Plotly.react(chart, made.traces, made.layout, { displayModeBar: false, responsive: true });
@@ -420,6 +421,7 @@
 
   function text() {
     $("name").textContent = section().name;
+    document.title = `${section().name} · mta-sim report`;
     $("sentence").textContent = (run() ? run().sentence : count(section().verdicts)) || "";
     $("footer").textContent = `Made by ${page.program} on ${page.made}. Charts: plotly.js ${Plotly.version} (MIT licence).`;
     progress();
@@ -476,7 +478,7 @@
   $("theme").addEventListener("click", () => retheme(dark() ? "light" : "dark"));
 
   /** Paper is white, and as wide as paper. */
-  const PAPER = { width: 680, height: 285 };
+  const PAPER = { width: 680, height: 255 };
   let before = null;
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;

@@ -27,8 +27,6 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub struct Viewer {
     server: Server,
     watch: Watch,
-    /// The data at a state of the folder.
-    last: Option<(u64, String)>,
 }
 
 type Answer = Response<std::io::Cursor<Vec<u8>>>;
@@ -42,7 +40,7 @@ impl Viewer {
         let mut watch = Watch::new(folder)?;
         watch.look()?;
         let refused = |e| Error::Usage(format!("--port {port}: cannot be used ({e}); choose another, or 0 for any that is free"));
-        Ok(Viewer { server: Server::http(("127.0.0.1", port)).map_err(refused)?, watch, last: None })
+        Ok(Viewer { server: Server::http(("127.0.0.1", port)).map_err(refused)?, watch })
     }
 
     /// The port.
@@ -71,8 +69,8 @@ impl Viewer {
             return plain(405, "only GET").with_header(header("Allow", "GET"));
         }
         match request.url().split('?').next() {
-            Some("/") => self.reply("text/html", |page| super::html(page)),
-            Some("/data.json") => self.data(),
+            Some("/") => self.reply("text/html", super::html),
+            Some("/data.json") => self.reply("application/json", super::json),
             Some("/state") => plain(200, &self.watch.size().to_string()),
             _ => plain(404, "nothing here; the report is at /"),
         }
@@ -87,28 +85,9 @@ impl Viewer {
         })
     }
 
-    fn page(&mut self) -> Result<Page, Error> {
-        Ok(Page::new(vec![Section::of(&self.watch.look()?)?], true))
-    }
-
-    fn reply(&mut self, kind: &str, text: impl Fn(&Page) -> String) -> Answer {
-        self.page().map_or_else(|error| plain(500, &error.to_string()), |page| typed(kind, text(&page)))
-    }
-
-    /// The data, made anew where the folder has changed.
-    fn data(&mut self) -> Answer {
-        let size = self.watch.size();
-        if let Some((_, text)) = self.last.as_ref().filter(|(at, _)| *at == size) {
-            return typed("application/json", text.clone());
-        }
-        match self.page() {
-            Err(error) => plain(500, &error.to_string()),
-            Ok(page) => {
-                let text = super::json(&page);
-                self.last = Some((size, text.clone()));
-                typed("application/json", text)
-            }
-        }
+    fn reply(&mut self, kind: &str, text: fn(&Page) -> String) -> Answer {
+        let page = self.watch.look().and_then(|run| Section::of(&run)).map(|section| Page::new(vec![section], true));
+        page.map_or_else(|error| plain(500, &error.to_string()), |page| typed(kind, text(&page)))
     }
 }
 
