@@ -80,11 +80,11 @@ fn what_it_says(browser: &mut Browser) {
     assert_eq!(browser.text("document.querySelector('#gains thead th:last-child').textContent"), TRAP.replace('-', "-\n"));
     assert_eq!(browser.evaluate("document.querySelectorAll('#gains tbody tr').length"), 6);
     assert_eq!(
-        browser.text("document.querySelector('#recipes label:last-of-type').textContent.trim()").trim_start_matches(['■', '●']),
+        browser.text("document.querySelector('#recipes label:nth-of-type(3)').textContent.trim()").trim_start_matches(['■', '●']),
         TRAP
     );
     assert!(browser.text("document.getElementById('config').textContent").contains("alignment = [0.2, 0.5, 0.8]"));
-    assert!(browser.text("document.getElementById('commands').textContent").contains("mta-sim sweep --config config.toml"));
+    assert!(browser.text("document.getElementById('commands').textContent").contains("mta-sim sweep --config run/config.toml"));
     assert_eq!(browser.evaluate("document.querySelectorAll('.chart .main-svg').length > 4"), true, "five charts are drawn");
     assert_eq!(browser.evaluate("document.querySelectorAll('#gains b, #recipes b').length"), 0, "a name is text");
     let ticks = format!("[...document.querySelectorAll('#chart-map .ytick text')].some(t => t.textContent === {TRAP:?})");
@@ -99,6 +99,16 @@ fn toggles(browser: &mut Browser) {
     let without = drawn(browser);
     assert!(!without[0].contains("majority") && !without[1].contains("majority"), "{without:?}");
     browser.click("#recipes label:nth-of-type(2) input");
+    assert_eq!(drawn(browser), before);
+    let traces = "document.getElementById('chart-pass').data.length";
+    assert_eq!(browser.evaluate(traces), 8, "base model and three recipes, a line and a band each");
+    browser.click("#bands");
+    assert_eq!(browser.evaluate(traces), 4);
+    browser.click("#recipes button:last-of-type");
+    assert_eq!(browser.evaluate(traces), 1, "the base model stays");
+    browser.click("#recipes button:first-of-type");
+    browser.click("#bands");
+    assert_eq!(browser.evaluate(traces), 8);
     assert_eq!(drawn(browser), before);
 }
 

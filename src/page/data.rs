@@ -230,7 +230,7 @@ fn words(value: &Value) -> String {
 /// What to type to have the run and this page again.
 fn commands(run: &Run) -> Vec<String> {
     let typed = run.manifest.as_ref().and_then(|m| m["command"].as_str()).map(String::from);
-    let again = "mta-sim sweep --config config.toml".into();
+    let again = format!("mta-sim sweep --config {}", run.folder.join("config.toml").display());
     typed.into_iter().chain([again, format!("mta-sim report {}", run.folder.display())]).collect()
 }
 

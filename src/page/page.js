@@ -54,7 +54,7 @@
   // ---- data and state ----------------------------------------------------------------------------------------------
 
   let page = JSON.parse($("data").textContent);
-  const state = { section: 0, hidden: new Set(), at: [], measure: null, curve: null, heat: null, field: null, other: null, recipe: null };
+  const state = { section: 0, hidden: new Set(), bands: true, at: [], measure: null, curve: null, heat: null, field: null, other: null, recipe: null };
   const section = () => page.sections[state.section];
   const run = () => section().run;
   const narrow = () => matchMedia("(max-width: 50rem)").matches;
@@ -67,10 +67,14 @@
   const chosen = (list, name) => list.find((x) => x.name === name) || list[0];
   const place = (skip) => run().axes.map((axis, i) => (i === skip ? null : `${axis.name} ${axis.values[state.at[i]]}`)).filter((x) => x).join(", ");
 
+  /** So many recipes that their intervals hide each other; the reader can ask for them. */
+  const CROWD = 10;
+
   /** Starts a section: the middle of the main axis, the start of the others. */
   function enter(index) {
     state.section = index;
     state.hidden.clear();
+    state.bands = !run() || run().recipes.length <= CROWD;
     state.at = run() ? run().axes.map((axis, i) => (i === run().main ? axis.values.length >> 1 : 0)) : [];
     state.measure = state.curve = state.heat = state.field = state.other = state.recipe = null;
   }
@@ -120,7 +124,7 @@
       line: { color: rgb(look.colour), dash: look.dash, width: 1.8 }, marker: { symbol: look.symbol, size: 7, color: rgb(look.colour) },
       text: known.map((i) => estimate(estimates[i])), hovertemplate: "%{text}",
     };
-    return banded.length > 1 ? [band, line] : [line];
+    return state.bands && banded.length > 1 ? [band, line] : [line];
   }
 
   const numbers = (axis) => axis.values.map(Number);
@@ -198,7 +202,7 @@
     return {
       traces: all.flatMap(([look, estimates]) => series(look, ks, estimates, true)),
       layout: layout({ title: { text: "k", standoff: 6 }, type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map(String) },
-        { title: { text: "pass@k, held-out", standoff: 6 }, rangemode: "tozero" }),
+        { title: { text: "pass@k, held-out", standoff: 6 }, range: [0, 1.03] }),
       header: ["k", "recipe", "pass@k", "pass@k/low", "pass@k/high"],
       rows: all.flatMap(([look, estimates]) => estimates.map((e, i) => [ks[i], look.name, ...(e || [null, null, null])])),
       caption: `Chance that one of k responses is correct, before training and after. Mean over seeds with 95 % intervals${place() ? ` at ${place()}` : ""}.`,
@@ -335,7 +339,9 @@
   function controls() {
     const box = (recipe) => el("label", { title: recipe.doc },
       el("input", { type: "checkbox", checked: !state.hidden.has(recipe.name), change: (e) => toggle(recipe, e.target.checked) }), swatch(recipe), recipe.name);
-    $("recipes").replaceChildren($("recipes").querySelector("legend"), ...run().recipes.map(box));
+    const all = (on) => { run().recipes.forEach((recipe) => (on ? state.hidden.delete(recipe.name) : state.hidden.add(recipe.name))); controls(); draw(); };
+    const bands = el("label", {}, el("input", { type: "checkbox", id: "bands", checked: state.bands, change: (e) => { state.bands = e.target.checked; draw(); } }), "intervals");
+    $("recipes").replaceChildren($("recipes").querySelector("legend"), ...run().recipes.map(box), el("span", { class: "buttons" }, button("all", () => all(true)), button("none", () => all(false))), bands);
     const slider = (axis, i) => el("label", { title: axis.doc }, axis.name,
       el("input", { type: "range", min: 0, max: axis.values.length - 1, step: 1, value: state.at[i], "aria-valuetext": `${axis.name} ${axis.values[state.at[i]]}`, input: (e) => move(i, +e.target.value) }),
       el("output", {}, axis.values[state.at[i]]));
