@@ -158,22 +158,22 @@ fn dark(browser: &mut Browser) {
     assert!(light[0] == "rgb(255, 255, 255)" && dark[0] != light[0] && dark[1] != light[1], "{light:?} {dark:?}");
     browser.click("#theme");
     assert_eq!([ground, ink].map(|e| browser.text(e)), light);
-    browser.call("Emulation.setEmulatedMedia", serde_json::json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]}));
+    browser.call("Emulation.setEmulatedMedia", &serde_json::json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]}));
     browser.until(&format!("{ground} === {:?}", dark[0]));
-    browser.call("Emulation.setEmulatedMedia", serde_json::json!({"features": [{"name": "prefers-color-scheme", "value": "light"}]}));
+    browser.call("Emulation.setEmulatedMedia", &serde_json::json!({"features": [{"name": "prefers-color-scheme", "value": "light"}]}));
 }
 
 /// A telephone: nothing is wider than the screen.
 fn narrow(browser: &mut Browser) {
     let phone = serde_json::json!({"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true});
-    browser.call("Emulation.setDeviceMetricsOverride", phone);
+    browser.call("Emulation.setDeviceMetricsOverride", &phone);
     browser.until("document.documentElement.scrollWidth === 390");
     browser.until("[...document.querySelectorAll('.chart')].every(c => c._fullLayout.width < 390)");
-    browser.call("Emulation.clearDeviceMetricsOverride", serde_json::json!({}));
+    browser.call("Emulation.clearDeviceMetricsOverride", &serde_json::json!({}));
 }
 
 fn paper(browser: &mut Browser) {
-    let pdf = browser.call("Page.printToPDF", serde_json::json!({"printBackground": true}));
+    let pdf = browser.call("Page.printToPDF", &serde_json::json!({"printBackground": true}));
     assert!(pdf["data"].as_str().is_some_and(|data| data.len() > 20_000));
     browser.until("document.getElementById('chart-knob').layout.width === undefined");
 }

@@ -60,14 +60,14 @@ impl Browser {
         let stream = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         self.socket = Some(tungstenite::client(format!("ws://127.0.0.1:{port}{}", path.trim()), stream).unwrap().0);
-        let target = self.call("Target.createTarget", json!({"url": "about:blank"}));
-        let session = self.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
+        let target = self.call("Target.createTarget", &json!({"url": "about:blank"}));
+        let session = self.call("Target.attachToTarget", &json!({"targetId": target["targetId"], "flatten": true}));
         self.session = session["sessionId"].as_str().map(String::from);
-        ["Page.enable", "Runtime.enable", "Network.enable", "Log.enable"].iter().for_each(|method| drop(self.call(method, json!({}))));
+        ["Page.enable", "Runtime.enable", "Network.enable", "Log.enable"].iter().for_each(|method| drop(self.call(method, &json!({}))));
     }
 
     /// Calls a method of the protocol; events that come meanwhile are kept.
-    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+    pub fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.calls += 1;
         let mut message = json!({"id": self.calls, "method": method, "params": parameters});
         if let Some(session) = &self.session {
@@ -92,7 +92,7 @@ impl Browser {
     /// Opens a page and waits until it is loaded.
     pub fn open(&mut self, url: &str) {
         self.events.clear();
-        self.call("Page.navigate", json!({"url": url}));
+        self.call("Page.navigate", &json!({"url": url}));
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let event = self.read();
             self.events.push(event);
@@ -101,7 +101,7 @@ impl Browser {
 
     /// What `expression` is in the page.
     pub fn evaluate(&mut self, expression: &str) -> Value {
-        let answer = self.call("Runtime.evaluate", json!({"expression": expression, "returnByValue": true, "awaitPromise": true}));
+        let answer = self.call("Runtime.evaluate", &json!({"expression": expression, "returnByValue": true, "awaitPromise": true}));
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
@@ -123,7 +123,7 @@ impl Browser {
             let text = if kind == "keyDown" { types } else { "" };
             self.call(
                 "Input.dispatchKeyEvent",
-                json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}),
+                &json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}),
             );
         }
     }
@@ -136,7 +136,7 @@ impl Browser {
         );
         let place = self.evaluate(&find);
         for kind in ["mousePressed", "mouseReleased"] {
-            self.call("Input.dispatchMouseEvent", json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1}));
+            self.call("Input.dispatchMouseEvent", &json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1}));
         }
     }
 
