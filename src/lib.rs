@@ -10,6 +10,7 @@
 //! store/     journal, Parquet, manifest          tables    results and history
 //! groups     results by grid point and recipe    report    the table and the sentence
 //! page/      runs as one HTML file, and served   commands/ one file per subcommand
+//! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
 //! ```
 //!
 //! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
@@ -30,3 +31,5 @@ pub mod runner;
 pub mod settings;
 pub mod store;
 pub mod tables;
+pub mod verdicts;
+pub mod verify;

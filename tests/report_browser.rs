@@ -193,7 +193,8 @@ fn folders_become_tabs_and_verdicts_a_table() {
     assert_eq!(browser.evaluate("document.getElementById('run').hidden"), true);
     let cells = browser
         .text("[...document.querySelectorAll('#verdicts tbody tr')].map(r => [...r.cells].map(c => c.textContent).join('|')).join('\\n')");
-    let expected = "standard-robustcounterexample: verdict fails, margin -0.1|sims|✓ holds|0.25|[0.2, 0.3]\n</script><i>x||✗ fails|-0.5|";
+    let expected =
+        "standard-robustmorecounterexample: margin -0.1, verdict fails|sims|✓ holds|0.25|[0.2, 0.3]\n</script><i>x||✗ fails|-0.5|";
     assert_eq!(cells, expected);
     quiet(&browser, &file);
 }

@@ -67,6 +67,7 @@ fn every_file_says_what_it_is_for() {
         "sims/src",
         "sims/src/signals",
         "sims/src/rules",
+        "sims/src/against",
         "llm/src",
         "figures/src",
     ] {

@@ -14,7 +14,7 @@ use crate::stream::Seed;
 use crate::world::World;
 
 /// Changes whenever the meaning of a cell does, so that stored results of an older meaning are not taken for new ones.
-pub const SEMANTICS: u32 = 1;
+pub const SEMANTICS: u32 = 2;
 
 /// One recipe, one world, one seed.
 #[derive(Clone)]
@@ -54,11 +54,27 @@ impl Cell {
 /// Runs `recipe` in `world`, which must have been made with the recipe's settings.
 pub fn run_in(world: &World, recipe: &Ready) -> Curves {
     let config = &recipe.config;
+    let mut snapshots = Vec::new();
+    let prompts = train_in(world, recipe, &mut |step, policy, stats| {
+        if step % config.train.eval_every == 0 || step == config.train.steps {
+            snapshots.push(snapshot(world, step, policy, stats.copied()));
+        }
+    });
+    let chosen = if matches!(config.data.regime, Regime::OneShot | Regime::Few) { prompts } else { Vec::new() };
+    Curves::of(world.alignment, chosen, &snapshots)
+}
+
+/// What is shown of a run: the step (0 is the base model), the policy, and what the step that led here did.
+pub type Observer<'o> = dyn FnMut(usize, &SoftmaxPolicy, Option<&StepStats>) + 'o;
+
+/// Trains by `recipe` in `world`, shows the base model and then each step's policy to `observe`, and gives the prompts that were trained on.
+pub fn train_in(world: &World, recipe: &Ready, observe: &mut Observer) -> Vec<usize> {
+    let config = &recipe.config;
     let prompts = choose(world, recipe);
     let stronger = teacher_prior(world, config);
     let teacher = stronger.as_ref().map(|prior| SoftmaxPolicy::new(&world.task, prior, 0.0));
     let mut policy = SoftmaxPolicy::new(&world.task, &world.base, config.policy.sharing);
-    let mut snapshots = vec![snapshot(world, 0, &policy, None)];
+    observe(0, &policy, None);
     let training = Training {
         config,
         signal: recipe.signal,
@@ -67,13 +83,8 @@ pub fn run_in(world: &World, recipe: &Ready) -> Curves {
         teacher: teacher.as_ref().map(|t| t as &dyn Policy),
         seed: world.seed,
     };
-    train(&mut policy, &training, &mut |step, policy, stats| {
-        if step % config.train.eval_every == 0 || step == config.train.steps {
-            snapshots.push(snapshot(world, step, policy, Some(*stats)));
-        }
-    });
-    let chosen = if matches!(config.data.regime, Regime::OneShot | Regime::Few) { prompts } else { Vec::new() };
-    Curves::of(world.alignment, chosen, &snapshots)
+    train(&mut policy, &training, &mut |step, policy, stats| observe(step, policy, Some(stats)));
+    prompts
 }
 
 fn teacher_prior(world: &World, config: &Config) -> Option<Prior> {

@@ -39,6 +39,16 @@ impl Prior {
         Prior { shared, logprobs }
     }
 
+    /// A prior whose logits are given, `[P + P', H, V]`, in nats up to a constant per row. Nothing is said to be shared.
+    pub fn explicit(mut logits: Array3<f64>) -> Self {
+        for mut row in logits.lanes_mut(Axis(2)) {
+            let log_sum = log_sum_exp(&row.to_vec());
+            row -= log_sum;
+        }
+        let (_, depth, vocab) = logits.dim();
+        Prior { shared: Array2::zeros((depth, vocab)), logprobs: logits.as_standard_layout().to_owned() }
+    }
+
     /// Log-probabilities of `prompt` at `depth`, `[A]`.
     pub fn row(&self, prompt: usize, depth: usize) -> &[f64] {
         let (_, depths, actions) = self.logprobs.dim();

@@ -56,9 +56,26 @@ impl Task {
         let formatted = well_formed(settings, seed);
         let right = truth(settings, seed, &quality, &formatted);
         let work = (0..settings.all_prompts()).map(|x| work(settings, seed, x)).collect();
-        let mut task = Task { settings: settings.clone(), quality, right, formatted, work, labels: Vec::new() };
-        task.labels = (0..settings.all_prompts()).map(|x| task.draw_label(seed, x)).collect();
-        Ok(task)
+        Ok(Task { settings: settings.clone(), quality, right, formatted, work, labels: Vec::new() }.labelled(seed))
+    }
+
+    /// A task whose truth is given: `right[x, h, v]` says whether token v is right for prompt x at depth h. The first `prompts` prompts are trained on, the
+    /// rest held out; every response is well formed and long enough. The quality of a token is the share of prompts it is right for.
+    ///
+    /// # Panics
+    /// When `right` is empty in any direction, or has fewer than `prompts` prompts.
+    pub fn explicit(right: Array3<bool>, prompts: usize, seed: Seed) -> Self {
+        let (all, depth, vocab) = right.dim();
+        assert!(all >= prompts && all * depth * vocab > 0, "a task needs prompts, depths and tokens, not {:?}", right.dim());
+        let settings = Settings { prompts, held_out: all - prompts, depth, vocab, ..Settings::DEFAULT };
+        let quality = right.mapv(f64::from).mean_axis(Axis(0)).expect("there are prompts");
+        let formatted = Array2::from_elem((depth, vocab), true);
+        Task { settings, quality, right, formatted, work: vec![0; all], labels: Vec::new() }.labelled(seed)
+    }
+
+    fn labelled(mut self, seed: Seed) -> Self {
+        self.labels = (0..self.settings.all_prompts()).map(|x| self.draw_label(seed, x)).collect();
+        self
     }
 
     /// Whether token `v` is right (and well formed) for `prompt` at `depth`.

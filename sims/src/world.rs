@@ -7,6 +7,7 @@ use crate::policy::SoftmaxPolicy;
 use crate::prior::Prior;
 use crate::stream::Seed;
 use crate::task::Task;
+use ndarray::Array3;
 
 /// Task, base model, and where the alignment knob ended up.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +16,7 @@ pub struct World {
     pub task: Task,
     /// What the base model believes.
     pub base: Prior,
-    /// The alignment knob of `base`: the setting itself, or what bisection found.
+    /// The alignment knob of `base`: the setting itself, or what bisection found; NaN where the prior was given.
     pub alignment: f64,
     /// The seed it was drawn from.
     pub seed: Seed,
@@ -37,6 +38,34 @@ impl World {
         };
         let base = Prior::new(&task, seed, alignment, settings.confidence);
         Ok(World { task, base, alignment, seed })
+    }
+
+    /// A world whose logits (nats, up to a constant per row) and truth are given, both `[P + P', H, V]`; the first `prompts` prompts are trained on.
+    ///
+    /// # Panics
+    /// When the shapes differ or are empty; see [`Task::explicit`].
+    pub fn explicit(logits: Array3<f64>, right: Array3<bool>, prompts: usize, seed: Seed) -> Self {
+        assert_eq!(logits.dim(), right.dim(), "logits and truth must have one shape");
+        World { task: Task::explicit(right, prompts, seed), base: Prior::explicit(logits), alignment: f64::NAN, seed }
+    }
+
+    /// The bandit of theory: one training prompt, arms of given probabilities, some of them right.
+    ///
+    /// # Example
+    /// ```
+    /// use mta_sims::{policy::SoftmaxPolicy, stream::Seed, world::World};
+    /// let world = World::bandit(&[0.2, 0.3, 0.5], &[true, false, false], Seed(1));
+    /// let probs = SoftmaxPolicy::new(&world.task, &world.base, 0.0).first(0).probs;
+    /// assert!((probs[0] - 0.2).abs() < 1e-15 && (probs[2] - 0.5).abs() < 1e-15);
+    /// ```
+    pub fn bandit(probs: &[f64], right: &[bool], seed: Seed) -> Self {
+        let shape = (1, 1, probs.len());
+        World::explicit(
+            Array3::from_shape_fn(shape, |(_, _, v)| probs[v].ln()),
+            Array3::from_shape_fn(shape, |(_, _, v)| right[v]),
+            1,
+            seed,
+        )
     }
 
     /// Indices of the training prompts.

@@ -5,6 +5,7 @@ pub mod report;
 pub mod show;
 pub mod sweep;
 pub mod theory;
+pub mod verify;
 pub mod view;
 
 use std::io::Write;

@@ -383,22 +383,32 @@
 
   /** Columns of the table of verdicts; numbers stand right. */
   const VERDICTS = { claim: "text", rung: "text", verdict: "text", expected: "text", margin: null, interval: null, worlds: null, seeds: null };
-  /** What stands below the claim. */
-  const BELOW = ["statement", "paper", "worst", "counterexample", "note"];
+  /** What stands below the claim, to be opened. */
+  const BELOW = ["paper", "prediction", "worst", "parts", "counterexample", "note"];
   const MARKS = { holds: "✓ ", fails: "✗ ", undecided: "? " };
+  const interval = (v) => (v.low == null && v.high == null ? "" : `[${words(v.low)}, ${words(v.high)}]`);
 
+  /** Any value in words; a margin with its place and interval as one. */
   function words(x) {
     if (x == null) return "";
     if (typeof x === "number") return shown(x);
     if (typeof x !== "object") return String(x);
-    return Object.entries(x).map(([key, value]) => (Array.isArray(x) ? words(value) : `${key} ${words(value)}`)).join(", ");
+    if (Array.isArray(x)) return x.map(words).join("; ");
+    const margin = x.margin == null ? null : `${x.place == null ? "margin" : `${x.place}:`} ${words(x.margin)} ${interval(x)}`.trim();
+    const rest = Object.entries(x).filter(([key]) => margin == null || !["place", "margin", "low", "high"].includes(key)).map(([key, value]) => `${key} ${words(value)}`);
+    return [margin, ...rest].filter((part) => part).join(", ");
+  }
+
+  function more(verdict) {
+    const told = BELOW.filter((name) => verdict[name] != null && verdict[name] !== "").map((name) => el("span", { class: "small" }, `${name}: ${words(verdict[name])}`));
+    return told.length ? el("details", {}, el("summary", {}, "more"), ...told) : null;
   }
 
   function verdictCell(verdict, key) {
-    const below = BELOW.filter((name) => verdict[name] != null && verdict[name] !== "").map((name) => el("span", { class: "small" }, name === "statement" ? words(verdict[name]) : `${name}: ${words(verdict[name])}`));
-    if (key === "claim") return el("th", { scope: "row", class: "text" }, words(verdict.claim), ...below);
+    const said = verdict.statement ? el("span", { class: "small" }, words(verdict.statement)) : null;
+    if (key === "claim") return el("th", { scope: "row", class: "text" }, words(verdict.claim), said, more(verdict));
     if (key === "verdict") return el("td", { class: `text ${verdict.verdict in MARKS ? verdict.verdict : ""}` }, (MARKS[verdict.verdict] || "") + words(verdict.verdict));
-    if (key === "interval") return el("td", {}, verdict.low == null && verdict.high == null ? "" : `[${words(verdict.low)}, ${words(verdict.high)}]`);
+    if (key === "interval") return el("td", {}, interval(verdict));
     return el("td", { class: VERDICTS[key] }, words(verdict[key]));
   }
 
@@ -416,7 +426,8 @@
 
   function count(list) {
     const n = (verdict) => list.filter((v) => v.verdict === verdict).length;
-    return `${list.length} verdicts: ${n("holds")} hold, ${n("fails")} fail, ${n("undecided")} undecided.`;
+    const other = list.filter((v) => v.as_expected === false).length;
+    return `${list.length} verdicts: ${n("holds")} hold, ${n("fails")} fail, ${n("undecided")} undecided${other ? `; ${other} other than expected` : ""}.`;
   }
 
   function progress() {
