@@ -409,7 +409,8 @@
     if (key === "claim") return el("th", { scope: "row", class: "text" }, words(verdict.claim), said, more(verdict));
     if (key === "verdict") return el("td", { class: `text ${verdict.verdict in MARKS ? verdict.verdict : ""}` }, (MARKS[verdict.verdict] || "") + words(verdict.verdict));
     if (key === "interval") return el("td", {}, interval(verdict));
-    return el("td", { class: VERDICTS[key] }, words(verdict[key]));
+    const other = key === "expected" && verdict.as_expected === false;
+    return el("td", { class: other ? "text fails" : VERDICTS[key] }, words(verdict[key]), other ? " (not so)" : null);
   }
 
   function verdicts() {
