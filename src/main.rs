@@ -19,6 +19,8 @@ fn run() -> Result<(), Error> {
     let matches = cli::command().get_matches();
     match matches.subcommand() {
         Some(("sweep", arguments)) => commands::sweep::sweep(arguments),
+        Some(("report", arguments)) => commands::report::report(arguments),
+        Some(("view", arguments)) => commands::view::view(arguments),
         Some(("list", arguments)) => {
             commands::say(&commands::list::list(text(arguments, "kind")));
             Ok(())

@@ -1,10 +1,12 @@
 //! One file per subcommand: arguments in, library call, answer out.
 
 pub mod list;
+pub mod report;
 pub mod show;
 pub mod sweep;
 pub mod theory;
 pub mod verify;
+pub mod view;
 
 use std::io::Write;
 
