@@ -133,7 +133,7 @@ const WRONG: &[(&str, &str)] = &[
     ("verify --alpha often", "--alpha often: must be a number in [1e-12, 0.5]"),
     ("verify --seed -1", "'-1'"),
     ("verify --threads 5000", "5000 is not in 0..=1024"),
-    ("verify --out Cargo.lock", "Cargo.lock: is no folder to write to"),
+    ("verify --out fine.toml", "fine.toml: is no folder to write to"),
     ("theory P555", "'P555'"),
     ("theory P5 --p 1.5", "--p = 1.5: must be a number in [0, 1]"),
     ("theory P5 --group 2.5", "--group = 2.5: must be a whole number in [1, 1000000]"),

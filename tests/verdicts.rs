@@ -3,11 +3,17 @@
 mod common;
 
 use mta_sim::sims::betting::{Range, lower_bound, upper_bound};
-use mta_sim::sims::cell::Cell;
-use mta_sim::sims::claims::{CLAIMS, Lab, Part, Rung, Source, Verdict};
+use mta_sim::sims::cell::{Cell, train_in};
+use mta_sim::sims::claims::{CLAIMS, Lab, Part, Rung, Source, Trial, Verdict};
+use mta_sim::sims::config::Mode;
 use mta_sim::sims::recipe::{RECIPES, Ready};
+use mta_sim::sims::registry::find;
+use mta_sim::sims::rules::RULES;
+use mta_sim::sims::signals::SIGNALS;
 use mta_sim::sims::stream::{Purpose, Seed};
-use mta_sim::verify::{BUDGETS, Budget, rule};
+use mta_sim::sims::world::World;
+use mta_sim::verdicts;
+use mta_sim::verify::{BUDGETS, Budget, Judged, Request, judge, rule};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rayon::prelude::*;
@@ -179,7 +185,7 @@ fn findings_name_the_setting_in_which_the_paper_is_right() {
 fn all_parts() -> Vec<(String, Part)> {
     let of = |parts: Vec<Part>, what: String| parts.into_iter().map(move |p| (format!("{what}, {}", p.place), p));
     let trials = CLAIMS.iter().flat_map(|c| c.trials.iter().map(move |t| (c.id, t)));
-    let both = |(id, t): (&str, &mta_sim::sims::claims::Trial)| {
+    let both = |(id, t): (&str, &Trial)| {
         let name = format!("{id} on {}", t.rung);
         of((t.parts)(), name.clone()).chain(of((t.counterexample)(), format!("{name}, counterexample"))).collect::<Vec<_>>()
     };
@@ -207,4 +213,58 @@ fn theory_decides_at_once() {
         assert_eq!((ruling.verdict, ruling.seeds), (trial.expected, 0), "{}", claim.id);
         assert_eq!(counterexample.verdict, Verdict::Fails, "{}", claim.id);
     }
+}
+
+// ---- the report --------------------------------------------------------------------------------------------------------------------------
+
+fn on_theory() -> Vec<Judged> {
+    let (claims, rungs) = (CLAIMS.to_vec(), vec![Rung::Theory]);
+    judge(&Request { claims, rungs, budget: BUDGETS[0], alpha: 0.01, first_seed: 0 }, 1).unwrap()
+}
+
+/// A claim that holds where it should fail, and a counterexample that holds, are not as expected; undecided contradicts nothing.
+#[test]
+fn what_was_not_expected_is_said() {
+    let mut judged = on_theory();
+    assert!(judged.iter().all(Judged::is_expected));
+    let wrong: &'static Trial = Box::leak(Box::new(Trial { expected: Verdict::Fails, ..*judged[0].trial }));
+    judged[0].trial = wrong;
+    judged[1].counterexample.verdict = Verdict::Holds;
+    judged[2].ruling.verdict = Verdict::Undecided;
+    let unexpected: Vec<bool> = judged.iter().map(|j| !j.is_expected()).collect();
+    assert_eq!(unexpected.iter().filter(|x| **x).count(), 2);
+    assert!(unexpected[0] && unexpected[1]);
+    let sentence = verdicts::sentence(&judged, 0.01);
+    assert!(sentence.contains(&verdicts::name(&judged[0])) && sentence.contains(&verdicts::name(&judged[1])), "{sentence}");
+    assert!(verdicts::table(&judged).contains("holds (expected fails)"));
+}
+
+/// The Markdown has a row for every verdict, every claim in words, and every finding; the JSON has a record for every verdict with the margins of all parts.
+#[test]
+fn reports_leave_nothing_out() {
+    let judged = on_theory();
+    let (markdown, json) = (verdicts::markdown(&judged, 0.01), verdicts::json(&judged));
+    assert_eq!(json.as_array().unwrap().len(), judged.len());
+    for (j, record) in judged.iter().zip(json.as_array().unwrap()) {
+        assert!(markdown.contains(&format!("| {} | theory | ", j.claim.id)));
+        assert!(markdown.contains(j.claim.statement) && markdown.contains(j.claim.finding), "{}", j.claim.id);
+        assert_eq!(record["parts"].as_array().unwrap().len(), (j.trial.parts)().len());
+        assert_eq!((record["claim"].as_str(), record["verdict"].as_str()), (Some(j.claim.id), Some("holds")));
+        assert_eq!(record["counterexample"]["verdict"], "fails");
+    }
+}
+
+// ---- what claims stand on ----------------------------------------------------------------------------------------------------------------
+
+/// Sharpening far beyond the smallest number stays finite: responses whose probability has no normal number left no longer move.
+#[test]
+fn extreme_sharpening_stays_finite() {
+    let world = World::bandit(&[0.4, 0.35, 0.25], &[true, false, false], Seed(0));
+    let mut ready = Ready::new("sharpen", find("signal", SIGNALS, "log_prior").unwrap(), find("rule", RULES, "npg").unwrap());
+    let c = &mut ready.config;
+    (c.world.prompts, c.train.train_batch_size, c.policy.sharing) = (1, 1, 0.0);
+    (c.train.mode, c.train.learning_rate, c.train.steps) = (Mode::Exact, 20.0, 400);
+    let mut end = Vec::new();
+    train_in(&world, &ready, &mut |_, policy, _| end = policy.first(0).probs);
+    assert_eq!(end, [1.0, 0.0, 0.0]);
 }
