@@ -3,6 +3,7 @@
 use super::flow::Flow;
 use super::setting::{UNUSED, small};
 use super::{Simulation, exact};
+use crate::config::Config;
 use crate::measure::summary;
 use crate::policy::SoftmaxPolicy;
 use crate::world::World;
@@ -44,8 +45,10 @@ impl Tree<'_> {
     }
 }
 
+/// Batches of all prompts, so that each one's memory takes its whole gradient.
 fn flow<'w>(world: &'w World, rule: &str, sharing: f64) -> Tree<'w> {
-    Tree { world, flow: Flow::new(world, "ground_truth", rule).with(|c| c.policy.sharing = sharing) }
+    let set = |c: &mut Config| (c.policy.sharing, c.train.train_batch_size) = (sharing, world.training().len());
+    Tree { world, flow: Flow::new(world, "ground_truth", rule).with(set) }
 }
 
 fn reaches(tree: &Tree, prompt: usize, target: f64) -> Option<f64> {
