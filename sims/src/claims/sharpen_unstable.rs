@@ -28,8 +28,8 @@ pub(super) static CLAIM: Claim = Claim {
             dropped: "a reward of one's own: the true reward has a finite condition number at every weight",
             counterexample: || vec![Part::exact("condition number at .5 above 100", condition(Objective::Task, 0.5) - 100.0)],
         },
-        trial(Rung::Bandit, || divide(arms()), || vec![apart("true reward, kl_beta .5", &arms(), "ground_truth", 0.5)]),
-        trial(Rung::Tree, || divide(paths()), || vec![apart("true reward, kl_beta .5", &paths(), "ground_truth", 0.5)]),
+        trial(Rung::Bandit, || divide(&arms()), || vec![apart("true reward, kl_beta .5", &arms(), "ground_truth", 0.5)]),
+        trial(Rung::Tree, || divide(&paths()), || vec![apart("true reward, kl_beta .5", &paths(), "ground_truth", 0.5)]),
     ],
 };
 
@@ -58,11 +58,11 @@ fn paths() -> Twins {
     [[0.51, 0.49], [0.49, 0.51]].map(|p| tree(&[&p, &[0.6, 0.4]], &[&[false, true], &[true, true]]))
 }
 
-fn divide(twins: Twins) -> Vec<Part> {
+fn divide(twins: &Twins) -> Vec<Part> {
     vec![
-        apart("self-reward, kl_beta .5", &twins, "log_policy", 0.5),
-        together("self-reward, kl_beta 2", &twins, "log_policy", 2.0),
-        together("true reward, kl_beta .5", &twins, "ground_truth", 0.5),
+        apart("self-reward, kl_beta .5", twins, "log_policy", 0.5),
+        together("self-reward, kl_beta 2", twins, "log_policy", 2.0),
+        together("true reward, kl_beta .5", twins, "ground_truth", 0.5),
     ]
 }
 
