@@ -257,6 +257,67 @@ fn the_bonus_caps_accuracy_and_equalises_solutions() {
     }
 }
 
+/// Flow time at which the closed form is where `steps` steps of natural gradient are: they shrink log-ratios by 1 - eta h each.
+fn time_of(steps: usize, learning_rate: f64, bonus: f64) -> f64 {
+    -(steps as f64) * (-learning_rate * bonus).ln_1p() / bonus
+}
+
+/// Probabilities and rewards, prefix by prefix, of the last tokens of all responses to a prompt.
+fn last_tokens(policy: &SoftmaxPolicy, world: &World, prompt: usize) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let paths = policy.enumerate(prompt);
+    let ends = paths.iter().map(|y| {
+        let correct = world.task.judge(prompt, y.iter().map(|t| t.id)).correct;
+        (y.last().unwrap().logprob.exp(), f64::from(correct))
+    });
+    ends.collect::<Vec<_>>().chunks(world.task.settings.vocab).map(|node| node.iter().copied().unzip()).collect()
+}
+
+fn assert_close(found: &[f64], expected: &[f64], what: &str) {
+    assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-9), "{what}: {found:?}, predicted {expected:?}");
+}
+
+/// Natural gradient with a bonus is the closed form after one step and many, and ends at the ceiling: in a bandit, and at the last level of a tree, whose
+/// rewards are fixed. The first level's rewards are what the second one makes of them, and it ends at their fixed point.
+#[test]
+fn natural_gradient_with_a_bonus_is_the_closed_form() {
+    let tree = |seed| World::new(&Settings { bad_quality: 0.4, ..small_world(3, 2, false) }, Seed(seed)).unwrap();
+    let solvable = |w: &World| w.training().all(|x| (0..9).any(|y| w.task.judge(x, [y / 3, y % 3].into_iter()).correct));
+    let (bonus, eta) = (0.5, 0.1);
+    for world in [bandit().0, (0..).map(tree).find(solvable).unwrap()] {
+        let base = SoftmaxPolicy::new(&world.task, &world.base, 0.0);
+        for steps in [1, 20, 600] {
+            let (policy, _) = trained(&world, &exactly(&world, "npg", bonus, steps, eta), "ground_truth", 0);
+            for x in world.training() {
+                let starts = last_tokens(&base, &world, x);
+                for ((start, rewards), (now, _)) in starts.iter().zip(last_tokens(&policy, &world, x)) {
+                    let predicted = entropy_bonus::policy_at(start, rewards, bonus, time_of(steps, eta, bonus));
+                    assert_close(&now, &predicted, &format!("after {steps} steps"));
+                }
+            }
+            if steps == 600 {
+                assert_ends_at_the_ceilings(&policy, &world, bonus);
+            }
+        }
+    }
+}
+
+/// The last level at P38's ceiling, and a first level before it at the fixed point of these ceilings.
+fn assert_ends_at_the_ceilings(policy: &SoftmaxPolicy, world: &World, bonus: f64) {
+    for x in world.training() {
+        let nodes = last_tokens(policy, world, x);
+        let right: Vec<f64> = nodes.iter().map(|(_, r)| r.iter().sum()).collect();
+        let ceilings: Vec<f64> =
+            nodes.iter().zip(&right).map(|((p, _), c)| entropy_bonus::ceiling(*c, p.len() as f64 - c, bonus)).collect();
+        let found: Vec<f64> = nodes.iter().map(|(p, r)| p.iter().zip(r).map(|(p, r)| p * r).sum()).collect();
+        assert_close(&found, &ceilings, "ceilings");
+        if nodes.len() > 1 {
+            let paths = policy.enumerate(x);
+            let first: Vec<f64> = paths.iter().step_by(world.task.settings.vocab).map(|y| y[0].logprob.exp()).collect();
+            assert_close(&first, &entropy_bonus::fixed_point(&ceilings, bonus), "first level");
+        }
+    }
+}
+
 /// With the group standard deviation a bonus below the critical one holds nothing, and one above holds at the stable equilibrium.
 #[test]
 fn group_std_outruns_a_small_bonus() {

@@ -156,7 +156,8 @@ choices! {
     Geometry {
         /// Gradient in the logits.
         Euclidean = "euclidean",
-        /// Natural gradient, node by node.
+        /// Natural gradient, node by node: the Fisher matrix of nodes with logits of their own, also where they share skill, so that with sharing it is not
+        /// the natural gradient of the shared parameters (P40).
         Natural = "natural",
     }
 }

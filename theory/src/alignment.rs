@@ -17,7 +17,8 @@ use crate::simplex::sigmoid;
 /// `right_share` f in (0, 1); `confidence` kappa >= 0, nats; `alignment` a in [-1, 1].
 ///
 /// Proof: right tokens have z = sqrt((1-f)/f), wrong ones z = -sqrt(f/(1-f)), so their log-priors differ by kappa a / sqrt(f(1-f)) in the mean; the
-/// noise multiplies both masses by the same factor E exp(kappa sqrt(1-a^2) xi) as long as many tokens carry each (law of large numbers).
+/// noise multiplies both masses by the same factor E exp(kappa sqrt(1-a^2) xi) as long as many tokens carry each (law of large numbers). A prompt's own noise of
+/// deviation tau multiplies both by exp(tau^2/2) and drops out as well.
 ///
 /// Validity: f V and (1 - f) V tokens must each average the noise, that is kappa sqrt(1 - a^2) well below sqrt(2 ln min(f V, (1 - f) V)): the smaller group
 /// freezes on few tokens (the random energy model) before all V do at [`freezing_confidence`]. Beyond it the formula overestimates for rare right tokens; the
@@ -88,17 +89,22 @@ pub fn mean_gap(right_share: f64, confidence: f64, alignment: f64) -> f64 {
     confidence * alignment / (right_share * (1.0 - right_share)).sqrt()
 }
 
-/// Confidence at which the noise of the prior freezes onto few of `vocab` tokens: `sqrt(2 ln V) / sqrt(1 - a^2)`, in nats.
+/// Confidence at which the noise of the prior freezes onto few of `vocab` tokens, in nats.
+///
+/// ```text
+/// sqrt(2 ln V - tau^2) / sqrt(1 - a^2):   where kappa^2 (1 - a^2) + tau^2 = 2 ln V
+/// ```
+/// `idiosyncrasy` tau >= 0, nats; 0 where it freezes the prior by itself.
 ///
 /// # Source
 /// Derrida, "Random-energy model", Phys. Rev. B 24 (1981) 2613.
 ///
 /// # Example
 /// ```
-/// assert!((mta_theory::alignment::freezing_confidence(1024, 0.0) - 3.723297411).abs() < 1e-9);
+/// assert!((mta_theory::alignment::freezing_confidence(1024, 0.0, 0.0) - 3.723297411).abs() < 1e-9);
 /// ```
-pub fn freezing_confidence(vocab: usize, alignment: f64) -> f64 {
-    (2.0 * (vocab as f64).ln()).sqrt() / (1.0 - alignment * alignment).sqrt()
+pub fn freezing_confidence(vocab: usize, idiosyncrasy: f64, alignment: f64) -> f64 {
+    (2.0 * (vocab as f64).ln() - idiosyncrasy * idiosyncrasy).max(0.0).sqrt() / (1.0 - alignment * alignment).sqrt()
 }
 
 /// Chance that the base model's most likely token is right.
@@ -211,7 +217,7 @@ pub const P35: Proposition = Proposition {
                 more often than that.",
     assumptions: "V tokens, a share f right; log-prior kappa (a z + sqrt(1 - a^2) xi) + tau xi' with independent Gaussian xi, xi' and z the standardised \
                   indicator of right tokens. pass@1: confidence below freezing.",
-    formula: "pass@1 = sigma(logit f + kappa a / sqrt(f (1 - f))); kappa_freeze = sqrt(2 ln V) / sqrt(1 - a^2); \
+    formula: "pass@1 = sigma(logit f + kappa a / sqrt(f (1 - f))); kappa_freeze = sqrt(2 ln V - tau^2) / sqrt(1 - a^2); \
               mode = integral d[Phi((t - m_r)/s)^(f V)] Phi((t - m_w)/s)^((1 - f) V), s^2 = kappa^2 (1 - a^2) + tau^2",
     source: "own; freezing: Derrida, Phys. Rev. B 24 (1981) 2613",
     inputs: &[
@@ -222,14 +228,14 @@ pub const P35: Proposition = Proposition {
         real("alignment", "correlation a of log-prior and correctness", 0.5, (-1.0, 1.0)),
     ],
     outputs: &[
-        output("bulk_pass_at_1", "pass@1 of the base model where many tokens carry the mass"),
-        output("freezing_confidence", "confidence above which few tokens carry the mass, nats"),
+        output("bulk_pass_at_1", "pass@1 of the base model where many tokens carry the mass; there tau takes nothing from it"),
+        output("freezing_confidence", "confidence above which few tokens carry the mass, nats; 0 where tau alone sees to that"),
         output("mode_accuracy", "chance that the most likely token is right"),
     ],
     evaluate: |x| {
         vec![
             finite(bulk_pass_at_1(x[1], x[2], x[4])),
-            finite(freezing_confidence(x[0] as usize, x[4])),
+            finite(freezing_confidence(x[0] as usize, x[3], x[4])),
             finite(mode_accuracy(x[0] as usize, x[1], x[2], x[3], x[4])),
         ]
     },
@@ -254,9 +260,19 @@ mod tests {
             "mode_accuracy" => mode_accuracy(x[0] as usize, x[1], x[2], x[3], x[4]),
             "bulk_pass_at_1" => bulk_pass_at_1(x[0], x[1], x[2]),
             "few_token_log_odds" => few_token_log_odds(x[0], x[1], x[2], x[3]),
-            "freezing_confidence" => freezing_confidence(x[0] as usize, x[1]),
+            "freezing_confidence" => freezing_confidence(x[0] as usize, 0.0, x[1]),
             _ => unreachable!("{name}"),
         });
+    }
+
+    /// Where kappa alone does not freeze the tokens, kappa and tau together do: at the freezing confidence the total spread is sqrt(2 ln V).
+    #[test]
+    fn idiosyncrasy_freezes_earlier() {
+        for (tau, a) in [(0.0, 0.3), (1.5, 0.3), (3.0, -0.6)] {
+            let kappa = freezing_confidence(1024, tau, a);
+            approx::assert_relative_eq!(kappa * kappa * (1.0 - a * a) + tau * tau, 2.0 * 1024f64.ln(), max_relative = 1e-14);
+        }
+        assert_eq!(freezing_confidence(1024, 4.0, 0.3), 0.0);
     }
 
     #[test]
@@ -264,7 +280,7 @@ mod tests {
         let limit = sharpened_limit_accuracy(2.0, 1.0, 0.5);
         assert_eq!((P23.evaluate)(&[2.0, 1.0, 0.5]), [Some(limit), Some(limit - 0.5)]);
         let all = (P35.evaluate)(&[64.0, 0.125, 1.0, 0.5, 0.25]);
-        let expected = [bulk_pass_at_1(0.125, 1.0, 0.25), freezing_confidence(64, 0.25), mode_accuracy(64, 0.125, 1.0, 0.5, 0.25)];
+        let expected = [bulk_pass_at_1(0.125, 1.0, 0.25), freezing_confidence(64, 0.5, 0.25), mode_accuracy(64, 0.125, 1.0, 0.5, 0.25)];
         assert_eq!(all, expected.map(Some));
     }
 }

@@ -246,7 +246,8 @@ pub const P36: Proposition = Proposition {
     statement: "With more than two arms the clip does not simply move mass to arms with p_i > S2. One arm among K - 1 equal ones gains only above a turning point that \
                 rises from 1/3 (three arms) to 1/2 (many): below it the clip lowers the mode, and an arm much rarer than equal others gains. As a rule the clip \
                 opposes the drift that the noise alone makes (P11).",
-    assumptions: "One pass over fresh minibatches; advantages symmetric, independent of actions; clip and noise small, of one order; first order in the clip's force.",
+    assumptions: "One pass over fresh minibatches; advantages symmetric, independent of actions; clip and noise small, of one order; first order in the clip's force: \
+                  sqrt(n B) p_i times the share of samples cut is small.",
     formula: "D_i = sum_k p_i p_k {e_ik [m_k + c_k (1 + R_ik)] + c_k [2 sum_j p_j^2 R_jk - p_i R_ik - p_k]}, e_ik = 1(i=k) - p_i - p_k + S2, R = C_jk/C_kk",
     source: "own; restricts P13's empirical rule and arXiv 2506.10947",
     inputs: &[
@@ -254,9 +255,9 @@ pub const P36: Proposition = Proposition {
         whole("arms", "number of arms K", 10.0, (2.0, 300.0)),
         real("clip_low", "lower clip range", 0.2, (1e-9, 0.5)),
         real("clip_high", "upper clip range", 0.2, (1e-9, 0.5)),
-        real("eta", "step size", 8.0, (0.0, 100.0)),
+        real("eta", "step size", 1.6, (0.0, 100.0)),
         whole("minibatches", "minibatches per pass", 2.0, (1.0, 64.0)),
-        whole("size", "samples per minibatch", 400.0, (1.0, 1e6)),
+        whole("size", "samples per minibatch", 32.0, (1.0, 1e6)),
     ],
     outputs: &[
         output("clip_drift", "mean change of the first arm's probability over a pass owed to the clip"),

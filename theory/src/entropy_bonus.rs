@@ -165,7 +165,7 @@ pub const P38: Proposition = Proposition {
     inputs: &[
         whole("right", "number of right arms C", 1.0, (1.0, 1e9)),
         whole("wrong", "number of wrong arms W", 31.0, (1.0, 1e9)),
-        real("bonus", "entropy coefficient h, reward per nat", 0.1, (1e-6, 1e6)),
+        real("bonus", "entropy coefficient h, reward per nat", 0.6, (1e-6, 1e6)),
         real("p0", "accuracy of the base model, equal arms inside right and wrong", 0.1, (1e-300, 1.0 - 1e-16)),
         real("time", "time", 10.0, (0.0, 1e9)),
         real("target", "pass@1 to allow", 0.9, (1e-300, 1.0 - 1e-16)),

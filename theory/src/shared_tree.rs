@@ -197,7 +197,7 @@ pub const P40: Proposition = Proposition {
     inputs: &[
         whole("branching", "tokens V per level", 4.0, (2.0, 100.0)),
         whole("right", "right tokens m per level, fewer than V", 1.0, (1.0, 99.0)),
-        whole("depth", "tokens H per response", 4.0, (1.0, 100.0)),
+        whole("depth", "tokens H per response", 3.0, (1.0, 100.0)),
         real("target", "chance of a correct response to reach", 0.5, (1e-6, 0.999_999)),
         real("sharing", "rho, part of the gradient that moves skill", 0.8, (0.0, 1.0)),
         real("carried", "q, share of training prompts whose right tokens are the common ones", 0.5, (1e-6, 1.0)),

@@ -192,6 +192,17 @@ impl Maximum {
 }
 
 /// Where sharpening helps.
+///
+/// Proof of the sign law. Noise independent, logits `L_i = s xi_i + gap 1[i in R]`, R the right tokens, policy `pi_tau ∝ exp(tau L)`. For a = 0 all tokens are
+/// alike, and mean accuracy is f at every tau. Else weigh iid logits `N(0, s^2)` by `prod_{i in R} y_i`, `y_i = exp(gap L_i / s^2)`, and average over which n_r
+/// tokens R is, with e_n the elementary symmetric polynomial of degree n:
+///
+/// ```text
+/// E acc(tau) ∝ E_0 sum_i pi_tau(i) h_i,   h_i = y_i e_{n_r - 1}(y without i),   d/dtau E acc ∝ E_0 Cov_{pi_tau}(L, h)
+/// h_i - h_k = (y_i - y_k) e_{n_r - 1}(y without i and k)
+/// ```
+/// e is positive (n_w >= 1), so h rises in L where gap > 0 and falls where gap < 0, and the covariance has the sign of gap, which is that of a. With n_r = 1
+/// it is P23's.
 pub const P41: Proposition = Proposition {
     id: "P41",
     name: "sharpening-phase",

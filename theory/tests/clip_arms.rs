@@ -7,6 +7,8 @@ use mta_theory::clipping::{Pass, first_order_drift};
 use mta_theory::quadrature::interval;
 use mta_theory::simplex::{logit, power_sum, sigmoid, softmax};
 use proptest::prelude::*;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 fn policies() -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec(-1.5f64..1.5, 2..8).prop_map(|theta| softmax(&theta))
@@ -44,6 +46,45 @@ fn exact_two_arms(p: f64, variance: f64, clip: f64) -> f64 {
         walls.into_iter().filter(|w| (0.0..1.0).contains(w)).map(logit).chain([u - 10.0 * s, u, u + 10.0 * s]).collect();
     points.sort_by(f64::total_cmp);
     points.windows(2).filter(|w| w[1] > u - 10.0 * s && w[0] < u + 10.0 * s).map(|w| interval(change, w[0], w[1])).sum()
+}
+
+/// A displacement of the logits, `N(0, s (diag p - p p^T))`.
+fn displacement(p: &[f64], variance: f64, rng: &mut SmallRng) -> Vec<f64> {
+    let normal =
+        |rng: &mut SmallRng| (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos();
+    let own: Vec<f64> = p.iter().map(|p| p.sqrt() * normal(rng)).collect();
+    let sum: f64 = own.iter().sum();
+    own.iter().zip(p).map(|(x, p)| variance.sqrt() * (x - p * sum)).collect()
+}
+
+/// Change of the first arm's probability by the cut halves of the advantages at one displaced policy.
+fn cut_change(p: &[f64], displaced: impl Iterator<Item = f64>, clip: f64) -> f64 {
+    let now = softmax(&p.iter().zip(displaced).map(|(p, d)| p.ln() + d).collect::<Vec<_>>());
+    let cut = |i: usize| 0.5 * (f64::from(now[i] / p[i] < 1.0 - clip) - f64::from(now[i] / p[i] > 1.0 + clip));
+    let common: f64 = (0..p.len()).map(|k| now[k] * cut(k)).sum();
+    let force = |i: usize| now[i] * (cut(i) - common);
+    now[0] * (force(0) - (0..p.len()).map(|k| now[k] * force(k)).sum::<f64>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: common::cases().cases.div_ceil(100), ..common::cases() })]
+
+    /// Many arms, and the shift of the thresholds with them: pairs of opposite displacements, with the softmax, ratios and clip as they are.
+    #[test]
+    fn many_arms_meet_sampled_displacements(p in policies(), spread in 0.7..2.0f64, seed: u64) {
+        let (clip, pairs, mut rng) = (0.01, 100_000.0, SmallRng::seed_from_u64(seed));
+        let variance = (spread * clip).powi(2);
+        let changes: Vec<f64> = (0..pairs as u32)
+            .map(|_| {
+                let d = displacement(&p, variance, &mut rng);
+                0.5 * (cut_change(&p, d.iter().copied(), clip) + cut_change(&p, d.iter().map(|x| -x), clip))
+            })
+            .collect();
+        let mean = changes.iter().sum::<f64>() / pairs;
+        let error = (changes.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (pairs * pairs)).sqrt();
+        let found = force(&p, variance, clip, clip)[0];
+        prop_assert!((found - mean).abs() < 5.0 * error + 0.02 * clip * (p[0] * (1.0 - p[0])).powi(2), "{found} {mean} {error}");
+    }
 }
 
 proptest! {

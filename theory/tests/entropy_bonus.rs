@@ -124,9 +124,9 @@ proptest! {
     }
 }
 
-/// A bonus may first raise accuracy above its own ceiling, and then forget: from chance in a flattened part of the simplex the tilt acts before the tempering.
+/// A base model that knows more than its ceiling forgets at every moment: from 0.6 accuracy only falls, to the ceiling.
 #[test]
-fn accuracy_may_overshoot_the_ceiling() {
+fn accuracy_falls_to_a_ceiling_below_the_start() {
     let (p0, r, bonus) = ([0.6, 0.2, 0.2], [1.0, 0.0, 0.0], 1.5);
     let accuracy: Vec<f64> = (0..200).map(|i| policy_at(&p0, &r, bonus, 0.05 * f64::from(i))[0]).collect();
     let end = ceiling(1.0, 2.0, bonus);

@@ -14,7 +14,7 @@ proptest! {
 
     /// With independent noise the neutral line is a = 0: mean accuracy moves with the power in the direction of the alignment's sign.
     #[test]
-    fn sharpening_helps_iff_aligned(right in 1u32..20, wrong in 1u32..100, kappa in 0.1f64..2.0, a in 0.02f64..0.95, power in 1.1f64..3.0) {
+    fn sharpening_moves_mean_accuracy_by_the_sign_of_alignment(right in 1u32..20, wrong in 1u32..100, kappa in 0.1f64..2.0, a in 0.02f64..0.95, power in 1.1f64..3.0) {
         let tokens = Tokens { right: f64::from(right), wrong: f64::from(wrong) };
         let gain = |a: f64| tokens.expected_pass_at_1(power * kappa, a) - tokens.expected_pass_at_1(kappa, a);
         prop_assert!(gain(a) > -1e-12 && gain(-a) < 1e-12, "{} {}", gain(a), gain(-a));
@@ -23,14 +23,14 @@ proptest! {
 
     /// Right and wrong change places when the sign of the alignment does.
     #[test]
-    fn right_or_wrong(right in 1u32..50, wrong in 1u32..100, kappa in 0.0f64..9.0, a in -0.99f64..0.99) {
+    fn swapping_right_and_wrong_swaps_the_sign(right in 1u32..50, wrong in 1u32..100, kappa in 0.0f64..9.0, a in -0.99f64..0.99) {
         let (tokens, swapped) = (Tokens { right: right.into(), wrong: wrong.into() }, Tokens { right: wrong.into(), wrong: right.into() });
         prop_assert!((tokens.expected_pass_at_1(kappa, a) + swapped.expected_pass_at_1(kappa, -a) - 1.0).abs() < 1e-10);
     }
 
     /// The power's limit is the mode of P35, whose accuracy no confidence changes; full accuracy is approached from the right side.
     #[test]
-    fn the_limit_is_the_mode(right in 1u32..10, wrong in 2u32..60, a in 0.05f64..0.9, kappa in 0.5f64..3.0) {
+    fn large_confidence_approaches_the_mode_from_below(right in 1u32..10, wrong in 2u32..60, a in 0.05f64..0.9, kappa in 0.5f64..3.0) {
         let tokens = Tokens { right: right.into(), wrong: wrong.into() };
         let v = (right + wrong) as usize;
         let mode = mode_accuracy(v, tokens.share(), kappa, 0.0, a);
@@ -41,7 +41,7 @@ proptest! {
 
     /// Orthogonality takes the mode from few right tokens that have little alignment.
     #[test]
-    fn neutral_alignments_are_positive(right in 1u32..8, more in 20u32..200, kappa in 0.2f64..1.0) {
+    fn neutral_alignments_under_orthogonal_noise_are_positive(right in 1u32..8, more in 20u32..200, kappa in 0.2f64..1.0) {
         let tokens = Tokens { right: right.into(), wrong: (4 * right + more).into() };
         let neutral = tokens.neutral_alignment(kappa);
         prop_assert!(neutral.is_some_and(|a| (0.0..0.6).contains(&a)), "{neutral:?}");
@@ -52,12 +52,12 @@ proptest! {
 /// a = 0.3 and kappa = 2.6 the bulk formula is above the mode, yet sharpening still helps: the right tokens have frozen, which the line
 /// sqrt(2 ln V) / sqrt(1 - a^2) = 3.02 does not see.
 #[test]
-fn the_neutral_line_of_the_bulk_formula_is_no_line() {
+fn the_bulk_formula_misplaces_the_neutral_line() {
     let tokens = Tokens { right: 6.0, wrong: 58.0 };
     let (bulk, exact) = (bulk_pass_at_1(tokens.share(), 2.6, 0.3), tokens.expected_pass_at_1(2.6, 0.3));
     let mode = mode_accuracy(64, tokens.share(), 2.6, 0.0, 0.3);
     assert!(bulk > mode + 0.03 && exact < mode - 0.03, "{bulk} {exact} {mode}");
-    assert!(tokens.freezing_confidence(0.3) < 2.6 && mta_theory::alignment::freezing_confidence(64, 0.3) > 2.6);
+    assert!(tokens.freezing_confidence(0.3) < 2.6 && mta_theory::alignment::freezing_confidence(64, 0.0, 0.3) > 2.6);
 }
 
 /// A standard normal number, by Box and Muller.
@@ -67,7 +67,7 @@ fn normal(rng: &mut SmallRng) -> f64 {
 }
 
 #[test]
-fn samples_agree_within_four_standard_errors() {
+fn sampled_worlds_agree_within_four_standard_errors() {
     let mut rng = SmallRng::seed_from_u64(41);
     for (right, wrong, kappa, a) in [(3, 61, 1.0, 0.3), (3, 61, 5.0, 0.3), (1, 7, 2.0, -0.4), (2, 6, 12.0, 0.2)] {
         let tokens = Tokens { right: f64::from(right), wrong: f64::from(wrong) };

@@ -22,14 +22,19 @@ pub(super) static P23: Simulation = Simulation {
 };
 
 fn mode_is_right(x: &[f64], seed: Seed) -> Option<f64> {
-    let mut stream = seed.stream(Purpose::Population, 0, 0);
-    let shape = (1, 1, small(x[0], 65_536.0)?);
-    let noise = Array3::from_shape_simple_fn(shape, || -> f64 { StandardNormal.sample(&mut stream) });
-    let right = Array3::from_shape_fn(shape, |(_, _, v)| v == 0);
-    let logits = noise * x[1] + right.mapv(|right| if right { x[2] } else { 0.0 });
-    let world = World::explicit(logits, right, 1, seed);
+    let world = gaussian([1, small(x[0], 65_536.0)?], x[1], x[2], seed);
     let base = SoftmaxPolicy::new(&world.task, &world.base, 0.0);
     Some(f64::from(summary(&base, &world.task, 0).mode_is_correct()))
+}
+
+/// A bandit whose logits have independent Gaussian noise of deviation `spread`, and the first arms, which are right, a lead of `shift` nats.
+pub(super) fn gaussian([right, arms]: [usize; 2], spread: f64, shift: f64, seed: Seed) -> World {
+    let mut stream = seed.stream(Purpose::Population, 0, 0);
+    let shape = (1, 1, arms);
+    let noise = Array3::from_shape_simple_fn(shape, || -> f64 { StandardNormal.sample(&mut stream) });
+    let right = Array3::from_shape_fn(shape, |(_, _, v)| v < right);
+    let logits = noise * spread + right.mapv(|right| if right { shift } else { 0.0 });
+    World::explicit(logits, right, 1, seed)
 }
 
 /// One random world per replicate.

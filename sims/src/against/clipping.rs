@@ -12,24 +12,28 @@ pub(super) static P13: Simulation = Simulation {
             noise) and beside saturation (noise of a batch much larger, of a minibatch much smaller than the clip range)",
     tolerance: 0.0,
     measures: &[
-        sampled("first_order", |x, seed| Some(change(&two_arms(x[0], seed)?, &pass(x)?, log_ratio))),
+        sampled("first_order", |x, seed| Some(change(&two_arms(x[0], seed)?, &fair_pass(x)?, log_ratio))),
         sampled("saturated", pass_change),
         sampled("saturated_leading", pass_change),
     ],
 };
 
-fn pass_change(x: &[f64], seed: Seed) -> Option<f64> {
-    Some(change(&two_arms(x[0], seed)?, &pass(x)?, |policy| prob(policy, 0)))
+fn fair_pass(x: &[f64]) -> Option<Ready> {
+    pass([x[1]; 2], x[2], [x[3], x[4]])
 }
 
-/// A minibatch is one group.
-fn pass(x: &[f64]) -> Option<Ready> {
-    let (minibatches, size) = (small(x[3], 100.0)?, small(x[4], 10_000.0)?);
+fn pass_change(x: &[f64], seed: Seed) -> Option<f64> {
+    Some(change(&two_arms(x[0], seed)?, &fair_pass(x)?, |policy| prob(policy, 0)))
+}
+
+/// Signed coins in so many minibatches, each of one group of that size.
+pub(super) fn pass(clip: [f64; 2], step: f64, [minibatches, size]: [f64; 2]) -> Option<Ready> {
+    let (minibatches, size) = (small(minibatches, 100.0)?, small(size, 10_000.0)?);
     Some(recipe("random", "grpo", |c| {
         signed(c);
-        (c.objective.clip_low, c.objective.clip_high) = (x[1], x[1]);
+        [c.objective.clip_low, c.objective.clip_high] = clip;
         (c.train.train_batch_size, c.train.minibatches, c.train.group_size) = (minibatches, minibatches, size);
-        c.train.learning_rate = x[2];
+        c.train.learning_rate = step;
     }))
 }
 

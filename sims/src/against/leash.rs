@@ -2,12 +2,13 @@
 
 use super::clocks::logit_of_first;
 use super::flow::Flow;
-use super::setting::{UNUSED, two_arms};
+use super::setting::{UNUSED, accuracy, two_arms};
 use super::verifier::accept;
 use super::{Simulation, exact};
 use crate::config::{Config, KlForm, KlPlace};
+use crate::policy::SoftmaxPolicy;
 use crate::world::World;
-use mta_theory::simplex::sigmoid;
+use mta_theory::simplex::{logit, sigmoid};
 
 /// Natural gradient of a noisy reward less KL.
 pub(super) static P8: Simulation = Simulation {
@@ -51,7 +52,17 @@ fn settles(world: &World, rule: &str, beta: f64) -> Option<f64> {
         let rule = &mut c.objective;
         (rule.kl_beta, rule.kl_form, rule.kl_place) = (beta, KlForm::K2, KlPlace::Loss);
     });
-    flow.limit(0.25 / (1.0 + beta), &logit_of_first).map(sigmoid).filter(|p| *p < ESCAPED)
+    settled(&flow, world, beta)
+}
+
+/// Accuracy at which a flow held by `coefficient` settles; `None` where it escapes.
+pub(super) fn settled(flow: &Flow, world: &World, coefficient: f64) -> Option<f64> {
+    flow.limit(0.25 / (1.0 + coefficient), &|policy| log_odds(world, policy)).map(sigmoid).filter(|p| *p < ESCAPED)
+}
+
+/// Log-odds of a right response to the first prompt, nats.
+pub(super) fn log_odds(world: &World, policy: &SoftmaxPolicy) -> f64 {
+    logit(accuracy(world, policy))
 }
 
 /// Accuracy beyond which a policy has left: no leash considered holds it there.

@@ -1,9 +1,10 @@
 //! P16, P17: the majority vote as reward.
 
-use super::setting::{bandit, gradient_weight, recipe, reports, small, two_arms};
+use super::setting::{accuracy, bandit, before_and_after, gradient_weight, recipe, reports, small, two_arms};
 use super::{Simulation, sampled};
 use crate::measure::summary;
 use crate::policy::SoftmaxPolicy;
+use crate::recipe::Ready;
 use crate::stream::{Purpose, Seed};
 use rand_distr::{Distribution, Exp1};
 
@@ -40,11 +41,26 @@ fn mode_is_right(probs: &[f64], seed: Seed) -> Option<f64> {
 /// One sampled vote.
 pub(super) static P17: Simulation = Simulation {
     proposition: "P17",
-    setup: "one sampled group, majority: whether its rewards agree with the truth; slopes and rounds belong to the curve and are not measured",
+    setup: "one sampled group, majority: whether its rewards agree with the truth; sampled_chance: one run of grpo to the end, groups of 3 to 64; slopes \
+            and rounds belong to the curve and are not measured",
     tolerance: 0.0,
-    measures: &[sampled("maj", |x, seed| {
-        let mut recipe = recipe("majority", "grpo", |_| {});
-        recipe.config.train.group_size = small(x[1], 65_536.0)?;
-        Some(reports(&two_arms(x[0], seed)?, &recipe)[0].reward_accuracy)
-    })],
+    measures: &[
+        sampled("maj", |x, seed| Some(reports(&two_arms(x[0], seed)?, &vote(x)?)[0].reward_accuracy)),
+        sampled("sampled_chance", |x, seed| {
+            let mut recipe = vote(x).filter(|_| (3.0..=64.0).contains(&x[1]))?;
+            (recipe.config.train.steps, recipe.config.train.learning_rate) = (small((DECIDED / x[3]).ceil(), 1000.0)?, x[3]);
+            let world = two_arms(x[0], seed)?;
+            let (_, end) = before_and_after(&world, &recipe, |policy| accuracy(&world, policy));
+            Some(f64::from(end > 0.5))
+        }),
+    ],
 };
+
+/// Learning rate times steps after which a run has long been decided.
+const DECIDED: f64 = 60.0;
+
+fn vote(x: &[f64]) -> Option<Ready> {
+    let mut recipe = recipe("majority", "grpo", |_| {});
+    recipe.config.train.group_size = small(x[1], 65_536.0)?;
+    Some(recipe)
+}

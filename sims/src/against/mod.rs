@@ -4,7 +4,7 @@
 //! updates (exact mode, small steps, extrapolated to step 0) give one number; sampled updates give a number per replicate, each replicate with a seed of its
 //! own. One file per module of the theory; adding a simulation is a `static` in such a file and a line in [`SIMULATIONS`].
 //!
-//! Without a simulation is what the engine does not do: P10 updates the mean parameter instead of logits. Without a measurement are single outputs that are
+//! Without a simulation is what the engine does not do: P10 updates the mean parameter instead of logits, P37 takes token ratios as given, P39 needs Adam. Without a measurement are single outputs that are
 //! bounds, asymptotes, properties of a curve as a whole, or beyond seconds of computing.
 
 use crate::stream::{Purpose, Seed};
@@ -14,12 +14,14 @@ use rayon::prelude::*;
 mod alignment;
 mod best_of_n;
 mod ceiling;
+mod clip_arms;
 mod clipping;
 mod clocks;
 mod conservation;
 mod crossing;
 mod difficulty;
 mod distillation;
+mod entropy_bonus;
 mod flow;
 mod group_gradient;
 mod leash;
@@ -30,7 +32,9 @@ mod push_back;
 mod random_reward;
 mod self_reward;
 mod setting;
+mod shared_tree;
 mod sharpening;
+mod sharpening_phase;
 mod signed_samples;
 mod spurious;
 mod stability;
@@ -74,6 +78,10 @@ pub static SIMULATIONS: &[&Simulation] = &[
     &tree::P33,
     &tree::P34,
     &alignment::P35,
+    &clip_arms::P36,
+    &entropy_bonus::P38,
+    &shared_tree::P40,
+    &sharpening_phase::P41,
 ];
 
 /// What the engine can measure of a proposition.

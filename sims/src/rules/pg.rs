@@ -44,13 +44,16 @@ pub(super) static PG_STD: Rule = Rule {
 };
 
 /// Natural policy gradient, node by node: every logit moves by its advantage. Exact mode only.
+///
+/// The Fisher matrix is that of nodes with logits of their own. What [`sharing`](crate::config::Policy::sharing) then adds up in the skill is not the natural
+/// gradient of shared parameters, whose Fisher matrix sums over prefixes and prompts: that one has a barrier this one has not (P40).
 pub(super) static NPG: Rule = Rule {
     entry: Entry {
         name: "npg",
         aliases: &[],
-        doc: "Natural policy gradient, node by node: every logit moves by its advantage. Exact mode only.",
+        doc: "Natural policy gradient, node by node: every logit moves by its advantage. With sharing, not that of the shared parameters (P40). Exact mode only.",
         formula: "d theta[node, v] = eta (Q(node, v) - V(node))",
-        source: "Kakade 2001; theory sheet P2, P33",
+        source: "Kakade 2001; theory sheet P2, P33, P40",
         elsewhere: &[],
     },
     objective: Objective {
