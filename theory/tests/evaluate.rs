@@ -184,12 +184,12 @@ fn clips_of_many_arms_and_of_sequences() {
 #[test]
 fn bonuses_and_adam() {
     let (start, reward) = ([0.15, 0.15, 0.14, 0.14, 0.14, 0.14, 0.14], [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-    let accuracy: f64 = entropy_bonus::policy_at(&start, &reward, 2.5, 0.3)[..2].iter().sum();
+    let accuracy: f64 = entropy_bonus::policy_at(&start, &reward, 2.5, 0.35)[..2].iter().sum();
     let [natural, plain] = entropy_bonus::equalising_rates(2.0, 5.0, 2.5);
     let ends = [accuracy, entropy_bonus::ceiling(2.0, 5.0, 2.5), leash::fixed_point(0.3, 1.0, 2.5)];
     let bonuses = [entropy_bonus::largest_bonus(0.45, 2.0, 5.0).unwrap(), natural, plain, entropy_bonus::critical_bonus(2.0, 5.0)];
     let stable = sigmoid(entropy_bonus::group_std_equilibria(2.0, 5.0, 2.5).unwrap().stable);
-    evaluates(&entropy_bonus::P38, &[2.0, 5.0, 2.5, 0.3, 0.3, 0.45], &[&ends[..], &bonuses, &[stable]].concat());
+    evaluates(&entropy_bonus::P38, &[2.0, 5.0, 2.5, 0.3, 0.35, 0.45], &[&ends[..], &bonuses, &[stable]].concat());
     let raw = [adam::psr_speed(0.2, 6.0), adam::nsr_speed(0.2, 6.0)];
     let (signs, times) = (adam::sign_speeds(0.2, 6.0), adam::hitting_times(0.2, 0.6, 6.0));
     let expected = [&raw[..], &adam::grpo_speeds(0.2, 6, 0.3), &signs[..2], &times[..2]].concat();
