@@ -94,3 +94,19 @@ fn wrong_arms_tell_the_parts_of_grpo_apart() {
     let [large, small] = speeds(&negative);
     assert!((large + 0.008 / 0.0048f64.sqrt()).abs() < 1e-12 && (small + 0.001 / 0.00445f64.sqrt()).abs() < 1e-12, "{large} {small}");
 }
+
+#[test]
+fn a_floor_adds_to_the_root() {
+    assert_eq!(speed(1.0, 4.0, 3.0), 0.2);
+}
+
+/// Large batches move at the learning rate.
+#[test]
+fn large_batches_need_half_the_change_of_logit() {
+    assert!((hitting_times(0.2, 0.6, 8.0)[2] - 0.5 * 6f64.ln()).abs() < 1e-15);
+}
+
+#[test]
+fn a_target_that_is_the_start_takes_no_time() {
+    assert_eq!((mta_theory::adam::P39.evaluate)(&[0.3, 8.0, 0.0, 0.3])[7..], [Some(0.0); 2]);
+}

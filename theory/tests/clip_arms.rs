@@ -2,7 +2,7 @@
 
 mod common;
 
-use mta_theory::clip_arms::{ArmPass, clip_drift, first_to_clip, force, ratio_covariance, turning_point};
+use mta_theory::clip_arms::{ArmPass, clip_drift, first_to_clip, force, logit_force, ratio_covariance, turning_point};
 use mta_theory::clipping::{Pass, first_order_drift};
 use mta_theory::quadrature::interval;
 use mta_theory::simplex::{logit, power_sum, sigmoid, softmax};
@@ -171,4 +171,37 @@ proptest! {
 fn flag_the_sheets_rule_fails_for_ten_arms() {
     let change = force(&among_equals(0.19, 10), 0.01, 0.1, 0.1);
     assert!(change[0] < 0.0 && change[1..].iter().all(|&c| c > 0.0), "{change:?}");
+}
+
+/// The noisiest ratio is the largest diagonal of the covariance; two near ties, either way, and ties of all.
+#[test]
+fn the_first_to_clip_has_the_noisiest_ratio() {
+    for second in [0.1254, 0.126] {
+        let policy = [[0.3, second].as_slice(), &[(0.7 - second) / 10.0; 10]].concat();
+        let noise = ratio_covariance(&policy, 1.0);
+        assert_eq!(first_to_clip(&policy) == 1, noise[1][1] > noise[0][0], "{second}");
+    }
+    assert_ne!(
+        first_to_clip(&[[0.3, 0.1254].as_slice(), &[0.05746; 10]].concat()),
+        first_to_clip(&[[0.3, 0.126].as_slice(), &[0.0574; 10]].concat())
+    );
+    assert_eq!(first_to_clip(&[0.25; 4]), 0);
+}
+
+#[test]
+fn a_pass_adds_up_its_minibatches() {
+    let (policy, pass) = (
+        [0.5, 0.3, 0.2],
+        ArmPass { clip_low: 0.1, clip_high: 0.2, step: 2.0, minibatches: 4, size: 50.0, second_moment: 1.5, mean_size: 0.8 },
+    );
+    let at = |b: f64| force(&policy, 4.0 * 1.5 / 50.0 * b, 0.1, 0.2)[1];
+    assert!((clip_drift(&policy, &pass)[1] - 1.6 * (at(1.0) + at(2.0) + at(3.0))).abs() < 1e-15);
+}
+
+/// Without noise nothing is cut, and there is no turning point.
+#[test]
+fn no_step_no_force_and_no_turning_point() {
+    assert_eq!((force(&[0.7, 0.3], 0.0, 0.1, 0.1), logit_force(&[0.7, 0.3], 0.0, 0.1, 0.1)), (vec![0.0; 2], vec![0.0; 2]));
+    let at = |eta: f64| (mta_theory::clip_arms::P36.evaluate)(&[0.28, 5.0, 0.2, 0.2, eta, 2.0, 400.0])[3];
+    assert!(at(0.0).is_none() && at(0.005).is_some());
 }

@@ -132,3 +132,16 @@ fn accuracy_falls_to_a_ceiling_below_the_start() {
     let end = ceiling(1.0, 2.0, bonus);
     assert!(accuracy[0] > end && (accuracy[199] - end).abs() < 1e-6 && accuracy.is_sorted_by(|a, b| a >= b));
 }
+
+/// Chance suffices for a target up to its own; a target just above allows a large bonus.
+#[test]
+fn targets_at_chance_allow_every_bonus() {
+    assert_eq!((largest_bonus(0.5, 1.0, 1.0), largest_bonus(0.5, 2.0, 1.0)), (None, None));
+    assert!((largest_bonus(0.5, 1.0, 1.005).unwrap() * 1.005f64.ln() - 1.0).abs() < 1e-12);
+}
+
+/// No bonus is P2's tilt.
+#[test]
+fn without_a_bonus_the_flow_tilts() {
+    assert!((policy_at(&[0.5, 0.5], &[1.0, 0.0], 0.0, 2.0)[0] - sigmoid(2.0)).abs() < 1e-15);
+}

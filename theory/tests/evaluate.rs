@@ -1,18 +1,21 @@
 //! What a proposition's `evaluate` hands to which function: every output at one generic point, where no two inputs are equal and no input is a
 //! special case. The functions themselves are tested in their own modules; here an input that is passed on in the wrong place is seen.
 
+use mta_theory::clip_arms::ArmPass;
 use mta_theory::clocks::{Clock, Collision};
 use mta_theory::crossing::LogitMap;
 use mta_theory::difficulty::Difficulty;
 use mta_theory::price::Reward;
 use mta_theory::proposition::Proposition;
+use mta_theory::shared_tree::Levels;
+use mta_theory::sharpening_phase::Tokens;
 use mta_theory::simplex::{logit, sigmoid};
 use mta_theory::stability::Objective;
 use mta_theory::verifier::Verifier;
 use mta_theory::{
-    alignment, best_of_n, ceiling, clipping, clocks, conservation, crossing, difficulty, distillation, fixation, group_gradient, leash,
-    length, majority, pass_at_k, price, push_back, random_reward, self_reward, sharpening, signed_samples, simplex, spurious, stability,
-    transfer, tree, verifier,
+    adam, alignment, best_of_n, ceiling, clip_arms, clipping, clocks, conservation, crossing, difficulty, distillation, entropy_bonus,
+    fixation, group_gradient, leash, length, majority, pass_at_k, price, push_back, random_reward, self_reward, sequence_clip, shared_tree,
+    sharpening, sharpening_phase, signed_samples, simplex, spurious, stability, transfer, tree, verifier,
 };
 
 const RIGHT: [f64; 3] = [1.0, 0.0, 0.0];
@@ -92,7 +95,8 @@ fn random_and_spurious_rewards() {
 fn self_rewards() {
     evaluates(&majority::P16, &[0.4, 7.0, 4.0], &[majority::reward_gap(0.4, 7), majority::mode_chance(0.4, 4).unwrap(), 0.25]);
     let rounds = majority::rounds_to_leave_tie(0.02, 7);
-    evaluates(&majority::P17, &[0.6, 7.0, 0.02], &[majority::maj_at(0.6, 7), majority::slope_at_tie(7), rounds]);
+    let sampled = majority::SampledVote { group: 7, learning_rate: 0.4 }.chance(0.6);
+    evaluates(&majority::P17, &[0.6, 7.0, 0.02, 0.4], &[majority::maj_at(0.6, 7), majority::slope_at_tie(7), rounds, sampled]);
     evaluates(&self_reward::P18, &[0.3, 5.0, 6.0], &[self_reward::time_between(0.3, 5.0).unwrap(), (5.0f64 / 0.3).ln(), 1.0 / 6.0]);
     let now = self_reward::leashed_log_ratio(0.7, 1.6, 2.5);
     evaluates(&self_reward::P19, &[0.7, 1.6, 2.5], &[now, 0.7 * 1.6 / 0.6, 1.6 / 0.6, 1.625]);
@@ -159,6 +163,62 @@ fn pass_at_k_and_its_limits() {
     evaluates(&tree::P34, &[3.0, 2.0, 5.0, 4.0], &[tree::expected_groups(3.0, 2.0, 5.0), (8f64 / 9.0).powi(20)]);
     let (bulk, freezing) = (alignment::bulk_pass_at_1(0.1, 1.5, 0.4), alignment::freezing_confidence(128, 0.4));
     evaluates(&alignment::P35, &[128.0, 0.1, 1.5, 0.6, 0.4], &[bulk, freezing, alignment::mode_accuracy(128, 0.1, 1.5, 0.6, 0.4)]);
+}
+
+#[test]
+fn clips_of_many_arms_and_of_sequences() {
+    let policy = [[0.28].as_slice(), &[0.12; 6]].concat();
+    let pass = ArmPass { clip_low: 0.15, clip_high: 0.25, step: 6.0, minibatches: 3, size: 200.0, second_moment: 1.0, mean_size: 1.0 };
+    let rate = random_reward::noise_rate(6.0, 1.0, 200.0);
+    let drifts = [clip_arms::clip_drift(&policy, &pass)[0], 3.0 * random_reward::drift(&policy, rate)[0]];
+    let turn = clip_arms::turning_point(7, rate.sqrt() / 0.2);
+    evaluates(&clip_arms::P36, &[0.28, 7.0, 0.15, 0.25, 6.0, 3.0, 200.0], &[drifts[0], drifts[1], simplex::power_sum(&policy, 2), turn]);
+    let shares = [sequence_clip::clipped_shares(0.02, 300.0, 0.002, 0.003), sequence_clip::clipped_shares(0.02, 1.0, 0.05, 0.07)].concat();
+    let ranges = sequence_clip::matched_ranges(0.02, 300.0, 0.05, 0.07).map(Option::unwrap);
+    let mean = sequence_clip::mean_ratio(0.02, 300.0);
+    let single = [sequence_clip::matched_length(0.07, 0.003), sequence_clip::kl_that_cuts_all(0.002)];
+    let expected = [&shares[..], &[mean], &ranges, &single, &[sequence_clip::spring(0.02, 300.0, 0.002, 0.003)]].concat();
+    evaluates(&sequence_clip::P37, &[0.02, 300.0, 0.002, 0.003, 0.05, 0.07], &expected);
+}
+
+#[test]
+fn bonuses_and_adam() {
+    let (start, reward) = ([0.15, 0.15, 0.14, 0.14, 0.14, 0.14, 0.14], [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let accuracy: f64 = entropy_bonus::policy_at(&start, &reward, 2.5, 0.35)[..2].iter().sum();
+    let [natural, plain] = entropy_bonus::equalising_rates(2.0, 5.0, 2.5);
+    let ends = [accuracy, entropy_bonus::ceiling(2.0, 5.0, 2.5), leash::fixed_point(0.3, 1.0, 2.5)];
+    let bonuses = [entropy_bonus::largest_bonus(0.45, 2.0, 5.0).unwrap(), natural, plain, entropy_bonus::critical_bonus(2.0, 5.0)];
+    let stable = sigmoid(entropy_bonus::group_std_equilibria(2.0, 5.0, 2.5).unwrap().stable);
+    evaluates(&entropy_bonus::P38, &[2.0, 5.0, 2.5, 0.3, 0.35, 0.45], &[&ends[..], &bonuses, &[stable]].concat());
+    let raw = [adam::psr_speed(0.2, 6.0), adam::nsr_speed(0.2, 6.0)];
+    let (signs, times) = (adam::sign_speeds(0.2, 6.0), adam::hitting_times(0.2, 0.6, 6.0));
+    let expected = [&raw[..], &adam::grpo_speeds(0.2, 6, 0.3), &signs[..2], &times[..2]].concat();
+    evaluates(&adam::P39, &[0.2, 6.0, 0.3, 0.6], &expected);
+}
+
+#[test]
+fn shared_trees_and_phases_of_sharpening() {
+    for right in [1.0, 2.0] {
+        let levels = Levels { branching: 5.0, right, depth: 3.0 };
+        let times = [levels.shared_pg_time(0.6), levels.shared_npg_time(0.6)];
+        let full = times[0] / shared_tree::carried_speed(0.7, 0.4);
+        let held = [0.7, shared_tree::shared_part(0.7, 0.4)].map(|part| 0.4 * levels.held_out(0.6, part));
+        let found = (shared_tree::P40.evaluate)(&[5.0, right, 3.0, 0.6, 0.7, 0.4]);
+        let node = (right == 1.0).then(|| tree::npg_time(5.0, 3.0, 0.6));
+        let rest = [full, held[0], held[1], levels.transfer_failure(0.6, 0.7)].map(Some);
+        assert_eq!(found, [&times.map(Some)[..], &[node], &rest].concat());
+    }
+    let tokens = Tokens { right: 3.0, wrong: 37.0 };
+    let phases = [
+        tokens.expected_pass_at_1(0.8, 0.35),
+        alignment::bulk_pass_at_1(0.075, 0.8, 0.35),
+        tokens.expected_pass_at_1(2.0, 0.35),
+        alignment::mode_accuracy(40, 0.075, 0.8, 0.0, 0.35),
+        tokens.freezing_confidence(0.35),
+        tokens.mode_threshold(),
+        tokens.neutral_alignment(0.8).unwrap(),
+    ];
+    evaluates(&sharpening_phase::P41, &[40.0, 3.0, 0.8, 0.35, 2.5], &phases);
 }
 
 fn exists(proposition: &Proposition, inputs: &[f64]) -> Vec<bool> {

@@ -30,3 +30,10 @@ fn singular_ends_and_short_times_are_integrated() {
     let end = integrate(|x, dx| dx[0] = -x[0], &[1.0], 0.01, 1e-12).unwrap();
     assert!((end[0] - (-0.01f64).exp()).abs() < 1e-12);
 }
+
+#[test]
+fn the_normal_distribution_function() {
+    for (t, chance) in [(1.0, 0.841_344_746_068_542_9), (-1.0, 0.158_655_253_931_457_05), (0.005, 0.501_994_703_090_741)] {
+        assert!((mta_theory::normal_tail::normal_cdf(t) - chance).abs() < 1e-15);
+    }
+}

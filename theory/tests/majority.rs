@@ -207,6 +207,6 @@ fn votes_for_nobody_and_chances_without_digits() {
     assert_eq!(mode_chance(0.06, 20), None);
     let (x, arms) = (1.005 / 3.0, 3);
     assert!((mode_chance(x, arms).unwrap() - (1.0 - 2.0 * (1.0 - x / (1.0 - x)))).abs() < 1e-14);
-    let rounds = |group| (P17.evaluate)(&[0.6, group, 0.02])[2];
+    let rounds = |group| (P17.evaluate)(&[0.6, group, 0.02, 0.3])[2];
     assert!(rounds(3.0).is_some() && rounds(2.0).is_none());
 }

@@ -82,3 +82,14 @@ proptest! {
         prop_assert!(change.abs() < token.abs() || (p - 0.5).abs() < 0.01);
     }
 }
+
+/// Where the KL per token alone cuts every negative sample, two arms feel half of all forces withdrawn: `B(0) = exp(-d^2/2) / 2`, and both terms of the force
+/// count, `(8 + 4) B(0) s (p q)^3 (2p - 1)`.
+#[test]
+fn the_force_where_all_negatives_are_cut() {
+    let (p, variance, length) = ([0.7, 0.3], 0.1, 1e6);
+    let mean = 0.5 * (0.5 * token_deviation(&p, variance).powi(2) * (1.0 / length - 1.0)).exp();
+    let expected = (8.0 * (1.0 - 1.0 / length) + 4.0) * mean * variance * 0.21f64.powi(3) * 0.4;
+    let change = force(&p, variance, length, 1e-6, 0.1);
+    assert!((change[0] / expected - 1.0).abs() < 1e-12 && (change[0] + change[1]).abs() < 1e-18, "{change:?} {expected}");
+}

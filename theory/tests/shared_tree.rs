@@ -123,3 +123,16 @@ proptest! {
         prop_assert!(carried_speed(rho, q) < 1.0 && carried_speed(1.0, q) == q);
     }
 }
+
+/// Seven outputs or none: without wrong tokens, or at a target that the start already meets, there is nothing to reach.
+#[test]
+fn there_is_something_to_learn() {
+    let exists =
+        |right: f64, target: f64| (P40.evaluate)(&[2.0, right, 3.0, target, 0.8, 0.5]).iter().map(Option::is_some).collect::<Vec<_>>();
+    assert_eq!(exists(1.0, 0.126), [true; 7]);
+    for (right, target) in [(1.0, 0.125), (1.0, 0.1), (2.0, 0.5), (3.0, 0.5)] {
+        assert_eq!(exists(right, target), [false; 7], "{right} {target}");
+    }
+    let threshold = |sharing| (P40.evaluate)(&[2.0, 1.0, 3.0, 0.5, sharing, 0.5])[6];
+    assert!(threshold(0.0).is_none() && threshold(0.005).is_some());
+}

@@ -3,7 +3,7 @@
 mod common;
 
 use mta_theory::alignment::{bulk_pass_at_1, mean_gap, mode_accuracy};
-use mta_theory::sharpening_phase::Tokens;
+use mta_theory::sharpening_phase::{P41, Tokens};
 use mta_theory::simplex::softmax;
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
@@ -83,4 +83,39 @@ fn sampled_worlds_agree_within_four_standard_errors() {
         let expected = tokens.expected_pass_at_1(kappa, a);
         assert!((mean - expected).abs() < 4.0 * error, "{right} {kappa} {a}: {mean} {expected}");
     }
+}
+
+/// Independent integrals with 25 digits.
+#[test]
+fn orthogonal_noise_by_high_precision() {
+    let tokens = |right, wrong| Tokens { right, wrong };
+    for (right, wrong, a, chance) in
+        [(3.0, 37.0, 0.25, 0.3103101353198552), (6.0, 6.0, -0.15, 0.3452544876706348), (1.0, 9.0, 0.5, 0.7030622632483596)]
+    {
+        let found = tokens(right, wrong).orthogonal_mode_accuracy(a);
+        assert!((found - chance).abs() < 1e-12, "{right} {wrong}: {found}");
+    }
+    for (right, wrong, kappa, neutral) in [(3.0, 37.0, 0.8, 0.11413403919262), (5.0, 12.0, 0.5, 0.05197383892163)] {
+        let found = tokens(right, wrong).neutral_alignment(kappa).unwrap();
+        assert!((found - neutral).abs() < 1e-11, "{right} {wrong}: {found}");
+    }
+}
+
+/// One wrong token is too few, and above kappa = 1 the neutral alignment has no formula.
+#[test]
+fn where_outputs_exist() {
+    let exists = |right: f64, kappa: f64| (P41.evaluate)(&[5.0, right, kappa, 0.3, 2.0]).iter().map(Option::is_some).collect::<Vec<_>>();
+    let all = [true; 7];
+    assert_eq!(exists(2.0, 1.0), all);
+    assert_eq!(exists(3.0, 1.0)[..6], all[..6]);
+    assert_eq!(exists(2.0, 1.001), [true, true, true, true, true, true, false]);
+    assert_eq!((exists(4.0, 1.0), exists(5.0, 1.0)), (vec![false; 7], vec![false; 7]));
+}
+
+/// One right token of many: at full alignment pass@1 comes within 1e-5 of the mode's accuracy and stays below, so there is a neutral alignment. The mode of a
+/// misaligned prior, from the proposition's inputs.
+#[test]
+fn ends_of_the_alignment() {
+    assert!(Tokens { right: 1.0, wrong: 300.0 }.neutral_alignment(1.0).is_some());
+    assert_eq!((P41.evaluate)(&[5.0, 2.0, 1.0, -0.3, 2.0])[3], Some(mode_accuracy(5, 0.4, 1.0, 0.0, -0.3)));
 }
