@@ -18,6 +18,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(sweep())
+        .subcommand(crate::commands::figures::command())
         .subcommand(list())
         .subcommand(show())
         .subcommand(crate::commands::theory::command())

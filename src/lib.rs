@@ -9,6 +9,7 @@
 //! runner     pending cells on all threads        estimate  --dry-run
 //! store/     journal, Parquet, manifest          tables    results and history
 //! report     the table and the sentence          commands/ one file per subcommand
+//! study      the runs that figures need
 //! ```
 //!
 //! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
@@ -26,4 +27,5 @@ pub mod resolved;
 pub mod runner;
 pub mod settings;
 pub mod store;
+pub mod study;
 pub mod tables;

@@ -19,6 +19,7 @@ fn run() -> Result<(), Error> {
     let matches = cli::command().get_matches();
     match matches.subcommand() {
         Some(("sweep", arguments)) => commands::sweep::sweep(arguments),
+        Some(("figures", arguments)) => commands::figures::figures(arguments),
         Some(("list", arguments)) => {
             commands::say(&commands::list::list(text(arguments, "kind")));
             Ok(())

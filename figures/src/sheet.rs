@@ -65,7 +65,8 @@ impl Sheet {
     /// # Errors
     /// [`FigureError::Font`] or [`FigureError::Draw`] where the backend refuses.
     pub fn svg(&self, title: &str, description: &str) -> Result<String, FigureError> {
-        let aside = self.panels.len() == 1 && self.page.width > 36.0 * self.page.base;
+        let plain = self.panels.iter().all(|p| p.shade().is_none());
+        let aside = plain && self.panels.len() == 1 && self.page.width > 36.0 * self.page.base;
         let legend = Legend::new(&self.panels, self.page, if aside { 0.0 } else { self.page.width - 2.0 * self.page.gap() });
         let (layout, rulers) = self.layout(&legend, aside);
         let height = self.height(&layout, &legend);
@@ -131,11 +132,15 @@ impl Sheet {
         let wide = |texts: &mut dyn Iterator<Item = (f64, &str)>| texts.map(|t| text_width(t.1, small)).fold(0.0, f64::max);
         let y = rulers.iter().map(|r| wide(&mut r.1.ticks())).fold(0.0, f64::max);
         let overhang =
-            |r: &Rulers| r.0.ticks().map(|(at, text)| text_width(text, small) / 2.0 - (1.0 - at) * layout.width).fold(0.0, f64::max);
-        layout.right = rulers.iter().map(overhang).fold(0.0, f64::max) + self.page.gap();
+            |(p, r): (&Panel, &Rulers)| if p.x.turned { 0.0 } else { r.0.ticks().map(|(at, text)| text_width(text, small) / 2.0 - (1.0 - at) * layout.width).fold(0.0, f64::max) };
+        layout.right = self.panels.iter().zip(rulers).map(overhang).fold(0.0, f64::max) + self.page.gap();
         layout.left = 1.6 * self.page.base + y + self.page.tick() + self.page.gap();
         if rulers.iter().all(|r| r.0.ticks().next().is_none()) {
             layout.under = self.page.gap();
+        }
+        let turned = self.panels.iter().zip(rulers).filter(|(p, _)| p.x.turned).map(|(_, r)| wide(&mut r.0.ticks())).fold(0.0, f64::max);
+        if turned > 0.0 {
+            layout.under = self.page.tick() + 2.0 * self.page.gap() + turned;
         }
         layout.inner_left = if shared(rulers) { 0.6 * self.page.base } else { layout.left + self.page.gap() };
     }
@@ -165,7 +170,7 @@ impl Sheet {
             let frame = self.frame(layout, i);
             let painter = Painter { canvas, page: &self.page, frame, x: &ruler.0, y: &ruler.1 };
             let outer = i % layout.columns == 0 || !shared(rulers);
-            painter.axes(outer)?;
+            painter.axes(outer, panel.x.turned)?;
             painter.panel(panel)?;
             self.words(canvas, layout, i, outer)?;
         }

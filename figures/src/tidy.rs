@@ -33,8 +33,13 @@ pub(crate) struct Groups<'a> {
 impl<'a> Groups<'a> {
     /// Groups the rows that have a knob value, a recipe and a seed; `None` where there is no such row.
     pub(crate) fn of(run: &Run<'a>) -> Option<Self> {
+        Self::among(run, |_| true)
+    }
+
+    /// The same for the rows of the results that satisfy `keep`.
+    pub(crate) fn among(run: &Run<'a>, keep: impl Fn(usize) -> bool) -> Option<Self> {
         let results = run.results;
-        let usable = |r: &usize| knob(run, *r).is_some() && results.number("seed", *r).is_some() && !results.cell(RECIPE, *r).is_empty();
+        let usable = |r: &usize| keep(*r) && knob(run, *r).is_some() && results.number("seed", *r).is_some() && !results.cell(RECIPE, *r).is_empty();
         let kept: Vec<usize> = (0..results.rows()).filter(usable).collect();
         let mut groups = Groups { results, knobs: Vec::new(), recipes: recipes(results, &kept), rows: BTreeMap::new() };
         groups.knobs = kept.iter().filter_map(|r| knob(run, *r)).collect();
@@ -126,6 +131,110 @@ impl Estimates {
     }
 }
 
+/// The history of a run at the middle value of its knob, all other knobs pooled.
+pub(crate) struct ByStep<'a> {
+    history: &'a Table,
+    rows: Vec<usize>,
+    /// Names, the default recipes first.
+    pub recipes: Vec<String>,
+}
+
+impl<'a> ByStep<'a> {
+    /// `None` where the run has no history.
+    pub(crate) fn of_middle(run: &Run<'a>) -> Option<Self> {
+        let knobs = distinct(run.history, run.knob);
+        let middle = knobs.get(knobs.len() / 2).copied();
+        let here = |row: &usize| middle.is_none() || run.history.number(run.knob, *row) == middle;
+        Self::among(run, |row| here(&row))
+    }
+
+    /// The rows of the history that satisfy `keep`.
+    pub(crate) fn among(run: &Run<'a>, keep: impl Fn(usize) -> bool) -> Option<Self> {
+        let usable = |row: &usize| keep(*row) && run.history.number("step", *row).is_some() && run.history.number("seed", *row).is_some();
+        let rows: Vec<usize> = (0..run.history.rows()).filter(usable).collect();
+        let recipes = recipes(run.history, &rows);
+        (!rows.is_empty()).then_some(ByStep { history: run.history, rows, recipes })
+    }
+
+    /// The values of `column` at each step, one per seed, steps in order.
+    pub(crate) fn values(&self, recipe: &str, column: &str) -> Vec<(f64, Vec<f64>)> {
+        let mut by_step: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        for &row in self.rows.iter().filter(|row| self.history.cell(RECIPE, **row) == recipe) {
+            if let Some((step, value)) = self.history.number("step", row).zip(self.history.number(column, row)) {
+                by_step.entry(step as i64).or_default().push(value);
+            }
+        }
+        by_step.into_iter().map(|(step, values)| (step as f64, values)).collect()
+    }
+
+    /// The values of `column` at one step.
+    pub(crate) fn at(&self, recipe: &str, column: &str, step: f64) -> Vec<f64> {
+        self.values(recipe, column).into_iter().find(|(s, _)| *s == step).map_or(Vec::new(), |(_, values)| values)
+    }
+
+    /// Whether `column` has two different values.
+    pub(crate) fn varies(&self, column: &str) -> bool {
+        let mut values = self.rows.iter().filter_map(|row| self.history.number(column, *row));
+        let first = values.next();
+        values.any(|v| Some(v) != first)
+    }
+}
+
+/// One entry of a row: a number that may be missing, or words.
+pub(crate) enum Entry {
+    Number(Option<f64>),
+    Words(String),
+}
+
+impl From<f64> for Entry {
+    fn from(number: f64) -> Self {
+        Entry::Number(Some(number))
+    }
+}
+
+impl From<Option<f64>> for Entry {
+    fn from(number: Option<f64>) -> Self {
+        Entry::Number(number)
+    }
+}
+
+impl From<&str> for Entry {
+    fn from(words: &str) -> Self {
+        Entry::Words(words.into())
+    }
+}
+
+/// A table written row by row.
+pub(crate) struct Rows {
+    columns: Vec<(String, String, Vec<Entry>)>,
+}
+
+impl Rows {
+    /// No rows yet; `columns` are names with what they hold.
+    pub(crate) fn new(columns: &[(&str, &str)]) -> Self {
+        Rows { columns: columns.iter().map(|(name, doc)| (name.to_string(), doc.to_string(), Vec::new())).collect() }
+    }
+
+    /// Adds a row, one entry per column.
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = Entry>) {
+        self.columns.iter_mut().zip(row).for_each(|(column, entry)| column.2.push(entry));
+    }
+
+    /// The table; `None` without rows. A column is words where its first entry is.
+    pub(crate) fn table(self) -> Option<Table> {
+        let mut table = Table::new();
+        for (name, doc, entries) in self.columns {
+            let number = |e: &Entry| if let Entry::Number(x) = e { *x } else { None };
+            let words = |e: &Entry| if let Entry::Words(w) = e { w.clone() } else { String::new() };
+            match entries.first()? {
+                Entry::Words(_) => table.text(&name, &doc, entries.iter().map(words)),
+                Entry::Number(_) => table.float(&name, &doc, entries.iter().map(number)),
+            };
+        }
+        Some(table)
+    }
+}
+
 /// Names in the recipe column, in order.
 pub(crate) fn names(table: &Table) -> Vec<String> {
     recipes(table, &(0..table.rows()).collect::<Vec<_>>())
@@ -140,12 +249,16 @@ pub(crate) fn looks(table: &Table) -> Vec<(String, Look)> {
 
 /// The rows of one recipe that satisfy `keep`, as a curve of `y` over `x`.
 pub(crate) fn curve(table: &Table, (name, look): (&str, Look), x: &str, y: &str, keep: impl Fn(usize) -> bool) -> Curve {
+    Curve::new(name, look, points(table, x, y, |row| table.cell(RECIPE, row) == name && keep(row)))
+}
+
+/// The rows that satisfy `keep`, as points with the interval of the columns `low` and `high`.
+pub(crate) fn points(table: &Table, x: &str, y: &str, keep: impl Fn(usize) -> bool) -> Vec<Point> {
     let point = |row: usize| {
         let end = |column| table.number(column, row);
         Some(Point { x: table.number(x, row)?, y: end(y), low: end("low"), high: end("high") })
     };
-    let rows = (0..table.rows()).filter(|row| table.cell(RECIPE, *row) == name && keep(*row));
-    Curve::new(name, look, rows.filter_map(point).collect())
+    (0..table.rows()).filter(|row| keep(*row)).filter_map(point).collect()
 }
 
 /// Name of the first column: the knob, in every tidy table.

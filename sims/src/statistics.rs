@@ -27,6 +27,20 @@ pub fn mean(xs: &[f64]) -> Option<f64> {
     (!xs.is_empty()).then(|| xs.iter().sum::<f64>() / xs.len() as f64)
 }
 
+/// The `share`-quantile, interpolated linearly between order statistics (Hyndman and Fan's type 7); missing for no data.
+///
+/// # Example
+/// ```
+/// assert_eq!(mta_sims::statistics::quantile(&[3.0, 1.0, 2.0], 0.75), Some(2.5));
+/// ```
+pub fn quantile(xs: &[f64], share: f64) -> Option<f64> {
+    let mut sorted = xs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = share.clamp(0.0, 1.0) * sorted.len().saturating_sub(1) as f64;
+    let (low, high) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
+    Some(low + (high - low) * place.fract())
+}
+
 /// Sample covariance of paired data (divisor n - 1); missing for fewer than two pairs.
 pub fn covariance(xs: &[f64], ys: &[f64]) -> Option<f64> {
     let (mx, my, n) = (mean(xs)?, mean(ys)?, xs.len());

@@ -5,7 +5,7 @@ use mta_sims::table::Table;
 
 use crate::style::{Look, knob_label};
 use crate::tidy::{self, BASE, Estimates, Groups, LEVEL, STANDARD};
-use crate::{Axis, Figure, FigureError, Panel, Run, Sheet};
+use crate::{Axis, Figure, FigureError, Panel, Run, Sheet, Study, study};
 
 /// The range of shares worth a look; points beyond it become arrows.
 const RANGE: (f64, f64) = (-0.4, 1.3);
@@ -23,7 +23,12 @@ impl Figure for GainKept {
          Where standard RL gains nothing the share has no meaning and is left out."
     }
 
-    fn table(&self, run: &Run) -> Option<Table> {
+    fn studies(&self) -> Vec<&'static Study> {
+        vec![&study::ALIGNMENT]
+    }
+
+    fn table(&self, runs: &[Run]) -> Option<Table> {
+        let run = runs.first()?;
         let groups = Groups::of(run)?;
         let standard = groups.recipes.iter().position(|r| r == STANDARD)?;
         let mut rows = Estimates::default();

@@ -1,0 +1,104 @@
+//! The runs that figures need: a study is run where it is not finished, and any finished run can be read back.
+
+use crate::commands::sweep;
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::settings::Settings;
+use crate::store::{self, parquet};
+use mta_figures::{Data, Effort, Run, Study};
+use mta_sims::cell::SEMANTICS;
+use mta_sims::table::Table;
+use std::path::Path;
+
+/// A finished run, as a figure wants it.
+pub struct Finished {
+    results: Table,
+    history: Table,
+    knob: String,
+    others: Vec<String>,
+    command: String,
+}
+
+impl Finished {
+    /// What a figure sees of it.
+    pub fn run(&self) -> Run<'_> {
+        Run { results: &self.results, history: &self.history, knob: &self.knob, others: &self.others, command: &self.command }
+    }
+
+    /// Reads the folder of a finished sweep.
+    ///
+    /// # Errors
+    /// When one of its files is missing or damaged.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let plan = Plan::new(&Settings::read(&folder.join("config.toml"))?)?;
+        let (results, history) = (parquet::read(&folder.join("results.parquet"))?, parquet::read(&folder.join("history.parquet"))?);
+        Ok(Finished { results, history, knob: plan.main_column(), others: plan.other_columns(), command: command_of(folder)? })
+    }
+}
+
+/// The command in the manifest of a run folder.
+fn command_of(folder: &Path) -> Result<String, Error> {
+    let path = folder.join("manifest.json");
+    let text = std::fs::read_to_string(&path).map_err(Error::file(&path, "cannot be read"))?;
+    let manifest: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let command = manifest.as_ref().and_then(|m| m["command"].as_str()).map(String::from);
+    command.ok_or_else(|| Error::Damaged { path, what: "is no manifest of a run: it has no command".into() })
+}
+
+/// Runs what is not finished of a study in `folder`; `command` is what will be said to have made it.
+///
+/// # Errors
+/// As the sweep's; a study's own settings are valid, which a test makes sure of.
+pub fn finish(study: &Study, effort: Effort, folder: &Path, threads: usize, command: &str) -> Result<Finished, Error> {
+    match study.data {
+        Data::Sweep { settings, quick } => {
+            let plan = plan(study.name, settings, effort.of("", quick))?;
+            let outcome = sweep::execute(&plan, folder, threads)?;
+            let (knob, others) = (plan.main_column(), plan.other_columns());
+            Ok(Finished { results: outcome.results, history: outcome.history, knob, others, command: command.into() })
+        }
+        Data::Computed(compute) => {
+            let results = computed(study.name, compute, effort, folder)?;
+            Ok(Finished { results, history: Table::new(), knob: String::new(), others: Vec::new(), command: command.into() })
+        }
+    }
+}
+
+/// The plan of a study, with the keys of `changes` set otherwise.
+pub fn plan(name: &str, settings: &str, changes: &str) -> Result<Plan, Error> {
+    let source = Path::new("study").join(name);
+    let mut all = Settings::parse(settings, &source)?;
+    let changes = Settings::parse(changes, &source)?;
+    all.knobs.extend(changes.knobs);
+    all.run.seeds = changes.run.seeds.or(all.run.seeds);
+    Plan::new(&all)
+}
+
+/// The table of a computed study: read where this very program has computed it before.
+fn computed(name: &str, compute: fn(Effort) -> Table, effort: Effort, folder: &Path) -> Result<Table, Error> {
+    let (table, stamp) = (folder.join("results.parquet"), folder.join("computed.txt"));
+    let key = format!("{name} {effort:?} semantics {SEMANTICS} mta-sim {} {}\n", env!("CARGO_PKG_VERSION"), env!("MTA_GIT_REVISION"));
+    if std::fs::read_to_string(&stamp).is_ok_and(|found| found == key) {
+        return parquet::read(&table);
+    }
+    store::prepare(folder)?;
+    let results = compute(effort);
+    parquet::write(&results, &table)?;
+    store::write_whole(&stamp, key.as_bytes())?;
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_study_is_a_valid_plan_in_full_and_as_a_preview() {
+        for study in mta_figures::FIGURES.iter().flat_map(|f| f.studies()) {
+            if let Data::Sweep { settings, quick } = study.data {
+                let [full, preview] = ["", quick].map(|changes| plan(study.name, settings, changes).unwrap_or_else(|e| panic!("{e}")));
+                assert!(preview.rows.len() <= full.rows.len(), "{}", study.name);
+            }
+        }
+    }
+}
