@@ -52,7 +52,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(words.first().map_or("gallery", String::as_str));
     let width = if words.get(1).is_some_and(|w| w == "half") { Width::Half } else { Width::Full };
     let venue: Venue = words.get(2).map_or("neurips", String::as_str).parse()?;
-    let run = Run { results: &results(), history: &Table::new(), knob: "alignment", others: &[], command: "mta-sim sweep --alignment 0.1,0.3,0.5,0.9" };
+    let run = Run {
+        results: &results(),
+        history: &Table::new(),
+        knob: "alignment",
+        others: &[],
+        command: "mta-sim sweep --alignment 0.1,0.3,0.5,0.9",
+    };
     draw_all(&run, &folder, venue.page(width))?.iter().for_each(|path| println!("{}", path.display()));
     Ok(())
 }

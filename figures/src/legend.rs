@@ -1,8 +1,8 @@
 //! The legend: one entry per name, in a table as wide as the room there is, and below it the colour bars of fields.
 
 use crate::FigureError;
-use crate::canvas::{Anchor, Canvas, text_width};
 use crate::axis::short;
+use crate::canvas::{Anchor, Canvas, text_width};
 use crate::field::Shade;
 use crate::geometry::{Spot, dashes};
 use crate::paint::draw_marker;
@@ -141,7 +141,8 @@ impl Legend {
 
     fn whisker(&self, canvas: &Canvas, (x, y): Spot) -> Result<(), FigureError> {
         let (half, cap, width) = (0.55 * self.page.small, 1.5 * self.page.stroke(), 0.8 * self.page.stroke());
-        let lines = [[(x, y - half), (x, y + half)], [(x - cap, y - half), (x + cap, y - half)], [(x - cap, y + half), (x + cap, y + half)]];
+        let lines =
+            [[(x, y - half), (x, y + half)], [(x - cap, y - half), (x + cap, y - half)], [(x - cap, y + half), (x + cap, y + half)]];
         lines.iter().try_for_each(|line| canvas.line(line, style::INK, width))
     }
 

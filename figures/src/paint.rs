@@ -3,8 +3,8 @@
 use crate::FigureError;
 use crate::axis::{Ruler, number};
 use crate::canvas::{Anchor, Canvas, text_width};
-use crate::geometry::{Frame, Spot, clip_line, clip_polygon, dashes, inside, outline};
 use crate::field::Field;
+use crate::geometry::{Frame, Spot, clip_line, clip_polygon, dashes, inside, outline};
 use crate::panel::{Bar, Curve, Label, Manner, Panel, Point};
 use crate::style::{self, Look, Marker, Page};
 

@@ -27,13 +27,7 @@ pub fn save(figure: &dyn Figure, runs: &[Run], folder: &Path, page: Page) -> Res
 ///
 /// # Errors
 /// [`FigureError::NothingToShow`] where the run lacks what the figure needs; else what drawing, converting or writing met.
-pub fn save_as(
-    figure: &dyn Figure,
-    runs: &[Run],
-    folder: &Path,
-    page: Page,
-    endings: &[&str],
-) -> Result<Vec<PathBuf>, FigureError> {
+pub fn save_as(figure: &dyn Figure, runs: &[Run], folder: &Path, page: Page, endings: &[&str]) -> Result<Vec<PathBuf>, FigureError> {
     let knob = runs.first().map_or("", |run| run.knob);
     let nothing = || FigureError::NothingToShow { figure: figure.name(), knob: knob.into() };
     let table = figure.table(runs).ok_or_else(nothing)?;

@@ -131,8 +131,13 @@ impl Sheet {
         let small = self.page.small;
         let wide = |texts: &mut dyn Iterator<Item = (f64, &str)>| texts.map(|t| text_width(t.1, small)).fold(0.0, f64::max);
         let y = rulers.iter().map(|r| wide(&mut r.1.ticks())).fold(0.0, f64::max);
-        let overhang =
-            |(p, r): (&Panel, &Rulers)| if p.x.turned { 0.0 } else { r.0.ticks().map(|(at, text)| text_width(text, small) / 2.0 - (1.0 - at) * layout.width).fold(0.0, f64::max) };
+        let overhang = |(p, r): (&Panel, &Rulers)| {
+            if p.x.turned {
+                0.0
+            } else {
+                r.0.ticks().map(|(at, text)| text_width(text, small) / 2.0 - (1.0 - at) * layout.width).fold(0.0, f64::max)
+            }
+        };
         layout.right = self.panels.iter().zip(rulers).map(overhang).fold(0.0, f64::max) + self.page.gap();
         layout.left = 1.6 * self.page.base + y + self.page.tick() + self.page.gap();
         if rulers.iter().all(|r| r.0.ticks().next().is_none()) {

@@ -108,7 +108,7 @@ impl Look {
 
     /// What theory says: a thin dark line.
     pub fn theory() -> Self {
-        Look { colour: INK, dash: Dash::Dashed, marker: None, width: 1.0 }
+        Look { colour: INK, dash: Dash::Solid, marker: None, width: 0.8 }
     }
 
     /// A simulated contour: a dark line as thick as a series.
@@ -121,6 +121,11 @@ impl Look {
         const ORDER: [usize; 7] = [1, 6, 4, 5, 3, 7, 2];
         let slot = ORDER[i % ORDER.len()];
         Look { dash: Dash::Solid, ..Look::slot(slot, (i + i / ORDER.len()) % MARKERS.len(), 0) }
+    }
+
+    /// The same, dashed.
+    pub fn dashed(self) -> Self {
+        Look { dash: Dash::Dashed, ..self }
     }
 
     /// The same colour as a thin solid line without markers: the prediction for a series of this look.

@@ -19,17 +19,34 @@ pub fn command() -> Command {
     let venues = PossibleValuesParser::new(Venue::ALL.map(|v| v.0));
     Command::new("figures")
         .about("Draw the figures of the papers: run what they need, or take a finished sweep")
-        .after_help("Cells that are finished are not run again. Beside each picture lie its data (.csv) and what it shows and was made by (.txt).")
+        .after_help(
+            "Cells that are finished are not run again. Beside each picture lie its data (.csv) and what it shows and was made by (.txt).",
+        )
         .arg(Arg::new("names").value_name("NAME").num_args(0..).help("Figures to draw (--list shows them)"))
         .arg(switch("all", "Draw every figure"))
         .arg(switch("list", "Show the names and what the figures show, and stop"))
         .arg(switch("quick", "A preview: fewer seeds and coarser grids"))
-        .arg(flag("from", "RUN", "Draw from the folder of a finished sweep; run nothing").value_parser(value_parser!(PathBuf)).conflicts_with("quick"))
+        .arg(
+            flag("from", "RUN", "Draw from the folder of a finished sweep; run nothing")
+                .value_parser(value_parser!(PathBuf))
+                .conflicts_with("quick"),
+        )
         .arg(flag("venue", "NAME", "Where it will be printed: widths and type sizes").value_parser(venues).default_value("neurips"))
         .arg(flag("cols", "WIDTH", "Full width, or one of two columns").value_parser(["full", "half"]).default_value("full"))
-        .arg(flag("formats", "LIST", "Files to write, separated by commas [default: svg,pdf,png,csv,txt]").value_parser(PossibleValuesParser::new(ENDINGS)).value_delimiter(','))
-        .arg(flag("runs", "FOLDER", "Where the runs behind the figures are kept").value_parser(value_parser!(PathBuf)).default_value("runs/figures"))
-        .arg(flag("out", "FOLDER", "Where the pictures go [default: pictures/ in the folder of the runs, or figures/ in RUN]").value_parser(value_parser!(PathBuf)))
+        .arg(
+            flag("formats", "LIST", "Files to write, separated by commas [default: svg,pdf,png,csv,txt]")
+                .value_parser(PossibleValuesParser::new(ENDINGS))
+                .value_delimiter(','),
+        )
+        .arg(
+            flag("runs", "FOLDER", "Where the runs behind the figures are kept")
+                .value_parser(value_parser!(PathBuf))
+                .default_value("runs/figures"),
+        )
+        .arg(
+            flag("out", "FOLDER", "Where the pictures go [default: pictures/ in the folder of the runs, or figures/ in RUN]")
+                .value_parser(value_parser!(PathBuf)),
+        )
         .arg(flag("threads", "N", "Threads, at most 1024, 0 for all").value_parser(value_parser!(u16).range(..=1024)).default_value("0"))
 }
 
@@ -152,6 +169,8 @@ fn chosen(names: &[&String], all: bool) -> Result<Vec<&'static dyn Figure>, Erro
         return Ok(FIGURES.to_vec());
     }
     let known = || FIGURES.iter().map(|f| f.name().to_string()).collect();
-    let find = |name: &&String| FIGURES.iter().copied().find(|f| f.name() == name.as_str()).ok_or_else(|| UnknownName::new("figure", name, known()).into());
+    let find = |name: &&String| {
+        FIGURES.iter().copied().find(|f| f.name() == name.as_str()).ok_or_else(|| UnknownName::new("figure", name, known()).into())
+    };
     names.iter().map(find).collect()
 }

@@ -16,7 +16,7 @@ impl Figure for Crossing {
     }
 
     fn caption(&self) -> &'static str {
-        "Pass@k on held-out prompts of the base model (dashed) and at three times of training. A black circle marks the k from which the base model \
+        "Pass@k on held-out prompts of the base model (dashed) and at three times of training. A black star marks the k from which the base model \
          is ahead, interpolated in log k. The crossing moves to smaller k as training goes on. Tabular training on the true reward never crosses \
          (theory sheet P31): here the prompts share a skill, and what it unlearns for one prompt it unlearns for all. Bands are 95% t intervals \
          over seeds."
@@ -58,7 +58,8 @@ impl Figure for Crossing {
     fn draw(&self, table: &Table, sheet: &mut Sheet) -> Result<(), FigureError> {
         let steps = tidy::distinct(table, "step");
         for recipe in tidy::names(table) {
-            let mut panel = Panel::new(Axis::log2("samples k"), Axis::linear("held-out pass@k").range(0.0, 1.0)).bands("95% interval over seeds");
+            let mut panel =
+                Panel::new(Axis::log2("samples k"), Axis::linear("held-out pass@k").range(0.0, 1.0)).bands("95% interval over seeds");
             let mut crossings = Vec::new();
             for (i, step) in steps.iter().enumerate() {
                 let (name, look) = if i == 0 { (tidy::BASE.into(), Look::base()) } else { (format!("step {step}"), Look::series(i - 1)) };
@@ -68,7 +69,7 @@ impl Figure for Crossing {
                 crossings.extend(mark(table, here, &curve));
                 panel = panel.curve(curve);
             }
-            let ring = Look { marker: Some(crate::style::Marker::Circle), ..Look::reference() };
+            let ring = Look { marker: Some(crate::style::Marker::Star), ..Look::reference() };
             sheet.add(panel.curve(Curve::new("base model ahead from here", ring, crossings).drawn_as(Manner::Points)).title(recipe));
         }
         sheet.columns(3).aspect(0.9);

@@ -2,10 +2,11 @@
 
 use mta_sims::statistics::{Interval, mean, ratio_interval};
 use mta_sims::table::Table;
+use mta_theory::alignment::mode_accuracy;
 
 use crate::style::{Look, knob_label};
 use crate::tidy::{self, BASE, Estimates, Groups, LEVEL, STANDARD};
-use crate::{Axis, Figure, FigureError, Panel, Run, Sheet, Study, study};
+use crate::{Axis, Curve, Figure, FigureError, Manner, Panel, Run, Sheet, Study, study};
 
 /// The range of shares worth a look; points beyond it become arrows.
 const RANGE: (f64, f64) = (-0.4, 1.3);
@@ -20,7 +21,9 @@ impl Figure for GainKept {
     fn caption(&self) -> &'static str {
         "Gain in held-out pass@1 as a share of the gain of standard RL on the same seeds: 1 is as good as standard RL, 0 as bad as no \
          training. Bands are Fieller's 95% intervals over seeds. Arrows are points outside the range; the data has their values. \
-         Where standard RL gains nothing the share has no meaning and is left out."
+         Where standard RL gains nothing the share has no meaning and is left out. Thin line: rewards that sharpen end at the mode of the shared \
+         prior, which is a good token with the chance of P35. Upright lines: where majority vote, self-sharpening and theory pass one half. At the \
+         lowest alignments theory is too high, because the noise of the prior is orthogonal to the few good tokens and helps none of them."
     }
 
     fn studies(&self) -> Vec<&'static Study> {
@@ -38,6 +41,7 @@ impl Figure for GainKept {
                 rows.push(&[*value], name, share, seeds);
             }
         }
+        predicted(run, &groups, standard).into_iter().for_each(|(a, kept)| rows.push(&[a], THEORY, Some(kept), 0));
         rows.table(&[(run.knob, "the swept knob")], ("gain_kept", "gain over gain of standard RL"))
     }
 
@@ -46,12 +50,49 @@ impl Figure for GainKept {
         let x = Axis::fitting(&knob_label(knob), &tidy::distinct(table, knob));
         let y = Axis::linear("gain kept (share of standard RL's)").range(RANGE.0, RANGE.1);
         let mut panel = Panel::new(x, y).rule(STANDARD, Look::reference(), 1.0).rule(BASE, Look::base(), 0.0);
-        for (name, look) in tidy::looks(table) {
-            panel = panel.curve(tidy::curve(table, (&name, look), knob, "gain_kept", |_| true));
+        let (theory, simulated): (Vec<_>, Vec<_>) = tidy::looks(table).into_iter().partition(|(name, _)| name == THEORY);
+        for (name, look) in simulated {
+            let curve = tidy::curve(table, (&name, look), knob, "gain_kept", |_| true);
+            let threshold = threshold(&curve).filter(|_| SELF_REWARDED.contains(&name.as_str()) && !theory.is_empty());
+            panel = threshold.map_or(panel.clone(), |x| panel.clone().upright("", look.predicted(), x));
+            panel = panel.curve(curve);
         }
-        sheet.aspect(1.4).add(panel.apart());
+        for (name, _) in theory {
+            let curve = tidy::curve(table, (&name, Look::theory()), knob, "gain_kept", |_| true).drawn_as(Manner::Line);
+            panel = threshold(&curve).map_or(panel.clone(), |x| panel.clone().upright("", Look::theory(), x)).curve(curve);
+        }
+        sheet.aspect(1.4).add(panel.bands("95% interval over seeds").apart());
         Ok(())
     }
+}
+
+/// The name of the predicted curve.
+const THEORY: &str = "theory: self-reward (P35)";
+/// Recipes that end at the mode.
+const SELF_REWARDED: [&str; 2] = ["majority", "self-sharpen"];
+
+/// What rewards that sharpen are predicted to keep: the mode of the shared prior is a good token with the chance of P35, and right with that token's quality.
+/// Nothing where the run is not about alignment on the one-step world.
+fn predicted(run: &Run, groups: &Groups, standard: usize) -> Vec<(f64, Interval)> {
+    let set = |knob| tidy::setting(run, knob);
+    let (vocab, good) = (set("vocab"), set("good_tokens"));
+    if run.knob != "alignment" || !run.others.is_empty() || set("depth") != 1.0 || good < 1.0 {
+        return Vec::new();
+    }
+    let kept = |(knob, a): (usize, &f64)| {
+        let mean_of = |recipe, column| mean(&groups.by_seed(knob, recipe, column).into_values().collect::<Vec<_>>());
+        let (base, whole) = (mean_of(None, "base/pass@1")?, mean_of(Some(standard), "gain").filter(|g| *g > 0.0)?);
+        let chance = mode_accuracy(vocab as usize, good / vocab, set("confidence"), 0.0, *a);
+        let accuracy = chance * set("good_quality") + (1.0 - chance) * set("bad_quality");
+        Some((*a, Interval { value: (accuracy - base) / whole, low: None, high: None }))
+    };
+    groups.knobs.iter().enumerate().filter_map(kept).collect()
+}
+
+/// Where a curve first passes one half upwards, between points.
+fn threshold(curve: &Curve) -> Option<f64> {
+    let points: Vec<(f64, f64)> = curve.points.iter().filter_map(|p| Some((p.x, p.y?))).collect();
+    tidy::arrival(&points, 0.5)
 }
 
 /// The share over the seeds both recipes have, and their number.

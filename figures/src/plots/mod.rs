@@ -1,11 +1,20 @@
 //! The list of figures, one file each.
 
+mod coverage;
 mod crossing;
+mod delta_se;
 mod gain_kept;
+mod length;
+mod noise;
 mod outcomes;
 mod pass1_vs_base_pass8;
 mod pass_at_k;
+mod phases;
+mod random_reward;
+mod sharpening;
+mod signed;
 mod training;
+mod tree;
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +25,18 @@ pub static FIGURES: &[&dyn Figure] = &[
     &outcomes::Outcomes,
     &gain_kept::GainKept,
     &pass1_vs_base_pass8::Pass1VsBasePass8,
+    &phases::Phases,
+    &sharpening::Sharpening,
     &training::Training,
     &pass_at_k::PassAtK,
     &crossing::Crossing,
+    &coverage::Coverage,
+    &delta_se::DeltaSe,
+    &noise::Noise,
+    &random_reward::RandomReward,
+    &signed::Signed,
+    &tree::Tree,
+    &length::Length,
 ];
 
 /// The figure called `name`.

@@ -49,7 +49,15 @@ impl Figure for Training {
             for recipe in &steps.recipes {
                 for (step, values) in steps.values(recipe, metric) {
                     let at = |q| quantile(&values, q).into();
-                    rows.push([(*metric).into(), recipe.as_str().into(), step.into(), at(0.5), at(0.1), at(0.9), (values.len() as f64).into()]);
+                    rows.push([
+                        (*metric).into(),
+                        recipe.as_str().into(),
+                        step.into(),
+                        at(0.5),
+                        at(0.1),
+                        at(0.9),
+                        (values.len() as f64).into(),
+                    ]);
                 }
             }
         }
