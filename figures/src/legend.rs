@@ -172,10 +172,10 @@ fn shades(panels: &[Panel]) -> Vec<Shade> {
     shades
 }
 
-/// One entry per name, in the order of first use.
+/// One entry per name, in the order of first use; what explains all panels comes last.
 fn entries(panels: &[Panel]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    for (name, look, sample) in panels.iter().flat_map(Panel::entries) {
+    for (name, look, sample) in panels.iter().flat_map(Panel::entries).chain(panels.iter().flat_map(Panel::keys)) {
         if !name.is_empty() && entries.iter().all(|e| e.name != name) {
             entries.push(Entry { name: name.into(), look, sample });
         }

@@ -233,13 +233,18 @@ impl Panel {
         (self.x.ruler(xs, width, page.small, true), self.y.ruler(self.heights(), height, page.small, false))
     }
 
-    /// Name, look and sample of everything with a place in the legend.
+    /// Name, look and sample of everything drawn that has a place in the legend.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Look, Sample)> {
         let rules = self.rules.iter().map(|r| (r.name.as_str(), r.look, Sample::Line));
         let sample = |c: &Curve| if c.manner == Manner::Points { Sample::Point } else { Sample::Line };
         let curves = self.curves.iter().map(move |c| (c.name.as_str(), c.look, sample(c)));
         let bars = self.bars.iter().map(|b| (b.name.as_str(), b.look, Sample::Fill));
-        rules.chain(curves).chain(bars).chain(self.keys.iter().map(|k| (k.0.as_str(), k.1, k.2)))
+        rules.chain(curves).chain(bars)
+    }
+
+    /// Entries that only the legend has.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, Look, Sample)> {
+        self.keys.iter().map(|k| (k.0.as_str(), k.1, k.2))
     }
 
     /// The colours of its field.

@@ -31,6 +31,8 @@ struct Layout {
     right: f64,
     title: f64,
     under: f64,
+    /// The same for panels whose tick labels are not turned.
+    plain_under: f64,
     x_label: f64,
     top: f64,
     legend_aside: bool,
@@ -106,6 +108,7 @@ impl Sheet {
             right: base,
             title,
             under,
+            plain_under: under,
             x_label: if self.panels.iter().all(|p| p.x.label.is_empty()) { 0.2 * base } else { 1.5 * base },
             top,
             legend_aside,
@@ -145,7 +148,7 @@ impl Sheet {
         }
         let turned = self.panels.iter().zip(rulers).filter(|(p, _)| p.x.turned).map(|(_, r)| wide(&mut r.0.ticks())).fold(0.0, f64::max);
         if turned > 0.0 {
-            layout.under = self.page.tick() + 2.0 * self.page.gap() + turned;
+            layout.under = layout.plain_under.max(self.page.tick() + 2.0 * self.page.gap() + turned);
         }
         layout.inner_left = if shared(rulers) { 0.6 * self.page.base } else { layout.left + self.page.gap() };
     }
@@ -199,8 +202,9 @@ impl Sheet {
         if let Some(title) = &panel.title {
             canvas.text(title, (middle, frame.top - 0.85 * base), Anchor::Middle, base, style::INK)?;
         }
+        let under = if panel.x.turned { layout.under } else { layout.plain_under.min(layout.under) };
         if i + layout.columns >= self.panels.len() || !self.same_x_label() {
-            canvas.text(&panel.x.label, (middle, frame.bottom() + layout.under + 0.6 * base), Anchor::Middle, base, style::INK)?;
+            canvas.text(&panel.x.label, (middle, frame.bottom() + under + 0.6 * base), Anchor::Middle, base, style::INK)?;
         }
         let beside = (frame.left - layout.left + 0.65 * base, frame.top + frame.height / 2.0);
         let size = base * (1.1 * frame.height / text_width(&panel.y.label, base)).min(1.0);

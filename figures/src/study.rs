@@ -185,10 +185,49 @@ pub static RULES: Study = Study {
     name: "rules",
     data: Data::Sweep {
         settings: "recipes = 'GRPO,Dr. GRPO,DAPO,RLOO,ReMax,Reinforce++,PPO,GSPO,CISPO,MaxRL'\nalignment = 0.5\ndifficulty = 1\ndifficulty_spread = 2\n\
-                   steps = 150\neval_every = 150\nseeds = 24\n\
+                   minibatches = 4\nlearning_rate = 0.5\nsteps = 100\neval_every = 100\nseeds = 24\n\
                    [recipe.GRPO]\nrule = 'grpo'\n[recipe.'Dr. GRPO']\nrule = 'dr_grpo'\n[recipe.DAPO]\nrule = 'dapo'\n[recipe.RLOO]\nrule = 'rloo'\n\
                    [recipe.ReMax]\nrule = 'remax'\n[recipe.'Reinforce++']\nrule = 'reinforce++'\n[recipe.PPO]\nrule = 'ppo'\n\
                    [recipe.GSPO]\nrule = 'gspo'\n[recipe.CISPO]\nrule = 'cispo_trl'\n[recipe.MaxRL]\nrule = 'maxrl'\n",
         quick: "seeds = 6\n",
     },
 };
+
+/// A world set to a benchmark of the MTA paper: `alignment` is the base model's accuracy, the quality of good tokens standard RL's.
+macro_rules! benchmark {
+    ($(#[$doc:meta])+ $name:ident, $folder:literal, base $base:literal, standard $standard:literal) => {
+        $(#[$doc])+
+        pub static $name: Study = Study {
+            name: $folder,
+            data: Data::Sweep {
+                settings: concat!(
+                    "recipes = 'standard,one-shot,random,incorrect,test-time,negative-only,positive-only'\n",
+                    "align_by = 'pass@1'\nvocab = 128\nbad_quality = 0.005\nsteps = 100\neval_every = 100\nseeds = 16\n",
+                    "alignment = ", $base, "\ngood_quality = ", $standard, "\n"
+                ),
+                quick: "seeds = 4\n",
+            },
+        };
+    };
+}
+
+benchmark!(
+    /// Qwen2.5-7B on MATH500.
+    MATH500, "published-math500", base "0.408", standard "0.71"
+);
+benchmark!(
+    /// Qwen2.5-7B on KOR-Bench Operation.
+    OPERATION, "published-operation", base "0.272", standard "0.824"
+);
+benchmark!(
+    /// Qwen2.5-7B on SynLogic-val.
+    SYNLOGIC, "published-synlogic", base "0.015", standard "0.426"
+);
+benchmark!(
+    /// Qwen2.5-7B on KOR-Bench Cipher.
+    CIPHER, "published-cipher", base "0.048", standard "0.204"
+);
+benchmark!(
+    /// Qwen2.5-7B on AIME 2024.
+    AIME24, "published-aime24", base "0.033", standard "0.142"
+);

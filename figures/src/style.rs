@@ -22,6 +22,8 @@ pub struct Colour(pub u8, pub u8, pub u8);
 pub const INK: Colour = Colour(0x22, 0x22, 0x22);
 /// The base model and reference lines.
 pub const GREY: Colour = Colour(0x80, 0x80, 0x80);
+/// Bars that stand behind marks.
+pub(crate) const PALE: Colour = Colour(0xC8, 0xC8, 0xC8);
 /// Grid lines.
 pub(crate) const GRID: Colour = Colour(0xEA, 0xEA, 0xEA);
 /// Paper.

@@ -23,8 +23,9 @@ static PROMPTS: Study = Study { name: "prompts", data: Data::Computed(prompts) }
 
 /// Recipes whose prompts are looked at; the first has its histogram and matrix drawn.
 const SHOWN: [&str; 3] = ["standard", "self-sharpen", "negative-only"];
-/// Bins of success, from 0 to 1.
+/// Bins of success, from 0 to 1, of the histogram and of the matrix.
 const BINS: usize = 10;
+const CLASSES: usize = 5;
 /// Attempts at which a prompt counts as solved, if the chance of success is one half or more.
 const ATTEMPTS: f64 = 64.0;
 /// Who solves a prompt.
@@ -115,30 +116,39 @@ impl Figure for Coverage {
     }
 }
 
-fn bin(success: f64) -> usize {
-    ((success * BINS as f64) as usize).min(BINS - 1)
+/// Which of `bins` equal parts of [0, 1] a success rate is in.
+fn bin(success: f64, bins: usize) -> usize {
+    ((success * bins as f64) as usize).min(bins - 1)
 }
 
-fn middle(bin: usize) -> f64 {
-    (bin as f64 + 0.5) / BINS as f64
+/// Middle of a bin.
+fn middle(bin: usize, bins: usize) -> f64 {
+    (bin as f64 + 0.5) / bins as f64
 }
 
 fn push_histogram(rows: &mut Rows, name: &str, successes: impl Iterator<Item = f64>) {
     let mut counts = [0.0; BINS];
-    successes.for_each(|p| counts[bin(p)] += 1.0);
+    successes.for_each(|p| counts[bin(p, BINS)] += 1.0);
     let all: f64 = counts.iter().sum();
     for (i, count) in counts.iter().enumerate() {
-        rows.push(["histogram".into(), name.into(), "".into(), middle(i).into(), None.into(), (count / all).into()]);
+        rows.push(["histogram".into(), name.into(), "".into(), middle(i, BINS).into(), None.into(), (count / all).into()]);
     }
 }
 
 fn push_transitions(rows: &mut Rows, recipe: &str, pairs: &[(f64, f64)]) {
-    for from in 0..BINS {
-        let start: Vec<f64> = pairs.iter().filter(|p| bin(p.0) == from).map(|p| p.1).collect();
-        for to in 0..BINS {
-            let share = start.iter().filter(|p| bin(**p) == to).count() as f64 / start.len() as f64;
+    for from in 0..CLASSES {
+        let start: Vec<f64> = pairs.iter().filter(|p| bin(p.0, CLASSES) == from).map(|p| p.1).collect();
+        for to in 0..CLASSES {
+            let share = start.iter().filter(|p| bin(**p, CLASSES) == to).count() as f64 / start.len() as f64;
             let share = Some(share).filter(|_| !start.is_empty());
-            rows.push(["transition".into(), recipe.into(), "".into(), middle(from).into(), middle(to).into(), share.into()]);
+            rows.push([
+                "transition".into(),
+                recipe.into(),
+                "".into(),
+                middle(from, CLASSES).into(),
+                middle(to, CLASSES).into(),
+                share.into(),
+            ]);
         }
     }
 }
@@ -170,7 +180,7 @@ fn transitions(table: &Table) -> Panel {
     let mut panel = Panel::new(Axis::linear("success before"), Axis::linear("success after")).field(field.clone());
     for (row, to) in field.values.iter().zip(&field.ys) {
         for (share, from) in row.iter().zip(&field.xs) {
-            let Some(share) = share.filter(|s| *s >= 0.095) else { continue };
+            let Some(share) = share.filter(|s| *s >= 0.005) else { continue };
             panel = panel.label(&number(100.0 * share, 0), *from, *to, share < 0.6);
         }
     }

@@ -69,7 +69,7 @@ impl Figure for DeltaSe {
             tidy::points(table, "value", "value", here).into_iter().map(move |p| crate::Point { x, ..p }).next()
         };
         let mut pass = Panel::new(axis(), Axis::linear("held-out pass@k").range(0.0, 1.0));
-        let mut gap = Panel::new(axis(), Axis::linear("base pass@256 − trained pass@1"));
+        let mut gap = Panel::new(axis(), Axis::linear("sampling gap ΔSE"));
         for (i, (measure, _)) in MEASURES.iter().enumerate() {
             let look = Look { marker: Some([Marker::Circle, Marker::Square][i]), ..Look::series(i) };
             if let Some(base) = at(BASE, measure, 0.0).and_then(|p| p.y) {

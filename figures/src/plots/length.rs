@@ -56,7 +56,8 @@ impl Figure for Length {
         let mut panel = Panel::new(Axis::linear("training step"), Axis::linear("length (tokens)").range(1.0, 8.0));
         for (i, (recipe, words)) in REWARDS.iter().enumerate() {
             let points = tidy::points(table, "step", "median", |row| table.cell("recipe", row) == *recipe);
-            let mut curve = Curve::new(words, Look::series(i), points);
+            let look = Look::series(i);
+            let mut curve = Curve::new(words, if i < 2 { look } else { look.dashed() }, points);
             curve.mark_every = curve.points.len().div_ceil(6);
             panel = panel.curve(curve);
         }

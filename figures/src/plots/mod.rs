@@ -10,6 +10,7 @@ mod outcomes;
 mod pass1_vs_base_pass8;
 mod pass_at_k;
 mod phases;
+mod published;
 mod random_reward;
 mod sharpening;
 mod signed;
@@ -37,6 +38,7 @@ pub static FIGURES: &[&dyn Figure] = &[
     &signed::Signed,
     &tree::Tree,
     &length::Length,
+    &published::Published,
 ];
 
 /// The figure called `name`.

@@ -17,7 +17,7 @@ use mta_theory::random_reward::{drift, noise_rate, second_moment_group_std};
 use crate::study::{Data, Effort, Study};
 use crate::style::Look;
 use crate::tidy::{self, LEVEL, Rows};
-use crate::{Axis, Curve, Figure, FigureError, Manner, Panel, Run, Sample, Sheet};
+use crate::{Axis, Curve, Figure, FigureError, Manner, Panel, Point, Run, Sample, Sheet};
 
 pub(super) struct RandomReward;
 
@@ -150,6 +150,12 @@ fn coins(effort: Effort) -> Table {
     rows.table().unwrap_or_default()
 }
 
+/// Moves the marks of every other series a little aside, so that no whisker hides another.
+fn apart(points: Vec<Point>, series: usize) -> Vec<Point> {
+    let aside = if series.is_multiple_of(2) { -0.007 } else { 0.007 };
+    points.into_iter().map(|p| Point { x: p.x + aside, ..p }).collect()
+}
+
 impl Figure for RandomReward {
     fn name(&self) -> &'static str {
         "random_reward"
@@ -177,14 +183,16 @@ impl Figure for RandomReward {
 
     fn draw(&self, table: &Table, sheet: &mut Sheet) -> Result<(), FigureError> {
         for reused in [false, true] {
-            let label = if reused { "mean change of p, reused batch" } else { "mean change of p, fresh minibatches" };
-            let mut panel =
-                Panel::new(Axis::linear("probability p before").range(0.0, 1.0), Axis::linear(label)).rule("", Look::base(), 0.0);
+            let title = if reused { "one group, reused" } else { "fresh minibatches" };
+            let mut panel = Panel::new(Axis::linear("probability p before").range(0.0, 1.0), Axis::linear("mean change of p"))
+                .title(title.into())
+                .rule("", Look::base(), 0.0);
             for (i, used) in USES.iter().enumerate().filter(|(_, u)| u.reused == reused) {
                 let (look, here) = (Look::series(i), |row: usize| table.cell("series", row) == used.name);
                 let theory = tidy::points(table, "p", "theory", here);
                 panel = panel.curve(Curve::line("", look.predicted(), theory.iter().filter_map(|p| Some((p.x, p.y?)))));
-                panel = panel.curve(Curve::new(used.words, look, tidy::points(table, "p", "drift", here)).drawn_as(Manner::Points));
+                panel =
+                    panel.curve(Curve::new(used.words, look, apart(tidy::points(table, "p", "drift", here), i)).drawn_as(Manner::Points));
             }
             sheet.add(panel.key("theory (P11, P13, P14)", Look::theory(), Sample::Line).key(
                 "95% interval over batches",
