@@ -52,7 +52,8 @@ fn command_of(folder: &Path) -> Result<String, Error> {
 pub fn finish(study: &Study, effort: Effort, folder: &Path, threads: usize, command: &str) -> Result<Finished, Error> {
     match study.data {
         Data::Sweep { settings, quick } => {
-            let plan = plan(study.name, settings, effort.of("", quick))?;
+            let layers = [settings, effort.of("", quick, quick), effort.of("", "", "seeds = 2")];
+            let plan = plan(study.name, &layers)?;
             let outcome = sweep::execute(&plan, folder, threads)?;
             let (knob, others) = (plan.main_column(), plan.other_columns());
             Ok(Finished { results: outcome.results, history: outcome.history, knob, others, command: command.into() })
@@ -64,13 +65,17 @@ pub fn finish(study: &Study, effort: Effort, folder: &Path, threads: usize, comm
     }
 }
 
-/// The plan of a study, with the keys of `changes` set otherwise.
-pub fn plan(name: &str, settings: &str, changes: &str) -> Result<Plan, Error> {
+/// The plan of a study from layers of settings, later ones over earlier ones.
+fn plan(name: &str, layers: &[&str]) -> Result<Plan, Error> {
     let source = Path::new("study").join(name);
-    let mut all = Settings::parse(settings, &source)?;
-    let changes = Settings::parse(changes, &source)?;
-    all.knobs.extend(changes.knobs);
-    all.run.seeds = changes.run.seeds.or(all.run.seeds);
+    let mut all = Settings::default();
+    for layer in layers {
+        let Settings { knobs, tables, run } = Settings::parse(layer, &source)?;
+        all.knobs.extend(knobs);
+        all.tables.extend(tables);
+        all.run.seeds = run.seeds.or(all.run.seeds);
+        all.run.recipes = if run.recipes.is_empty() { all.run.recipes } else { run.recipes };
+    }
     Plan::new(&all)
 }
 
@@ -96,7 +101,7 @@ mod tests {
     fn every_study_is_a_valid_plan_in_full_and_as_a_preview() {
         for study in mta_figures::FIGURES.iter().flat_map(|f| f.studies()) {
             if let Data::Sweep { settings, quick } = study.data {
-                let [full, preview] = ["", quick].map(|changes| plan(study.name, settings, changes).unwrap_or_else(|e| panic!("{e}")));
+                let [full, preview] = ["", quick].map(|changes| plan(study.name, &[settings, changes]).unwrap_or_else(|e| panic!("{e}")));
                 assert!(preview.rows.len() <= full.rows.len(), "{}", study.name);
             }
         }

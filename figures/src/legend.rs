@@ -72,13 +72,19 @@ impl Legend {
         3.0 * self.page.small
     }
 
-    /// Length of the coloured part of a bar.
-    fn bar_length(&self) -> f64 {
-        12.0 * self.page.small
+    /// Length of the coloured part of a bar: what its words leave of the page.
+    fn bar_length(&self, shade: &Shade) -> f64 {
+        let left = self.page.width - self.bar_start(shade) - 2.0 * self.page.base;
+        left.clamp(4.0 * self.page.small, 12.0 * self.page.small)
+    }
+
+    /// Where the colours begin, after the words.
+    fn bar_start(&self, shade: &Shade) -> f64 {
+        text_width(&shade.label, self.page.small) + 2.0 * self.page.gap()
     }
 
     fn bar_width(&self, shade: &Shade) -> f64 {
-        text_width(&shade.label, self.page.small) + 2.0 * self.page.gap() + self.bar_length() + self.page.base
+        self.bar_start(shade) + self.bar_length(shade) + self.page.base
     }
 
     /// Draws it with its top left at `corner`.
@@ -94,8 +100,8 @@ impl Legend {
 
     /// The words, the colours, and the numbers at both ends and in the middle.
     fn draw_bar(&self, canvas: &Canvas, shade: &Shade, (left, top): Spot) -> Result<(), FigureError> {
-        let (size, length, thick) = (self.page.small, self.bar_length(), 0.9 * self.page.small);
-        let start = left + text_width(&shade.label, size) + 2.0 * self.page.gap();
+        let (size, length, thick) = (self.page.small, self.bar_length(shade), 0.9 * self.page.small);
+        let start = left + self.bar_start(shade);
         let y = top + 0.4 * size;
         canvas.text(&shade.label, (left, y + thick / 2.0), Anchor::Start, size, style::INK)?;
         for i in 0..BAR_STEPS {

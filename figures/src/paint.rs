@@ -154,7 +154,7 @@ impl Painter<'_, '_> {
         let points = series.flat_map(|c| c.points.iter().map(move |p| (c.look, p)));
         let mut arrows: Vec<Arrow> = points.filter_map(|(look, p)| self.beyond(look, p)).collect();
         arrows.sort_by(|a, b| (a.up, a.x).partial_cmp(&(b.up, b.x)).unwrap_or(std::cmp::Ordering::Equal));
-        let near = |a: &Arrow, b: &Arrow| a.up == b.up && b.x - a.x < 4.0 * self.page.small;
+        let near = |a: &Arrow, b: &Arrow| a.up == b.up && b.x - a.x < 3.0 * self.page.small;
         arrows.chunk_by(near).try_for_each(|group| self.group(group))
     }
 

@@ -38,6 +38,13 @@ struct Layout {
     legend_aside: bool,
 }
 
+impl Layout {
+    /// Room for the tick labels under a panel.
+    fn under(&self, panel: &Panel) -> f64 {
+        if panel.x.turned { self.under } else { self.plain_under.min(self.under) }
+    }
+}
+
 impl Sheet {
     /// An empty sheet.
     pub fn new(page: Page) -> Self {
@@ -122,7 +129,12 @@ impl Sheet {
         let fits = |n: &usize| width(*n as f64) >= 9.0 * self.page.base;
         layout.columns = (1..=self.columns.min(self.panels.len())).rev().find(fits).unwrap_or(1);
         layout.width = width(layout.columns as f64).max(10.0);
-        layout.height = layout.width / if layout.columns == 1 { self.aspect.max(1.4) } else { self.aspect };
+        layout.height = layout.width / if layout.columns == 1 { self.aspect.max(self.alone()) } else { self.aspect };
+    }
+
+    /// The least aspect of plots that stand alone in their row: many of them must still fit the height of a page.
+    fn alone(&self) -> f64 {
+        if self.panels.len() > 3 { 2.0 } else { 1.4 }
     }
 
     fn rulers(&self, layout: &Layout) -> Vec<Rulers> {
@@ -157,9 +169,16 @@ impl Sheet {
         self.panels.len().div_ceil(layout.columns)
     }
 
-    /// Height of one row; all but the last leave out the label under the x axis where all panels share it.
-    fn row_height(&self, layout: &Layout) -> f64 {
-        layout.title + layout.height + layout.under + if self.same_x_label() { 0.0 } else { layout.x_label }
+    /// Height of one row, as its own tick labels ask for; all but the last leave out the label under the x axis where all panels share it.
+    fn row_height(&self, layout: &Layout, row: usize) -> f64 {
+        let label = |p: &Panel| if self.same_x_label() || p.x.label.is_empty() { 0.0 } else { layout.x_label };
+        let panels = self.panels.iter().skip(row * layout.columns).take(layout.columns);
+        layout.title + layout.height + panels.map(|p| layout.under(p) + label(p)).fold(0.0, f64::max)
+    }
+
+    /// Height of the first `rows` rows.
+    fn rows_height(&self, layout: &Layout, rows: usize) -> f64 {
+        (0..rows).map(|row| self.row_height(layout, row)).sum()
     }
 
     fn same_x_label(&self) -> bool {
@@ -168,7 +187,7 @@ impl Sheet {
 
     fn height(&self, layout: &Layout, legend: &Legend) -> f64 {
         let last = if self.same_x_label() { layout.x_label } else { 0.0 };
-        let panels = layout.top + self.rows(layout) as f64 * self.row_height(layout) + last;
+        let panels = layout.top + self.rows_height(layout, self.rows(layout)) + last;
         let beside = if layout.legend_aside { legend.size().1 + layout.title } else { 0.0 };
         panels.max(beside).max(self.page.base)
     }
@@ -186,10 +205,10 @@ impl Sheet {
     }
 
     fn frame(&self, layout: &Layout, i: usize) -> Frame {
-        let (row, column) = ((i / layout.columns) as f64, (i % layout.columns) as f64);
+        let (row, column) = (i / layout.columns, (i % layout.columns) as f64);
         Frame {
             left: layout.left + column * (layout.width + layout.right + layout.inner_left),
-            top: layout.top + row * self.row_height(layout) + layout.title,
+            top: layout.top + self.rows_height(layout, row) + layout.title,
             width: layout.width,
             height: layout.height,
         }
@@ -202,9 +221,8 @@ impl Sheet {
         if let Some(title) = &panel.title {
             canvas.text(title, (middle, frame.top - 0.85 * base), Anchor::Middle, base, style::INK)?;
         }
-        let under = if panel.x.turned { layout.under } else { layout.plain_under.min(layout.under) };
         if i + layout.columns >= self.panels.len() || !self.same_x_label() {
-            canvas.text(&panel.x.label, (middle, frame.bottom() + under + 0.6 * base), Anchor::Middle, base, style::INK)?;
+            canvas.text(&panel.x.label, (middle, frame.bottom() + layout.under(panel) + 0.6 * base), Anchor::Middle, base, style::INK)?;
         }
         let beside = (frame.left - layout.left + 0.65 * base, frame.top + frame.height / 2.0);
         let size = base * (1.1 * frame.height / text_width(&panel.y.label, base)).min(1.0);

@@ -137,7 +137,7 @@ impl<'a> Order<'a> {
 
     fn finish(&self, figure: &dyn Figure, study: &Study) -> Result<Finished, Error> {
         let clock = Instant::now();
-        let folder = self.runs.join(format!("{}{}", study.name, self.effort.of("", "-quick")));
+        let folder = self.runs.join(format!("{}{}", study.name, self.effort.of("", "-quick", "-tiny")));
         let finished = finish(study, self.effort, &folder, self.threads, &self.command(figure))?;
         say(&format!("study {}: {:.1} s\n", study.name, clock.elapsed().as_secs_f64()));
         Ok(finished)
@@ -145,7 +145,7 @@ impl<'a> Order<'a> {
 
     /// The command that draws this figure alone.
     fn command(&self, figure: &dyn Figure) -> String {
-        format!("mta-sim figures {}{} {}", figure.name(), self.effort.of("", " --quick"), self.page_flags)
+        format!("mta-sim figures {}{} {}", figure.name(), self.effort.of("", " --quick", ""), self.page_flags)
     }
 
     fn save(&self, figure: &dyn Figure, runs: &[Run]) -> Result<(), Error> {

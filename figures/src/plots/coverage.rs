@@ -41,7 +41,7 @@ fn prompts(effort: Effort) -> Table {
     for name in SHOWN {
         let mut recipe = Ready::named(find("recipe", RECIPES, name).expect("listed"));
         set(&mut recipe.config);
-        for seed in 0..effort.of(16, 4) {
+        for seed in 0..effort.of(16, 4, 1) {
             for (before, after) in successes(&recipe, Seed(seed)) {
                 rows.push([name.into(), (seed as f64).into(), before.into(), after.into()]);
             }

@@ -41,7 +41,7 @@ impl Figure for Published {
 
     fn caption(&self) -> &'static str {
         "Published results of Qwen2.5-7B against simulated ones. Left: accuracy on five benchmarks (Model-Task Alignment, arXiv 2508.21188, by a \
-         secondary note). Per benchmark two numbers are calibrated (hollow in the data: the base model's accuracy, by the alignment knob, and \
+         secondary note). Per benchmark two numbers are calibrated (grey: the base model's accuracy, by the alignment knob, and \
          standard RL's, by the quality of good tokens); all others are predicted. The line is equality. Random and incorrect rewards do better in the \
          paper than here: its random reward is a coin behind a format check, and the simulated answers have no format to learn. Right: gap between base \
          pass@256 and trained pass@1 by update rule (arXiv 2504.13837), predicted without calibration. Whiskers are 95% t intervals over seeds."
@@ -129,7 +129,7 @@ fn gaps(table: &Table) -> Panel {
     }
     for (i, benchmark) in ["Omni-MATH-Test", "MATH500"].iter().enumerate() {
         let points = at("published", benchmark).into_iter().map(|p| Point { low: None, high: None, ..p }).collect();
-        let look = Look { marker: Some([Marker::Square, Marker::Diamond][i]), ..Look::series(5 - i) };
+        let look = Look { marker: Some([Marker::Square, Marker::Diamond][i]), ..Look::reference() };
         panel = panel.curve(Curve::new(&format!("published, {benchmark}"), look, points).drawn_as(Manner::Points));
     }
     panel

@@ -27,6 +27,8 @@ static COINS: Study = Study { name: "coins", data: Data::Computed(coins) };
 /// The clip range, and a range that nothing reaches.
 const CLIP: f64 = 0.2;
 const NO_CLIP: f64 = 1e9;
+/// Pieces of the lines theory draws.
+const LINE: u32 = 50;
 /// Samples per group.
 const GROUP: usize = 8;
 
@@ -141,7 +143,7 @@ fn coins(effort: Effort) -> Table {
     ]);
     for used in &USES {
         for i in 1..=9 {
-            let (p, batches) = (f64::from(i) / 10.0, effort.of(used.batches.0, used.batches.1));
+            let (p, batches) = (f64::from(i) / 10.0, effort.of(used.batches.0, used.batches.1, 20));
             let Some(estimate) = mean_interval(&used.changes(p, batches), LEVEL) else { continue };
             let numbers = [Some(p), Some(estimate.value), estimate.low, estimate.high, Some(batches as f64)];
             rows.push(std::iter::once(used.name.into()).chain(numbers.map(Into::into)));
@@ -175,10 +177,24 @@ impl Figure for RandomReward {
 
     fn table(&self, runs: &[Run]) -> Option<Table> {
         let coins = runs.first().filter(|run| run.results.get("series").is_some() && run.results.get("drift").is_some())?.results;
-        let mut table = coins.clone();
-        let theory = |row: usize| Some(USES.iter().find(|u| u.name == coins.cell("series", row))?.theory(coins.number("p", row)?));
-        table.float("theory", "the same from P11, P13 and P14", (0..coins.rows()).map(theory));
-        Some(table)
+        let mut rows = Rows::new(&[
+            ("series", "how the batch is used"),
+            ("p", "probability of the arm before"),
+            ("drift", "mean change of p over a rollout batch; empty where only theory is given"),
+            ("low", "lower end of the 95% interval over batches"),
+            ("high", "upper end of it"),
+            ("theory", "the same from P11, P13 and P14"),
+        ]);
+        for used in &USES {
+            let simulated = (0..coins.rows()).filter(|row| coins.cell("series", *row) == used.name);
+            let marks = simulated.filter_map(|row| Some((coins.number("p", row)?, ["drift", "low", "high"].map(|c| coins.number(c, row)))));
+            let between = (1..LINE).map(|i| (f64::from(i) / f64::from(LINE), [None; 3]));
+            for (p, numbers) in marks.chain(between) {
+                let row = [used.name.into(), p.into()].into_iter().chain(numbers.map(Into::into));
+                rows.push(row.chain([used.theory(p).into()]));
+            }
+        }
+        rows.table()
     }
 
     fn draw(&self, table: &Table, sheet: &mut Sheet) -> Result<(), FigureError> {
@@ -189,10 +205,16 @@ impl Figure for RandomReward {
                 .rule("", Look::base(), 0.0);
             for (i, used) in USES.iter().enumerate().filter(|(_, u)| u.reused == reused) {
                 let (look, here) = (Look::series(i), |row: usize| table.cell("series", row) == used.name);
-                let theory = tidy::points(table, "p", "theory", here);
+                let theory = tidy::points(table, "p", "theory", |row| here(row) && table.number("drift", row).is_none());
                 panel = panel.curve(Curve::line("", look.predicted(), theory.iter().filter_map(|p| Some((p.x, p.y?)))));
-                panel =
-                    panel.curve(Curve::new(used.words, look, apart(tidy::points(table, "p", "drift", here), i)).drawn_as(Manner::Points));
+                panel = panel.curve(
+                    Curve::new(
+                        used.words,
+                        look,
+                        apart(tidy::points(table, "p", "drift", |row| here(row) && table.number("drift", row).is_some()), i),
+                    )
+                    .drawn_as(Manner::Points),
+                );
             }
             sheet.add(panel.key("theory (P11, P13, P14)", Look::theory(), Sample::Line).key(
                 "95% interval over batches",

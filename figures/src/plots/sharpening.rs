@@ -32,7 +32,7 @@ impl Figure for Sharpening {
 
     fn caption(&self) -> &'static str {
         "Sharpening a base model whose prior has correlation a with the task. (a) Accuracy of the sharpened optimum, the mode, less that of a sample. \
-         Solid: no gain, simulated. Dashed: a = 0 (P23) and the confidence at which the prior freezes onto few tokens (P35), beyond which a sample is \
+         Solid: no gain, simulated (the longest such line; beyond freezing shorter ones come and go). Dashed: a = 0 (P23) and the confidence at which the prior freezes onto few tokens (P35), beyond which a sample is \
          as good as the mode. (b) Accuracy of a sample and of the mode, with the formulas of P35; beyond freezing (κ = 5) the bulk formula \
          overestimates, as it says of itself. (c) Probability of the right arm at the optimum, from a base of 0.3, against the weight of the KL: with \
          self-reward the optimum is smooth for β > 1 only and a vertex below (P18, P19). (d) How many nats the log-odds of the optimum move per nat \
@@ -85,9 +85,12 @@ fn field_panel(table: &Table) -> Panel {
     let freezing = tidy::points(table, "x", "y", |row| table.cell("series", row) == "freezing");
     let dotted = Look { dash: Dash::Dotted, ..Look::contour() };
     let top = field.ys.last().copied().unwrap_or(1.0);
+    // where sampling is as good as the mode, no gain is luck: of the lines of no gain the longest is the border
+    let lines = field.contour(0.0, &Axis::linear(""), &Axis::log2(""));
+    let border = lines.into_iter().max_by_key(Vec::len).unwrap_or_default();
     panel
         .field(field)
-        .contour("no gain, simulated", Look::contour(), 0.0)
+        .curve(Curve::line("no gain, simulated", Look::contour(), border))
         .curve(Curve::line("theory: a = 0 (P23)", Look::theory().dashed(), [(0.0, top / 1e6), (0.0, 2.0 * top)]))
         .curve(Curve::line("theory: freezing (P35)", dotted, freezing.iter().filter_map(|p| Some((p.x, p.y?)))))
 }
