@@ -45,21 +45,23 @@ fn command_of(folder: &Path) -> Result<String, Error> {
     command.ok_or_else(|| Error::Damaged { path, what: "is no manifest of a run: it has no command".into() })
 }
 
-/// Runs what is not finished of a study in `folder`; `command` is what will be said to have made it.
+/// Runs what is not finished of a study, in a folder of its own among `runs`; `command` is what will be said to have made it.
+///
+/// The folder of a sweep is named by its cells, so a study whose settings have changed since gets a new one.
 ///
 /// # Errors
 /// As the sweep's; a study's own settings are valid, which a test makes sure of.
-pub fn finish(study: &Study, effort: Effort, folder: &Path, threads: usize, command: &str) -> Result<Finished, Error> {
+pub fn finish(study: &Study, effort: Effort, runs: &Path, threads: usize, command: &str) -> Result<Finished, Error> {
     match study.data {
         Data::Sweep { settings, quick } => {
             let layers = [settings, effort.of("", quick, quick), effort.of("", "", "seeds = 2")];
             let plan = plan(study.name, &layers)?;
-            let outcome = sweep::execute(&plan, folder, threads)?;
+            let outcome = sweep::execute(&plan, &runs.join(format!("{}-{}", study.name, plan.id())), threads)?;
             let (knob, others) = (plan.main_column(), plan.other_columns());
             Ok(Finished { results: outcome.results, history: outcome.history, knob, others, command: command.into() })
         }
         Data::Computed(compute) => {
-            let results = computed(study.name, compute, effort, folder)?;
+            let results = computed(study.name, compute, effort, &runs.join(format!("{}-{effort:?}", study.name).to_lowercase()))?;
             Ok(Finished { results, history: Table::new(), knob: String::new(), others: Vec::new(), command: command.into() })
         }
     }

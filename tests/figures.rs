@@ -19,9 +19,7 @@ fn tables() -> &'static BTreeMap<&'static str, Table> {
         let folder = tempfile::tempdir().unwrap();
         let mut finished: BTreeMap<&str, Finished> = BTreeMap::new();
         for study in FIGURES.iter().flat_map(|f| f.studies()) {
-            let run = || {
-                finish(study, Effort::Tiny, &folder.path().join(study.name), 0, "test").unwrap_or_else(|e| panic!("{}: {e}", study.name))
-            };
+            let run = || finish(study, Effort::Tiny, folder.path(), 0, "test").unwrap_or_else(|e| panic!("{}: {e}", study.name));
             finished.entry(study.name).or_insert_with(run);
         }
         let table = |figure: &&'static dyn Figure| {

@@ -30,6 +30,9 @@ struct Arrow {
 /// How far a cell of a field reaches over its neighbours, in points.
 const SEAM: f64 = 0.35;
 
+/// Share of the low end of a diverging map from which a cell has a minus sign.
+const CLEARLY_BELOW: f64 = 0.08;
+
 /// Up to this many arrows at one place stand in a column with their values; more stand in rows without.
 const NAMED_ARROWS: usize = 3;
 
@@ -56,9 +59,21 @@ impl Painter<'_, '_> {
                 let (right, top) = (right + SEAM, top - SEAM);
                 let cell = clip_polygon(vec![(left, bottom), (right, bottom), (right, top), (left, top)], self.frame);
                 self.canvas.fill(&cell, field.shade.colour(value), 1.0)?;
+                self.minus(field, value, ((left + right) / 2.0, (bottom + top) / 2.0), right - left)?;
             }
         }
         Ok(())
+    }
+
+    /// A minus sign in a cell that is clearly below zero, so that a diverging map survives grey print.
+    fn minus(&self, field: &Field, value: f64, (x, y): Spot, width: f64) -> Done {
+        let share = value / field.shade.low;
+        if !field.shade.diverging || share < CLEARLY_BELOW {
+            return Ok(());
+        }
+        let half = (0.2 * width).min(0.25 * self.page.small);
+        let colour = if share > 0.6 { style::WHITE } else { style::INK };
+        self.canvas.line(&[(x - half, y), (x + half, y)], colour, 0.6 * self.page.stroke())
     }
 
     fn label(&self, label: &Label) -> Done {

@@ -91,13 +91,14 @@ fn pass_at_k_takes_the_ends_and_the_middle() {
 fn the_files_are_whole_and_equal_each_time() {
     let (table, history) = (results(&grid(&["standard", "majority"], &[0.1, 0.5, 0.9], 4)), Table::new());
     let (one, two) = (tempdir().unwrap(), tempdir().unwrap());
-    for figure in FIGURES {
+    let shown = FIGURES.iter().filter(|f| f.table(&[run(&table, &history)]).is_some());
+    for figure in shown.clone() {
         let [a, b] = [&one, &two].map(|folder| save(*figure, &[run(&table, &history)], folder.path(), Page::default()).unwrap());
         assert_eq!(a.len(), 5);
         assert!(a.iter().zip(&b).all(|(a, b)| std::fs::read(a).unwrap() == std::fs::read(b).unwrap()));
         looks_right(*figure, &a);
     }
-    assert_eq!(std::fs::read_dir(one.path()).unwrap().count(), 5 * FIGURES.len(), "a temporary file stayed");
+    assert_eq!(std::fs::read_dir(one.path()).unwrap().count(), 5 * shown.count(), "a temporary file stayed");
 }
 
 fn looks_right(figure: &dyn Figure, paths: &[std::path::PathBuf]) {
@@ -117,11 +118,11 @@ fn odd_data_is_drawn_or_left_out_and_never_a_panic() {
     assert_eq!(drawn(&results(&[])), 0);
     assert_eq!(drawn(&results(&without(|r| (r.0, r.1, None, r.3, r.4)))), 0);
     assert_eq!(drawn(&results(&without(|r| (r.0, None, r.2, r.3, r.4)))), 0);
-    assert_eq!(drawn(&results(&without(|r| (r.0, r.1, r.2, r.3, r.4.filter(|_| r.1 == Some(0.9)))))), 15);
-    assert_eq!(drawn(&results(&without(|r| (r.0, r.1, r.2, None, r.4)))), 5);
-    assert_eq!(drawn(&results(&grid(&["standard", "majority"], &[0.1, 0.9], 1))), 15);
-    assert_eq!(drawn(&results(&grid(&["standard", "majority"], &[0.5], 3))), 15);
-    assert_eq!(drawn(&results(&grid(&["majority"], &[0.1, 0.9], 3))), 10);
+    assert_eq!(drawn(&results(&without(|r| (r.0, r.1, r.2, r.3, r.4.filter(|_| r.1 == Some(0.9)))))), 20);
+    assert_eq!(drawn(&results(&without(|r| (r.0, r.1, r.2, None, r.4)))), 10);
+    assert_eq!(drawn(&results(&grid(&["standard", "majority"], &[0.1, 0.9], 1))), 20);
+    assert_eq!(drawn(&results(&grid(&["standard", "majority"], &[0.5], 3))), 20);
+    assert_eq!(drawn(&results(&grid(&["majority"], &[0.1, 0.9], 3))), 15);
 }
 
 #[test]

@@ -137,8 +137,7 @@ impl<'a> Order<'a> {
 
     fn finish(&self, figure: &dyn Figure, study: &Study) -> Result<Finished, Error> {
         let clock = Instant::now();
-        let folder = self.runs.join(format!("{}{}", study.name, self.effort.of("", "-quick", "-tiny")));
-        let finished = finish(study, self.effort, &folder, self.threads, &self.command(figure))?;
+        let finished = finish(study, self.effort, &self.runs, self.threads, &self.command(figure))?;
         say(&format!("study {}: {:.1} s\n", study.name, clock.elapsed().as_secs_f64()));
         Ok(finished)
     }

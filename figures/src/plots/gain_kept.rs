@@ -76,7 +76,8 @@ const SELF_REWARDED: [&str; 2] = ["majority", "self-sharpen"];
 fn predicted(run: &Run, groups: &Groups, standard: usize) -> Vec<(f64, Interval)> {
     let set = |knob| tidy::setting(run, knob);
     let (vocab, good) = (set("vocab"), set("good_tokens"));
-    if run.knob != "alignment" || !run.others.is_empty() || set("depth") != 1.0 || good < 1.0 {
+    let to_compare = groups.recipes.iter().any(|r| SELF_REWARDED.contains(&r.as_str()));
+    if !to_compare || run.knob != "alignment" || !run.others.is_empty() || set("depth") != 1.0 || good < 1.0 {
         return Vec::new();
     }
     let kept = |(knob, a): (usize, &f64)| {

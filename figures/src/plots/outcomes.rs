@@ -49,7 +49,8 @@ impl Figure for Outcomes {
             let which = if values.len() == 1 { "" } else { ["weak: ", "strong: "][i.min(1)] };
             sheet.add(panel(table, knob, *value).title(format!("{which}{} = {}", knob_label(knob), short(*value))));
         }
-        sheet.columns(2).aspect(1.5);
+        // names need room
+        sheet.columns(if tidy::names(table).len() > 12 { 1 } else { 2 }).aspect(1.5);
         Ok(())
     }
 }

@@ -139,7 +139,7 @@ fn push(rows: &mut Rows, run: &Run, phase: &Phase) {
 
 fn panel(table: &Table, phase: &Phase, size: f64) -> Panel {
     let here = |row: usize, kind: &str| table.cell(PHASE, row) == phase.recipe && table.cell(KIND, row) == kind;
-    let shade = Shade::around_zero("gain in held-out pass@1", size);
+    let shade = Shade::around_zero("gain in held-out pass@1 (−: loss)", size);
     let field = tidy::field(table, ["alignment", "knob", "gain"], shade.clone(), |row| here(row, "cell"));
     let kept = tidy::field(table, ["alignment", "knob", "gain_kept"], shade, |row| here(row, "cell"));
     let mut panel = Panel::new(Axis::linear("alignment a"), (phase.y)()).title(phase.title.into()).field(field);

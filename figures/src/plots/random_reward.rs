@@ -66,7 +66,7 @@ const USES: [Use; 4] = [
         step: 0.25,
         minibatches: 128,
         epochs: 1,
-        batches: (4000, 300),
+        batches: (2000, 300),
     },
     Use {
         name: "reused",
@@ -118,8 +118,8 @@ impl Use {
         }
     }
 
-    /// Change of p over each of `batches` rollout batches.
-    fn changes(&self, p: f64, batches: u64) -> Vec<f64> {
+    /// Change of p over each of `batches` rollout batches, with seeds that no other point has.
+    fn changes(&self, p: f64, point: u64, batches: u64) -> Vec<f64> {
         let (recipe, world) = (self.recipe(), World::bandit(&[p, 1.0 - p], &[true, false], Seed(0)));
         let change = |seed| {
             let mut policy = SoftmaxPolicy::new(&world.task, &world.base, 1.0);
@@ -128,7 +128,7 @@ impl Use {
             train(&mut policy, &training, &mut |_, _, _| {});
             policy.first(0).probs[0] - p
         };
-        (0..batches).map(change).collect()
+        (0..batches).map(|batch| change((point << 32) + batch)).collect()
     }
 }
 
@@ -141,10 +141,10 @@ fn coins(effort: Effort) -> Table {
         ("high", "upper end of it"),
         ("batches", "rollout batches behind them"),
     ]);
-    for used in &USES {
-        for i in 1..=9 {
+    for (u, used) in (0..).zip(&USES) {
+        for i in 1..=9u32 {
             let (p, batches) = (f64::from(i) / 10.0, effort.of(used.batches.0, used.batches.1, 20));
-            let Some(estimate) = mean_interval(&used.changes(p, batches), LEVEL) else { continue };
+            let Some(estimate) = mean_interval(&used.changes(p, 10 * u + u64::from(i), batches), LEVEL) else { continue };
             let numbers = [Some(p), Some(estimate.value), estimate.low, estimate.high, Some(batches as f64)];
             rows.push(std::iter::once(used.name.into()).chain(numbers.map(Into::into)));
         }

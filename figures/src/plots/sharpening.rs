@@ -79,7 +79,7 @@ impl Figure for Sharpening {
 fn field_panel(table: &Table) -> Panel {
     let here = |row: &usize| table.cell("panel", *row) == FIELD && table.cell("series", *row) == "gain";
     let size = (0..table.rows()).filter(here).filter_map(|row| table.number("value", row)).fold(0.1, |top, gain| gain.abs().max(top));
-    let shade = Shade::around_zero("mode accuracy less pass@1", (10.0 * size).ceil() / 10.0);
+    let shade = Shade::around_zero("mode less sample (−: loss)", (10.0 * size).ceil() / 10.0);
     let field = tidy::field(table, ["x", "y", "value"], shade, |row| here(&row));
     let panel = Panel::new(Axis::linear("alignment a"), Axis::log2("confidence κ (nats)")).title("(a) gain by sharpening".into());
     let freezing = tidy::points(table, "x", "y", |row| table.cell("series", row) == "freezing");

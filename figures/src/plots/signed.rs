@@ -93,6 +93,9 @@ fn push_times(rows: &mut Rows, run: &Run, groups: &Groups) {
 }
 
 fn push_accuracies(rows: &mut Rows, groups: &Groups) {
+    if !SIGNS.iter().all(|(_, recipe, _)| groups.recipes.iter().any(|r| r == recipe)) {
+        return;
+    }
     for (knob, a) in groups.knobs.iter().enumerate() {
         let base: Vec<f64> = groups.by_seed(knob, None, "base/pass@1").into_values().collect();
         push(rows, ACCURACY, (BASE, *a), mean_interval(&base, LEVEL), None);
