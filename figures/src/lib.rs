@@ -12,7 +12,7 @@
 //! | [`sheet`] | layout: panels in a grid, one legend |
 //! | [`style`] | every colour, font and size |
 //! | [`save`](mod@save) | the files |
-//! | `tidy` | results grouped by knob, recipe and seed |
+//! | `tidy`, `grid`, `steps`, `rows` | results grouped by knob, by two knobs, by step; tables written row by row |
 //! | `paint`, `legend`, `canvas`, `geometry` | how a panel becomes strokes, clipped to its frame |
 //!
 //! Adding a figure is one new file in `plots/` and two lines in `plots/mod.rs`.
@@ -22,12 +22,15 @@ mod canvas;
 pub mod field;
 pub mod figure;
 mod geometry;
+mod grid;
 mod legend;
 mod paint;
 pub mod panel;
 pub mod plots;
+mod rows;
 pub mod save;
 pub mod sheet;
+mod steps;
 pub mod study;
 pub mod style;
 mod tidy;

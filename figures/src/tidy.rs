@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use mta_sims::cell::knob_number;
-use mta_sims::config::Config;
 use mta_sims::statistics::Interval;
 use mta_sims::table::Table;
-use mta_theory::simplex::logit;
 
+pub(crate) use crate::grid::{Grid, field, is_single_path, setting, words};
+pub(crate) use crate::rows::Rows;
+pub(crate) use crate::steps::{ByStep, arrival, hitting_times};
 use crate::style::{self, Look};
-use crate::{Curve, Field, Point, Run, Shade};
+use crate::{Curve, Point, Run};
 
 /// Confidence of every interval over seeds.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -86,7 +86,7 @@ fn knob(run: &Run, row: usize) -> Option<f64> {
 }
 
 /// Recipes of these rows: the default ones in their order, then the others as they come.
-fn recipes(results: &Table, rows: &[usize]) -> Vec<String> {
+pub(crate) fn recipes(results: &Table, rows: &[usize]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in rows.iter().map(|row| results.cell(RECIPE, *row)) {
         if !names.contains(&name) {
@@ -131,222 +131,6 @@ impl Estimates {
         table.float("low", "lower end of the 95% interval over seeds", column(|i| i.low));
         table.float("high", "upper end of the 95% interval over seeds", column(|i| i.high));
         table.int("seeds", "seeds behind the estimate", self.seeds.iter().map(|n| i64::try_from(*n).ok()));
-        Some(table)
-    }
-}
-
-/// The history of a run at the middle value of its knob, all other knobs pooled.
-pub(crate) struct ByStep<'a> {
-    history: &'a Table,
-    rows: Vec<usize>,
-    /// Names, the default recipes first.
-    pub recipes: Vec<String>,
-}
-
-impl<'a> ByStep<'a> {
-    /// `None` where the run has no history.
-    pub(crate) fn of_middle(run: &Run<'a>) -> Option<Self> {
-        let knobs = distinct(run.history, run.knob);
-        let middle = knobs.get(knobs.len() / 2).copied();
-        let here = |row: &usize| middle.is_none() || run.history.number(run.knob, *row) == middle;
-        Self::among(run, |row| here(&row))
-    }
-
-    /// The rows of the history that satisfy `keep`.
-    pub(crate) fn among(run: &Run<'a>, keep: impl Fn(usize) -> bool) -> Option<Self> {
-        let usable = |row: &usize| keep(*row) && run.history.number("step", *row).is_some() && run.history.number("seed", *row).is_some();
-        let rows: Vec<usize> = (0..run.history.rows()).filter(usable).collect();
-        let recipes = recipes(run.history, &rows);
-        (!rows.is_empty()).then_some(ByStep { history: run.history, rows, recipes })
-    }
-
-    /// The values of `column` at each step, one per seed, steps in order.
-    pub(crate) fn values(&self, recipe: &str, column: &str) -> Vec<(f64, Vec<f64>)> {
-        let mut by_step: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
-        for &row in self.rows.iter().filter(|row| self.history.cell(RECIPE, **row) == recipe) {
-            if let Some((step, value)) = self.history.number("step", row).zip(self.history.number(column, row)) {
-                by_step.entry(step as i64).or_default().push(value);
-            }
-        }
-        by_step.into_iter().map(|(step, values)| (step as f64, values)).collect()
-    }
-
-    /// The values of `column` at one step.
-    pub(crate) fn at(&self, recipe: &str, column: &str, step: f64) -> Vec<f64> {
-        self.values(recipe, column).into_iter().find(|(s, _)| *s == step).map_or(Vec::new(), |(_, values)| values)
-    }
-
-    /// Whether `column` has two different values.
-    pub(crate) fn varies(&self, column: &str) -> bool {
-        let mut values = self.rows.iter().filter_map(|row| self.history.number(column, *row));
-        let first = values.next();
-        values.any(|v| Some(v) != first)
-    }
-}
-
-/// Rows of a table by the values of two columns and by recipe.
-pub(crate) struct Grid<'a> {
-    table: &'a Table,
-    /// Different values of the first column, in order.
-    pub xs: Vec<f64>,
-    /// Different values of the second, in order.
-    pub ys: Vec<f64>,
-    rows: BTreeMap<(usize, usize), Vec<usize>>,
-}
-
-impl<'a> Grid<'a> {
-    /// Groups the rows that have both columns.
-    pub(crate) fn of(table: &'a Table, [x, y]: [&str; 2]) -> Self {
-        let (xs, ys) = (distinct(table, x), distinct(table, y));
-        let mut rows: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
-        for row in 0..table.rows() {
-            let place = |column: &str, values: &[f64]| values.iter().position(|v| Some(*v) == table.number(column, row));
-            if let Some(cell) = place(x, &xs).zip(place(y, &ys)) {
-                rows.entry(cell).or_default().push(row);
-            }
-        }
-        Grid { table, xs, ys, rows }
-    }
-
-    /// Every cell that has rows, with its two values.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = ((usize, usize), [f64; 2])> {
-        self.rows.keys().map(|&(i, j)| ((i, j), [self.xs[i], self.ys[j]]))
-    }
-
-    /// The numbers of `column` in a cell, for one recipe.
-    pub(crate) fn values(&self, cell: (usize, usize), recipe: &str, column: &str) -> Vec<f64> {
-        let rows = self.rows.get(&cell).into_iter().flatten().filter(|row| self.table.cell(RECIPE, **row) == recipe);
-        rows.filter_map(|row| self.table.number(column, *row)).collect()
-    }
-
-    /// The numbers of `column` in a cell, for all recipes.
-    pub(crate) fn pooled(&self, cell: (usize, usize), column: &str) -> Vec<f64> {
-        self.rows.get(&cell).into_iter().flatten().filter_map(|row| self.table.number(column, *row)).collect()
-    }
-}
-
-/// The rows that satisfy `keep` as a field of `value` over `x` and `y`.
-pub(crate) fn field(table: &Table, [x, y, value]: [&str; 3], shade: Shade, keep: impl Fn(usize) -> bool) -> Field {
-    let rows: Vec<usize> = (0..table.rows()).filter(|row| keep(*row)).collect();
-    let values = |column| {
-        let mut all: Vec<f64> = rows.iter().filter_map(|row| table.number(column, *row)).collect();
-        all.sort_by(f64::total_cmp);
-        all.dedup();
-        all
-    };
-    let (xs, ys) = (values(x), values(y));
-    let at = |a: f64, b: f64| rows.iter().find(|row| table.number(x, **row) == Some(a) && table.number(y, **row) == Some(b));
-    let grid = ys.iter().map(|b| xs.iter().map(|a| table.number(value, *at(*a, *b)?)).collect()).collect();
-    Field { xs, ys, values: grid, shade }
-}
-
-/// The value of a numeric knob in the first row of a run; its default where the results have no column for it, as they have only for what was changed.
-pub(crate) fn setting(run: &Run, knob: &str) -> f64 {
-    let set = (0..run.results.rows()).find_map(|row| run.results.number(knob, row));
-    set.or_else(|| knob_number(&Config::DEFAULT, knob)).unwrap_or(f64::NAN)
-}
-
-/// Whether the run's world has one right token per depth, the same for all prompts, and other tokens are alike: what most theory assumes.
-pub(crate) fn is_single_path(run: &Run) -> bool {
-    let is = |knob, value| setting(run, knob) == value;
-    is("good_tokens", 1.0) && is("good_quality", 1.0) && is("bad_quality", 0.0) && is("idiosyncrasy", 0.0)
-}
-
-/// The words of `column` in the rows of a recipe, each once.
-pub(crate) fn words(run: &Run, recipe: &str, column: &str) -> Vec<String> {
-    let rows = (0..run.results.rows()).filter(|row| run.results.cell(RECIPE, *row) == recipe);
-    let mut words: Vec<String> = rows.map(|row| run.results.cell(column, row)).collect();
-    words.dedup();
-    words
-}
-
-/// When a cell arrived at an accuracy.
-pub(crate) struct Hit {
-    pub recipe: String,
-    /// Values of the two columns asked for.
-    pub at: [f64; 2],
-    /// Flow time: steps times learning rate.
-    pub time: f64,
-}
-
-/// Flow time at which accuracy on the training prompts reaches `target`, interpolated in log-odds, of every cell that gets there.
-pub(crate) fn hitting_times(run: &Run, columns: [&str; 2], target: f64) -> Vec<Hit> {
-    let history = run.history;
-    let rates: BTreeMap<String, f64> = (0..run.results.rows())
-        .filter_map(|row| Some((run.results.cell(RECIPE, row), run.results.number("learning_rate", row)?)))
-        .collect();
-    let mut cells: BTreeMap<(String, [u64; 2]), Vec<(f64, f64)>> = BTreeMap::new();
-    for row in 0..history.rows() {
-        let at = columns.map(|column| history.number(column, row).map(f64::to_bits));
-        let (Some(step), Some(p), [Some(x), Some(y)]) = (history.number("step", row), history.number("train/pass@1", row), at) else {
-            continue;
-        };
-        cells.entry((history.cell(RECIPE, row), [x, y])).or_default().push((step, logit(p)));
-    }
-    let hit = |((recipe, at), path): ((String, [u64; 2]), Vec<(f64, f64)>)| {
-        let time = rates.get(&recipe)? * arrival(&path, logit(target))?;
-        Some(Hit { recipe, at: at.map(f64::from_bits), time })
-    };
-    cells.into_iter().filter_map(hit).collect()
-}
-
-/// Where a path of (x, y) first rises through `goal`, between points.
-pub(crate) fn arrival(path: &[(f64, f64)], goal: f64) -> Option<f64> {
-    let pair = path.windows(2).find(|w| w[0].1 < goal && w[1].1 >= goal)?;
-    Some(pair[0].0 + (pair[1].0 - pair[0].0) * (goal - pair[0].1) / (pair[1].1 - pair[0].1))
-}
-
-/// One entry of a row: a number that may be missing, or words.
-pub(crate) enum Entry {
-    Number(Option<f64>),
-    Words(String),
-}
-
-impl From<f64> for Entry {
-    fn from(number: f64) -> Self {
-        Entry::Number(Some(number))
-    }
-}
-
-impl From<Option<f64>> for Entry {
-    fn from(number: Option<f64>) -> Self {
-        Entry::Number(number)
-    }
-}
-
-impl From<&str> for Entry {
-    fn from(words: &str) -> Self {
-        Entry::Words(words.into())
-    }
-}
-
-/// A table written row by row.
-pub(crate) struct Rows {
-    columns: Vec<(String, String, Vec<Entry>)>,
-}
-
-impl Rows {
-    /// No rows yet; `columns` are names with what they hold.
-    pub(crate) fn new(columns: &[(&str, &str)]) -> Self {
-        Rows { columns: columns.iter().map(|(name, doc)| (name.to_string(), doc.to_string(), Vec::new())).collect() }
-    }
-
-    /// Adds a row, one entry per column.
-    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = Entry>) {
-        self.columns.iter_mut().zip(row).for_each(|(column, entry)| column.2.push(entry));
-    }
-
-    /// The table; `None` without rows. A column is words where its first entry is.
-    pub(crate) fn table(self) -> Option<Table> {
-        let mut table = Table::new();
-        for (name, doc, entries) in self.columns {
-            let number = |e: &Entry| if let Entry::Number(x) = e { *x } else { None };
-            let words = |e: &Entry| if let Entry::Words(w) = e { w.clone() } else { String::new() };
-            match entries.first()? {
-                Entry::Words(_) => table.text(&name, &doc, entries.iter().map(words)),
-                Entry::Number(_) => table.float(&name, &doc, entries.iter().map(number)),
-            };
-        }
         Some(table)
     }
 }

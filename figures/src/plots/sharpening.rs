@@ -9,7 +9,7 @@ use mta_theory::stability::{Objective, condition, tilt};
 
 use crate::style::{Dash, Look, Marker};
 use crate::tidy::{self, Grid, LEVEL, Rows};
-use crate::{Axis, Curve, Figure, FigureError, Manner, Panel, Run, Shade, Sheet, Study, study};
+use crate::{Axis, Curve, Figure, FigureError, Manner, Panel, Run, Sample, Shade, Sheet, Study, study};
 
 pub(super) struct Sharpening;
 
@@ -17,6 +17,9 @@ const FIELD: &str = "field";
 const ACCURACY: &str = "accuracy";
 const OPTIMUM: &str = "optimum";
 const SENSITIVITY: &str = "sensitivity";
+
+/// A confidence beyond freezing at small alignment, in nats.
+const FROZEN: f64 = 5.0;
 
 /// A reward of the last two panels: recipe, words, what it is to P20.
 const REWARDS: [(&str, &str, Objective); 3] = [
@@ -36,7 +39,7 @@ impl Figure for Sharpening {
          as good as the mode. (b) Accuracy of a sample and of the mode, with the formulas of P35; beyond freezing (κ = 5) the bulk formula \
          overestimates, as it says of itself. (c) Probability of the right arm at the optimum, from a base of 0.3, against the weight of the KL: with \
          self-reward the optimum is smooth for β > 1 only and a vertex below (P18, P19). (d) How many nats the log-odds of the optimum move per nat \
-         of the prior's (P20). Bands and whiskers are 95% t intervals over worlds; (c) and (d) are exact updates."
+         of the prior's (P20). Whiskers are 95% t intervals over worlds; (c) and (d) are exact updates."
     }
 
     fn studies(&self) -> Vec<&'static Study> {
@@ -100,7 +103,7 @@ fn accuracy_panel(table: &Table) -> Panel {
     for (i, series) in series_of(table, ACCURACY).iter().enumerate() {
         panel = with_theory(panel, table, (ACCURACY, series), series, Look::series(i));
     }
-    panel
+    panel.key("theory (P19, P20, P35)", Look::theory(), Sample::Line).key("95% interval over worlds", Look::theory(), Sample::Whisker)
 }
 
 fn rewards(mut panel: Panel, table: &Table, kind: &str) -> Panel {
@@ -134,7 +137,7 @@ fn series_of(table: &Table, kind: &str) -> Vec<String> {
     names
 }
 
-/// Base models: the field, the freezing line, and accuracy at the first and last confidence.
+/// Base models: the field, the freezing line, and accuracy at a confidence below freezing and one beyond.
 fn push_priors(rows: &mut Rows, run: &Run) {
     let grid = Grid::of(run.results, ["alignment", "confidence"]);
     let (vocab, good) = (tidy::setting(run, "vocab"), tidy::setting(run, "good_tokens"));
@@ -145,16 +148,11 @@ fn push_priors(rows: &mut Rows, run: &Run) {
         let gains: Vec<f64> = mode.iter().zip(&sample).map(|(m, s)| m - s).collect();
         let mode_theory = mode_accuracy(vocab as usize, share, kappa, 0.0, a);
         push(rows, FIELD, "gain", (a, Some(kappa)), &gains, Some(mode_theory - bulk_pass_at_1(share, kappa, a)));
-        let sampled = format!("sample, κ = {kappa}");
-        match kappa {
-            k if k == 1.0 => {
-                push(rows, ACCURACY, "mode, any κ", (a, None), &mode, Some(mode_theory));
-                push(rows, ACCURACY, &sampled, (a, None), &sample, Some(bulk_pass_at_1(share, kappa, a)));
-            }
-            k if Some(&k) == grid.ys.iter().filter(|k| **k < 6.0).next_back() => {
-                push(rows, ACCURACY, &sampled, (a, None), &sample, Some(bulk_pass_at_1(share, kappa, a)));
-            }
-            _ => {}
+        if kappa == 1.0 {
+            push(rows, ACCURACY, "mode, any κ", (a, None), &mode, Some(mode_theory));
+        }
+        if kappa == 1.0 || kappa == FROZEN {
+            push(rows, ACCURACY, &format!("sample, κ = {kappa}"), (a, None), &sample, Some(bulk_pass_at_1(share, kappa, a)));
         }
     }
     for i in -95..=95 {

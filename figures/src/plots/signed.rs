@@ -47,9 +47,9 @@ impl Figure for Signed {
         for run in runs.iter().filter(|run| run.knob == "alignment") {
             let groups = Groups::of(run)?;
             if groups.recipes.iter().any(|r| r == "negative") {
-                push_times(&mut rows, run, &groups)
+                push_times(&mut rows, run, &groups);
             } else {
-                push_accuracies(&mut rows, &groups)
+                push_accuracies(&mut rows, &groups);
             }
         }
         rows.table()
