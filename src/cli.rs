@@ -22,6 +22,7 @@ pub fn command() -> Command {
         .subcommand(list())
         .subcommand(show())
         .subcommand(crate::commands::theory::command())
+        .subcommand(crate::commands::verify::command())
 }
 
 fn sweep() -> Command {

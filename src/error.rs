@@ -40,6 +40,9 @@ pub enum Error {
     /// A picture that could not be drawn.
     #[error("figure: {0}")]
     Figure(String),
+    /// Claims that came out against what is expected of them.
+    #[error("not as expected: {0}")]
+    Unexpected(String),
     /// The user stopped the run.
     #[error("stopped: {done} of {total} cells are finished and kept; the same command goes on from there")]
     Interrupted {
@@ -94,7 +97,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Interrupted { .. } => 130,
-            Error::Figure(_) => 1,
+            Error::Figure(_) | Error::Unexpected(_) => 1,
             _ => 2,
         }
     }

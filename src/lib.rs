@@ -9,6 +9,7 @@
 //! runner     pending cells on all threads        estimate  --dry-run
 //! store/     journal, Parquet, manifest          tables    results and history
 //! report     the table and the sentence          commands/ one file per subcommand
+//! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
 //! study      the runs that figures need
 //! ```
 //!
@@ -29,3 +30,5 @@ pub mod settings;
 pub mod store;
 pub mod study;
 pub mod tables;
+pub mod verdicts;
+pub mod verify;

@@ -122,6 +122,30 @@ const WRONG: &[(&str, &str)] = &[
     ("sweep --seed 18446744073709551616", "18446744073709551616"),
     ("sweep --threads 65535", "65535 is not in 0..=1024"),
     ("sweep --threads -1", "'-1'"),
+    // theory
+    ("verify nothing-like-it", "unknown claim 'nothing-like-it'"),
+    ("verify nois-j", "did you mean 'noise-j'?"),
+    ("verify --rung moon", "'moon'"),
+    ("verify --rung llm", "--rung llm: none of these claims is judged there; they are judged on bandit, theory, tree"),
+    ("verify delta-se --rung theory", "--rung theory: none of these claims is judged there; they are judged on bandit, tree"),
+    ("verify --budget huge", "'huge'"),
+    ("verify --alpha 0.7", "--alpha 0.7: must be a number in [1e-12, 0.5]"),
+    ("verify --alpha often", "--alpha often: must be a number in [1e-12, 0.5]"),
+    ("verify --seed -1", "'-1'"),
+    ("verify --threads 5000", "5000 is not in 0..=1024"),
+    ("verify --out Cargo.lock", "Cargo.lock: is no folder to write to"),
+    ("theory P555", "'P555'"),
+    ("theory P5 --p 1.5", "--p = 1.5: must be a number in [0, 1]"),
+    ("theory P5 --group 2.5", "--group = 2.5: must be a whole number in [1, 1000000]"),
+    ("theory P5 --p 0.9..0.1", "--p = 0.9..0.1: the range runs backwards; write 0.1..0.9"),
+    ("theory P5 --p 0..1:0.00002 --group 1..20", "the grids have 1000020 points together, at most 1000000 are allowed"),
+    ("theory P10 --against-sim", "--against-sim: the engine has no simulation of P10; it has one of P1, P2, "),
+    ("theory P5 --against-sim --p 0..1:0.00002", "the grids have 50001 points together, at most 10000 are allowed with --against-sim"),
+    ("theory P5 --seed 1", "--against-sim"),
+    ("theory P5 --replicates 10", "--against-sim"),
+    ("theory P5 --against-sim --replicates 1", "1 is not in 2..=1000000"),
+    ("theory P5 --against-sim --replicates many", "'many'"),
+    ("theory P5 --against-sim --seed -1", "'-1'"),
     // files of settings
     ("sweep --config missing.toml", "missing.toml: cannot be read"),
     ("sweep --config kept", "kept: cannot be read"),
@@ -403,6 +427,23 @@ fn everything_listed_can_be_shown() {
     }
 }
 
+/// A replicate is what it is whatever runs beside it, an output that is not measured has empty fields, and so has the half width of an exact number.
+#[test]
+fn simulated_columns_are_reproducible_and_empty_where_nothing_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let print = |typed: &str| succeed(folder.path(), typed);
+    let typed = "theory P6 --against-sim --csv --replicates 20 --seed 5";
+    let one =
+        String::from_utf8(program(folder.path()).args(typed.split(' ')).env("RAYON_NUM_THREADS", "1").output().unwrap().stdout).unwrap();
+    assert_eq!(one, print(typed));
+    assert_ne!(one, print(&typed.replace("--seed 5", "--seed 6")));
+    let lines: Vec<Vec<&str>> = one.lines().map(|line| line.split(',').collect()).collect();
+    let field = |name: &str| lines[1][lines[0].iter().position(|head| *head == name).unwrap_or_else(|| panic!("no column {name}"))];
+    assert_eq!((field("youden_sim"), field("youden_sim_half_width")), ("", ""));
+    assert!(field("rate_pg_sim").parse::<f64>().is_ok() && field("rate_pg_sim_half_width").is_empty());
+    assert!(field("amplification_sim").parse::<f64>().is_ok() && field("amplification_sim_half_width").parse::<f64>().is_ok());
+}
+
 /// Compares with the stored text, the numbers of a machine and moment masked.
 fn snapshot(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
@@ -444,6 +485,12 @@ fn what_it_prints_is_what_was_reviewed() {
         ("show_recipe_one-shot", "show recipe one-shot"),
         ("show_signal_noisy", "show signal noisy"),
         ("show_knob_lr", "show knob lr"),
+        ("theory_point", "theory P2"),
+        ("theory_grid", "theory P2 --p0 0.02,0.2 --arms 2,5"),
+        ("theory_help", "theory P5 --help"),
+        ("theory_point_against_sim", "theory finite-group-gradient --against-sim"),
+        ("theory_grid_against_sim", "theory p5 --p 0.05..0.2:0.05 --against-sim --replicates 50 --seed 7"),
+        ("theory_exact_against_sim", "theory P32 --p0 0.01,0.3 --against-sim"),
     ] {
         snapshot(name, &print(typed));
     }

@@ -58,9 +58,18 @@ fn theory_has_no_randomness_files_or_clock() {
 /// Every file opens with a sentence on its job.
 #[test]
 fn every_file_says_what_it_is_for() {
-    for folder in
-        ["src", "src/commands", "src/store", "theory/src", "sims/src", "sims/src/signals", "sims/src/rules", "llm/src", "figures/src"]
-    {
+    for folder in [
+        "src",
+        "src/commands",
+        "src/store",
+        "theory/src",
+        "sims/src",
+        "sims/src/signals",
+        "sims/src/rules",
+        "sims/src/against",
+        "llm/src",
+        "figures/src",
+    ] {
         for module in modules(&root().join(folder)) {
             let text = read(&format!("{folder}/{module}.rs"));
             assert!(text.starts_with("//! ") || text.starts_with("#![doc"), "{folder}/{module}.rs does not say what it is for");

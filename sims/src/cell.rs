@@ -14,7 +14,7 @@ use crate::stream::Seed;
 use crate::world::World;
 
 /// Changes whenever the meaning of a cell does, so that stored results of an older meaning are not taken for new ones.
-pub const SEMANTICS: u32 = 1;
+pub const SEMANTICS: u32 = 2;
 
 /// One recipe, one world, one seed.
 #[derive(Clone)]

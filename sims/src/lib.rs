@@ -13,12 +13,17 @@
 //! train(policy, ...)                   run         sample, pay, compare, push: the loop
 //! Recipe = signal + rule + data        recipe      under one name
 //! Cell -> Curves                       cell        one recipe, one world, one seed
+//! Proposition -> Simulated             against/    what the engine measures of the theory's outputs
 //! ```
 //!
-//! Adding a signal or a rule is one file, a `mod` line and a line in the list of [`signals`] or [`rules`].
+//! Adding a signal or a rule is one file, a `mod` line and a line in the list of [`signals`] or [`rules`];
+//! adding a simulation of a proposition is the same in [`against`].
 
+pub mod against;
+pub mod betting;
 pub mod cell;
 pub mod choices;
+pub mod claims;
 pub mod config;
 pub mod critic;
 pub mod data;

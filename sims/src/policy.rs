@@ -210,14 +210,19 @@ impl<'w> SoftmaxPolicy<'w> {
         let mut place: HashMap<(usize, u128), usize> = HashMap::new();
         let mut sums: Vec<Gradient> = Vec::new();
         for nudge in nudges {
-            let (mut at, mut code, mut reach) = (self.root(nudge.prompt), 0, 0.0);
+            let (mut at, mut code, mut reach) = (self.root(nudge.prompt), 0, 0.0f64);
             for (t, token) in nudge.tokens.iter().enumerate() {
                 let i = *place.entry((nudge.prompt, code)).or_insert_with(|| {
-                    sums.push(Gradient::new(at, nudge.tokens[..t].iter().map(|t| t.id).collect(), self.task.settings.actions(t)));
+                    sums.push(Gradient::new(at, nudge.tokens[..t].iter().map(|t| t.id).collect(), self.task.settings.actions(t), geometry));
                     sums.len() - 1
                 });
+                let (before, after) = ((-reach).exp(), (-reach - token.logprob).exp());
                 reach += token.logprob;
-                sums[i].add(token.id as usize, nudge.push[t], nudge.entropy_push[t], (geometry == Geometry::Natural).then_some(reach));
+                let (push, entropy_push) = (nudge.push[t], nudge.entropy_push[t]);
+                match geometry {
+                    Geometry::Euclidean => sums[i].add(token.id as usize, push, entropy_push),
+                    Geometry::Natural => sums[i].add_natural(token.id as usize, push * after, entropy_push * before),
+                }
                 (at, code) = (self.child(at, token.id as usize), self.task.extend(code, token.id));
             }
         }
@@ -240,30 +245,33 @@ struct Gradient {
     push: Vec<f64>,
     total: f64,
     entropy_push: f64,
+    geometry: Geometry,
 }
 
 impl Gradient {
-    fn new(at: Node, path: Vec<u32>, actions: usize) -> Self {
-        Gradient { at, path, push: vec![0.0; actions], total: 0.0, entropy_push: 0.0 }
+    fn new(at: Node, path: Vec<u32>, actions: usize, geometry: Geometry) -> Self {
+        Gradient { at, path, push: vec![0.0; actions], total: 0.0, entropy_push: 0.0, geometry }
     }
 
-    /// Adds a token's push. In natural geometry (`reach` = log-probability of the path up to and with the token) a push counts by the inverse of how often
-    /// it is made, which turns sums of weight times advantage into Q - V at the node.
-    fn add(&mut self, v: usize, push: f64, entropy_push: f64, reach: Option<f64>) {
-        match reach {
-            Some(logprob) => self.push[v] += push * (-logprob).exp(),
-            None => {
-                self.push[v] += push;
-                self.total += push;
-            }
-        }
+    /// Adds a token's push.
+    fn add(&mut self, v: usize, push: f64, entropy_push: f64) {
+        self.push[v] += push;
+        self.total += push;
         self.entropy_push += entropy_push;
     }
 
-    /// With respect to the logits: `sum push (e_v - pi) + entropy_push dH`, with `dH_v = -pi_v (log pi_v + H)`.
+    /// Adds a token's push over the probability of the path up to and with the token, and its entropy push over that of the path before it: divided by how
+    /// often they are made, the sums of weight times advantage become Q - V at the node, and the entropy coefficient itself.
+    fn add_natural(&mut self, v: usize, push: f64, entropy_push: f64) {
+        self.push[v] += push;
+        self.entropy_push += entropy_push;
+    }
+
+    /// With respect to the logits: `sum push (e_v - pi) + entropy_push dH`, with `dH_v = -pi_v (log pi_v + H)`; the natural gradient is without the `pi_v`.
     fn in_logits(self, choice: &Choice) -> Vec<f64> {
         let entropy = if self.entropy_push == 0.0 { 0.0 } else { choice.entropy() };
-        let slope = |p: f64, l: f64| if p > 0.0 { self.total * p + self.entropy_push * p * (l + entropy) } else { 0.0 };
+        let share = |p: f64| if self.geometry == Geometry::Natural { 1.0 } else { p };
+        let slope = |p: f64, l: f64| if p > 0.0 { self.total * p + self.entropy_push * share(p) * (l + entropy) } else { 0.0 };
         self.push.iter().zip(choice.probs.iter().zip(&choice.logprobs)).map(|(push, (p, l))| push - slope(*p, *l)).collect()
     }
 }

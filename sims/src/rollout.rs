@@ -55,6 +55,12 @@ pub struct Group {
 }
 
 impl Rollout {
+    /// Whether an update may use it. Responses enumerated with a probability below the smallest normal number do not count: the natural gradient divides by
+    /// that probability, and its inverse would overflow.
+    pub fn counts(&self) -> bool {
+        self.weight >= f64::MIN_POSITIVE
+    }
+
     /// Number of tokens, T.
     pub fn length(&self) -> usize {
         self.tokens.len()

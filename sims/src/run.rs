@@ -232,7 +232,7 @@ impl<E: Environment> Training<'_, E> {
         for (groups_here, advantages_here) in groups.chunks(per_chunk.max(1)).zip(advantages.chunks(per_chunk.max(1))) {
             let mean_length = groups_here.iter().map(|p| p.group.mean(|r| r.length() as f64)).sum::<f64>() / groups_here.len() as f64;
             for (paid, advantages) in groups_here.iter().zip(advantages_here) {
-                for (rollout, advantages) in paid.group.rollouts.iter().zip(advantages).filter(|(r, _)| r.weight > 0.0) {
+                for (rollout, advantages) in paid.group.rollouts.iter().zip(advantages).filter(|(r, _)| r.counts()) {
                     let now = if on_policy {
                         Cow::Borrowed(&rollout.tokens)
                     } else {

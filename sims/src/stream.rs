@@ -40,6 +40,10 @@ pub enum Purpose {
     Reward = 11,
     /// Shuffles of rewards inside a group.
     Shuffle = 12,
+    /// Seeds of independent repetitions.
+    Replicate = 13,
+    /// Populations of prompts that a simulation draws for itself.
+    Population = 14,
 }
 
 /// All draws of one master seed.

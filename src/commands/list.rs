@@ -26,7 +26,7 @@ pub fn entries(kind: &str) -> Vec<(String, String)> {
         "recipes" => RECIPES.iter().map(|r| (r.name().into(), recipe(r))).collect(),
         "knobs" => KNOBS.iter().map(|k| (k.name.into(), knob(k))).collect(),
         "columns" => columns(),
-        "claims" => mta_theory::claims::CLAIMS.iter().map(|c| (c.id.into(), c.statement.into())).collect(),
+        "claims" => mta_sims::claims::CLAIMS.iter().map(|c| (c.id.into(), c.statement.into())).collect(),
         _ => mta_figures::FIGURES.iter().map(|f| (f.name().into(), f.caption().into())).collect(),
     }
 }

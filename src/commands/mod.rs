@@ -5,6 +5,7 @@ pub mod list;
 pub mod show;
 pub mod sweep;
 pub mod theory;
+pub mod verify;
 
 use std::io::Write;
 

@@ -95,19 +95,21 @@ fn knob(knob: &Knob) -> String {
 }
 
 fn claim(name: &str) -> Result<String, Error> {
-    let claims = mta_theory::claims::CLAIMS;
+    let claims = mta_sims::claims::CLAIMS;
     let claim = claims.iter().find(|c| c.id == name).ok_or_else(|| unknown("claim", name, claims.iter().map(|c| c.id)))?;
-    Ok(format!(
-        "{}: {}\n  {:10} {}\n  {:10} {}\n  {:10} {}\n",
-        claim.id,
-        claim.statement,
-        "paper",
-        claim.paper,
-        "rungs",
-        claim.rungs.join(", "),
-        "decided by",
-        claim.decided_by
-    ))
+    let mut text = format!("{}: {}\n", claim.id, claim.statement);
+    let mut line = |what: &str, value: &str| {
+        let _ = writeln!(text, "  {what:10} {value}");
+    };
+    line("paper", claim.paper);
+    line("decided by", claim.prediction);
+    for trial in claim.trials {
+        line(trial.rung.name(), &format!("expected: {}; counterexample without: {}", trial.expected, trial.dropped));
+    }
+    if !claim.finding.is_empty() {
+        line("finding", claim.finding);
+    }
+    Ok(text)
 }
 
 /// Name and meaning, for kinds that have no more to say.

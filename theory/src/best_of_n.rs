@@ -73,7 +73,7 @@ pub const P24: Proposition = Proposition {
     formula: "P(BoN = i) = F_i^N - F_{i-1}^N; verified: 1 - (1 - p)^N",
     source: "own; coverage: Huang et al., arXiv 2412.01951",
     inputs: &[
-        real("p_right", "base probability of the right arm", 0.3, (1e-300, 1.0)),
+        real("p_right", "base probability of the right arm", 0.35, (1e-300, 1.0)),
         real("p_rival", "base probability of a wrong arm", 0.4, (0.0, 1.0)),
         real("draws", "draws N", 8.0, (1.0, 1e12)),
     ],

@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn golden_numbers() {
-        crate::golden::compare(include_str!("../golden/clipping.csv"), |name, x| match name {
+        crate::golden::agree(include_str!("../golden/clipping.csv"), |name, x| match name {
             "saturated" => saturated_drift(x[0], x[1]),
             "win" => chance_to_win(x[0]),
             "first" => first_order_drift(&Pass {

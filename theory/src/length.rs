@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn golden_numbers() {
-        crate::golden::compare(include_str!("../golden/length.csv"), |name, x| match name {
+        crate::golden::agree(include_str!("../golden/length.csv"), |name, x| match name {
             "entropy" => sequence_entropy(x[0], x[1]),
             "slope" => entropy_slope(x[0], x[1]),
             "summed" => summed_drift(x[0], x[1]),

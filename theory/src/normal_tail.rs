@@ -25,6 +25,17 @@ pub fn erfc(x: f64) -> f64 {
     if x < 0.5 { 1.0 - erf_series(x) } else { erfc_sum(x) }
 }
 
+/// Distribution function of the standard normal law.
+///
+/// # Example
+/// ```
+/// assert_eq!(mta_theory::normal_tail::normal_cdf(0.0), 0.5);
+/// ```
+pub fn normal_cdf(t: f64) -> f64 {
+    let tail = 0.5 * erfc(t.abs().min(100.0) / std::f64::consts::SQRT_2);
+    if t > 0.0 { 1.0 - tail } else { tail }
+}
+
 fn erf_series(x: f64) -> f64 {
     let term = |(term, sum): (f64, f64), n: i32| (term * 2.0 * x * x / f64::from(2 * n + 1), sum + term);
     FRAC_2_SQRT_PI * (-x * x).exp() * (1..20).fold((x, 0.0), term).1

@@ -2,9 +2,9 @@
 
 use crate::proposition::Proposition;
 use crate::{
-    alignment, best_of_n, ceiling, clipping, clocks, conservation, crossing, difficulty, distillation, fixation, group_gradient, leash,
-    length, majority, price, push_back, random_reward, self_reward, sharpening, signed_samples, spurious, stability, transfer, tree,
-    verifier,
+    adam, alignment, best_of_n, ceiling, clip_arms, clipping, clocks, conservation, crossing, difficulty, distillation, entropy_bonus,
+    fixation, group_gradient, leash, length, majority, price, push_back, random_reward, self_reward, sequence_clip, shared_tree,
+    sharpening, sharpening_phase, signed_samples, spurious, stability, transfer, tree, verifier,
 };
 
 /// The list the command line evaluates from.
@@ -44,4 +44,10 @@ pub static PROPOSITIONS: &[&Proposition] = &[
     &tree::P33,
     &tree::P34,
     &alignment::P35,
+    &clip_arms::P36,
+    &sequence_clip::P37,
+    &entropy_bonus::P38,
+    &adam::P39,
+    &shared_tree::P40,
+    &sharpening_phase::P41,
 ];

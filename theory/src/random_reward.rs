@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn golden_numbers() {
-        crate::golden::compare(include_str!("../golden/random_reward.csv"), |name, x| match name {
+        crate::golden::agree(include_str!("../golden/random_reward.csv"), |name, x| match name {
             "drift" => drift(&x[1..], x[0])[0],
             "log_drift" => log_drift(&x[1..], x[0]),
             "vanishing" => vanishing_arm_drift(&x[1..], x[0]),

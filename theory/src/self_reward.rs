@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn golden_numbers() {
-        crate::golden::compare(include_str!("../golden/self_reward.csv"), |name, x| match name {
+        crate::golden::agree(include_str!("../golden/self_reward.csv"), |name, x| match name {
             "time" => time_between(x[0], x[1]).unwrap_or(f64::NAN),
             "leashed" => leashed_log_ratio(x[0], x[1], x[2]),
             "gradient" => policy_gradient(&[x[0], 1.0 - x[0]])[0],

@@ -277,18 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn evaluation_is_total() {
-        for p in [P27, P28] {
-            for corner in 0..1 << p.inputs.len() {
-                let x: Vec<f64> = p
-                    .inputs
-                    .iter()
-                    .enumerate()
-                    .map(|(i, input)| if corner >> i & 1 == 0 { input.range.0 } else { input.range.1 })
-                    .collect();
-                assert_eq!((p.evaluate)(&x).len(), p.outputs.len());
-            }
-        }
+    fn evaluates_the_formulas() {
         assert_eq!((P28.evaluate)(&[0.25, 0.5, 0.5, 0.25, 1.0, 1.0]), [Some(0.125), Some(dead_prompt_drift(0.5, 0.25, 1.0, 1.0))]);
     }
 }

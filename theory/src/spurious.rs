@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn golden_numbers() {
-        crate::golden::compare(include_str!("../golden/spurious.csv"), |name, x| match name {
+        crate::golden::agree(include_str!("../golden/spurious.csv"), |name, x| match name {
             "two_modes" => two_mode_slope(x[0], x[1], x[2]),
             "pg" => wrong_arm_slope_pg(x, 0, 1),
             _ => unreachable!("{name}"),

@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn golden_numbers() {
-        crate::golden::compare(include_str!("../golden/stability.csv"), |name, x| match name {
+        crate::golden::agree(include_str!("../golden/stability.csv"), |name, x| match name {
             "bound" => distance_bound(x[0]),
             "share" => extremal_share(x[0]),
             "tilt" => tilt(&x[..2], &x[2..4], x[4])[0],

@@ -299,18 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn evaluation_is_total() {
-        for p in [P25, P26] {
-            for corner in 0..1 << p.inputs.len() {
-                let x: Vec<f64> = p
-                    .inputs
-                    .iter()
-                    .enumerate()
-                    .map(|(i, input)| if corner >> i & 1 == 0 { input.range.0 } else { input.range.1 })
-                    .collect();
-                assert_eq!((p.evaluate)(&x).len(), p.outputs.len());
-            }
-        }
+    fn evaluates_the_formulas() {
         assert_eq!((P25.evaluate)(&[0.5, 0.25, 2.0]), [Some(0.09375), Some(0.03515625)]);
         let y = (P26.evaluate)(&[1.0, 4.0, 0.8, -1.0, 3.0]);
         let u = trained_logit(1.0, -1.0, 3.0);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use mta_theory::alignment::{bulk_pass_at_1, mode_accuracy, sharpened_limit_accuracy};
+use mta_theory::alignment::{bulk_pass_at_1, few_token_log_odds, mode_accuracy, sharpened_limit_accuracy};
 use mta_theory::simplex::softmax;
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
@@ -37,6 +37,17 @@ proptest! {
     fn mode_is_right_by_chance_without_alignment(v in 2usize..1_000_000, f in 0.01f64..0.99, kappa in 0.1f64..3.0) {
         prop_assume!(f * v as f64 >= 1.0);
         prop_assert!((mode_accuracy(v, f, kappa, 0.3, 0.0) / f - 1.0).abs() < 1e-10);
+    }
+
+    /// Many tokens make it the bulk formula; groups that change places change its sign; it falls where right tokens are few.
+    #[test]
+    fn few_tokens_correct_the_bulk(right in 1u32..30, more in 0u32..60, kappa in 0.05f64..1.0, a in -0.9f64..0.9) {
+        let (n, m) = (f64::from(right), f64::from(right + more + 2));
+        let bulk = |n: f64, m: f64| { let p = bulk_pass_at_1(n / (n + m), kappa, a); (p / (1.0 - p)).ln() };
+        let odds = few_token_log_odds(n, m, kappa, a);
+        prop_assert!((odds + few_token_log_odds(m, n, kappa, -a)).abs() < 1e-12);
+        prop_assert!(odds < bulk(n, m));
+        prop_assert!((few_token_log_odds(1e7 * n, 1e7 * m, kappa, a) - bulk(n, m)).abs() < 1e-6);
     }
 
     #[test]

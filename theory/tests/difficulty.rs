@@ -3,7 +3,7 @@
 mod common;
 
 use mta_theory::crossing::{LogitMap, critical_harmed_share, mapped_fail_at_k, mapped_pass_at_k, negative_transfer_tail_ratio};
-use mta_theory::difficulty::{Difficulty, crossover, ln_mean_fail_at_k, mean_fail_at_k, mean_pass_at_k};
+use mta_theory::difficulty::{Difficulty, beta_pass_at_k, crossover, ln_mean_fail_at_k, mean_fail_at_k};
 use proptest::prelude::*;
 
 const SAME: LogitMap = LogitMap { shift: 0.0, power: 1.0 };
@@ -19,7 +19,7 @@ proptest! {
     #[test]
     fn pass_at_k_agrees_with_quadrature(a in 0.2f64..5.0, b in 0.2f64..5.0, log_k in 0.0f64..20.0) {
         let k = log_k.exp().round();
-        prop_assert!((mean_pass_at_k(a, b, k) / mapped_pass_at_k(a, b, SAME, k) - 1.0).abs() < 1e-10);
+        prop_assert!((beta_pass_at_k(a, b, k) / mapped_pass_at_k(a, b, SAME, k) - 1.0).abs() < 1e-10);
         prop_assert!((mean_fail_at_k(a, b, k) / mapped_fail_at_k(a, b, SAME, k) - 1.0).abs() < 1e-9);
     }
 

@@ -2,7 +2,7 @@
 
 use mta_sims::statistics::{Interval, mean, ratio_interval};
 use mta_sims::table::Table;
-use mta_theory::alignment::mode_accuracy;
+use mta_theory::sharpening_phase::Tokens;
 
 use crate::style::{Look, knob_label};
 use crate::tidy::{self, BASE, Estimates, Groups, LEVEL, STANDARD};
@@ -22,8 +22,8 @@ impl Figure for GainKept {
         "Gain in held-out pass@1 as a share of the gain of standard RL on the same seeds: 1 is as good as standard RL, 0 as bad as no \
          training. Bands are Fieller's 95% intervals over seeds. Arrows are points outside the range; the data has their values. \
          Where standard RL gains nothing the share has no meaning and is left out. Thin line: rewards that sharpen end at the mode of the shared \
-         prior, which is a good token with the chance of P35. Upright lines: where majority vote, self-sharpening and theory pass one half. At the \
-         lowest alignments theory is too high, because the noise of the prior is orthogonal to the few good tokens and helps none of them."
+         prior, which is a good token with the chance of P41 (orthogonal noise, few good tokens). Upright lines: where majority vote, self-sharpening \
+         and theory pass one half. Theory lets every world arrive at its mode; at the budget of the sweep not all have."
     }
 
     fn studies(&self) -> Vec<&'static Study> {
@@ -67,27 +67,27 @@ impl Figure for GainKept {
 }
 
 /// The name of the predicted curve.
-const THEORY: &str = "theory: self-reward (P35)";
+const THEORY: &str = "theory: self-reward (P41)";
 /// Recipes that end at the mode.
 const SELF_REWARDED: [&str; 2] = ["majority", "self-sharpen"];
 
-/// What rewards that sharpen are predicted to keep: the mode of the shared prior is a good token with the chance of P35, and right with that token's quality.
+/// What rewards that sharpen are predicted to keep: the mode of the shared prior is a good token with the chance of P41, and right with that token's quality.
 /// Nothing where the run is not about alignment on the one-step world.
 fn predicted(run: &Run, groups: &Groups, standard: usize) -> Vec<(f64, Interval)> {
     let set = |knob| tidy::setting(run, knob);
     let (vocab, good) = (set("vocab"), set("good_tokens"));
     let to_compare = groups.recipes.iter().any(|r| SELF_REWARDED.contains(&r.as_str()));
-    if !to_compare || run.knob != "alignment" || !run.others.is_empty() || set("depth") != 1.0 || good < 1.0 {
+    if !to_compare || run.knob != "alignment" || !run.others.is_empty() || set("depth") != 1.0 || good < 1.0 || vocab <= good {
         return Vec::new();
     }
     let kept = |(knob, a): (usize, &f64)| {
         let mean_of = |recipe, column| mean(&groups.by_seed(knob, recipe, column).into_values().collect::<Vec<_>>());
         let (base, whole) = (mean_of(None, "base/pass@1")?, mean_of(Some(standard), "gain").filter(|g| *g > 0.0)?);
-        let chance = mode_accuracy(vocab as usize, good / vocab, set("confidence"), 0.0, *a);
+        let chance = Tokens { right: good, wrong: vocab - good }.orthogonal_mode_accuracy(*a);
         let accuracy = chance * set("good_quality") + (1.0 - chance) * set("bad_quality");
         Some((*a, Interval { value: (accuracy - base) / whole, low: None, high: None }))
     };
-    groups.knobs.iter().enumerate().filter_map(kept).collect()
+    groups.knobs.iter().enumerate().filter(|(_, a)| a.abs() < 1.0).filter_map(kept).collect()
 }
 
 /// Where a curve first passes one half upwards, between points.

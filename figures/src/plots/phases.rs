@@ -2,6 +2,7 @@
 
 use mta_sims::statistics::mean_interval;
 use mta_sims::table::Table;
+use mta_theory::sharpening_phase::Tokens;
 
 use crate::style::{Dash, Look};
 use crate::tidy::{self, Grid, LEVEL, Rows, STANDARD};
@@ -17,8 +18,8 @@ struct Phase {
     y: fn() -> Axis,
     /// The second knob as shown, from the value swept and the true positive rate.
     shown: fn(f64, f64) -> f64,
-    /// Points of the line theory draws, from the ends of alignment and the batch size.
-    theory: fn([f64; 2], f64) -> Vec<(f64, f64)>,
+    /// Points of the line theory draws for a run, from the ends of alignment.
+    theory: fn(&Run, [f64; 2]) -> Vec<(f64, f64)>,
 }
 
 const PHASES: [Phase; 3] = [
@@ -28,7 +29,7 @@ const PHASES: [Phase; 3] = [
         title: "noisy verifier",
         y: || Axis::linear("J = TPR − FPR"),
         shown: |fpr, tpr| tpr - fpr,
-        theory: |a, _| vec![(a[0], 0.0), (a[1], 0.0)],
+        theory: |_, a| vec![(a[0], 0.0), (a[1], 0.0)],
     },
     Phase {
         recipe: "majority",
@@ -36,7 +37,7 @@ const PHASES: [Phase; 3] = [
         title: "majority vote",
         y: || Axis::log2("group size G"),
         shown: |g, _| g,
-        theory: |_, _| vec![(0.0, 1.0), (0.0, 1e4)],
+        theory: |run, _| neutral(run).into_iter().flat_map(|a| [(a, 1.0), (a, 1e4)]).collect(),
     },
     Phase {
         recipe: "one-shot",
@@ -44,12 +45,12 @@ const PHASES: [Phase; 3] = [
         title: "one-shot",
         y: || Axis::linear("sharing ρ"),
         shown: |rho, _| rho,
-        theory: |a, batch| vec![(a[0], batch / (batch + 1.0)), (a[1], batch / (batch + 1.0))],
+        theory: |run, a| a.map(|a| (a, half_transfer(run))).into(),
     },
 ];
 
 /// Words for the lines theory draws.
-const THEORY: &str = "theory: J = 0; a = 0; half the shift transfers";
+const THEORY: &str = "theory: J = 0; neutral a; half the shift transfers";
 
 /// Column of which panel a row belongs to.
 const PHASE: &str = "phase";
@@ -64,9 +65,8 @@ impl Figure for Phases {
     fn caption(&self) -> &'static str {
         "Gain in held-out pass@1 over alignment and a second knob. Solid: no gain, interpolated from the simulation. Dashed: theory. Left: with one \
          false positive rate for all wrong answers the sign of J decides at every alignment (P6). Middle: rewarding the majority ends at the mode \
-         for every group size (P16), and the mode is better than a sample iff the prior leans to the right answers, a > 0 (P23, P35); each world \
-         goes one way, so the simulated line wavers by the luck of the worlds, and lies right of 0 where few answers are right, because the noise \
-         of the prior is then not independent of them. Right: one-shot never loses, so there is no line of no gain; dotted: half of standard RL's \
+         for every group size (P16), and the mode is better than a sample from the neutral alignment on, near 0 (P41); each world goes one way, so \
+         the simulated line wavers by the luck of the worlds. Right: one-shot never loses, so there is no line of no gain; dotted: half of standard RL's \
          gain. Dashed there: above ρ = B/(B+1), B prompts per batch, the held-out prompts move at least half as far as the trained one (P26)."
     }
 
@@ -105,6 +105,18 @@ impl Figure for Phases {
     }
 }
 
+/// Alignment at which the mode is as good as a sample.
+fn neutral(run: &Run) -> Option<f64> {
+    let (vocab, right) = (tidy::setting(run, "vocab"), tidy::setting(run, "good_tokens"));
+    Tokens { right, wrong: vocab - right }.neutral_alignment(tidy::setting(run, "confidence"))
+}
+
+/// Sharing at which held-out prompts move half as far as the trained one: rho / (rho + B (1 - rho)) = 1/2 with B prompts per batch.
+fn half_transfer(run: &Run) -> f64 {
+    let batch = tidy::setting(run, "train_batch_size");
+    batch / (batch + 1.0)
+}
+
 fn swept(run: &Run, knob: &str) -> bool {
     run.knob == "alignment" && run.others.iter().any(|other| other == knob)
 }
@@ -122,7 +134,7 @@ fn push(rows: &mut Rows, run: &Run, phase: &Phase) {
         rows.push(words.into_iter().chain(numbers.map(Into::into)).chain([(gains.len() as f64).into()]));
     }
     let (low, high) = (grid.xs.first().copied().unwrap_or(-1.0), grid.xs.last().copied().unwrap_or(1.0));
-    for (a, y) in (phase.theory)([low, high], tidy::setting(run, "train_batch_size")) {
+    for (a, y) in (phase.theory)(run, [low, high]) {
         rows.push([
             phase.recipe.into(),
             "theory".into(),

@@ -2,8 +2,8 @@
 
 use mta_sims::statistics::mean_interval;
 use mta_sims::table::Table;
-use mta_theory::alignment::{bulk_pass_at_1, freezing_confidence, mode_accuracy};
 use mta_theory::self_reward::{fixed_reward_optimum, leashed_optimum};
+use mta_theory::sharpening_phase::Tokens;
 use mta_theory::simplex::logit;
 use mta_theory::stability::{Objective, condition, tilt};
 
@@ -35,9 +35,10 @@ impl Figure for Sharpening {
 
     fn caption(&self) -> &'static str {
         "Sharpening a base model whose prior has correlation a with the task. (a) Accuracy of the sharpened optimum, the mode, less that of a sample. \
-         Solid: no gain, simulated (the longest such line; beyond freezing shorter ones come and go). Dashed: a = 0 (P23) and the confidence at which the prior freezes onto few tokens (P35), beyond which a sample is \
-         as good as the mode. (b) Accuracy of a sample and of the mode, with the formulas of P35; beyond freezing (κ = 5) the bulk formula \
-         overestimates, as it says of itself. (c) Probability of the right arm at the optimum, from a base of 0.3, against the weight of the KL: with \
+         Solid: no gain, simulated (the longest such line; beyond freezing shorter ones come and go). Dashed: the neutral alignment of P41, valid for \
+         κ ≤ 1. Dotted: the confidence at which the right tokens freeze onto few (P35), beyond which a sample comes to be as good as the mode. \
+         (b) Accuracy of a sample, below and beyond freezing, and of the mode, with P41's expectations over worlds (independent noise for a sample, \
+         orthogonal noise for the mode). (c) Probability of the right arm at the optimum, from a base of 0.3, against the weight of the KL: with \
          self-reward the optimum is smooth for β > 1 only and a vertex below (P18, P19). (d) How many nats the log-odds of the optimum move per nat \
          of the prior's (P20). Whiskers are 95% t intervals over worlds; (c) and (d) are exact updates."
     }
@@ -55,7 +56,7 @@ impl Figure for Sharpening {
             ("value", "simulated value; empty for a line that is theory only"),
             ("low", "lower end of the 95% interval over seeds"),
             ("high", "upper end of it"),
-            ("theory", "the same from P19, P20, P23 and P35"),
+            ("theory", "the same from P19, P20 and P41"),
         ]);
         for run in runs {
             match run.others {
@@ -85,17 +86,18 @@ fn field_panel(table: &Table) -> Panel {
     let shade = Shade::around_zero("mode less sample (−: loss)", (10.0 * size).ceil() / 10.0);
     let field = tidy::field(table, ["x", "y", "value"], shade, |row| here(&row));
     let panel = Panel::new(Axis::linear("alignment a"), Axis::log2("confidence κ (nats)")).title("(a) gain by sharpening".into());
-    let freezing = tidy::points(table, "x", "y", |row| table.cell("series", row) == "freezing");
+    let line = |series: &'static str| {
+        tidy::points(table, "x", "y", move |row| table.cell("series", row) == series).into_iter().filter_map(|p| Some((p.x, p.y?)))
+    };
     let dotted = Look { dash: Dash::Dotted, ..Look::contour() };
-    let top = field.ys.last().copied().unwrap_or(1.0);
     // where sampling is as good as the mode, no gain is luck: of the lines of no gain the longest is the border
     let lines = field.contour(0.0, &Axis::linear(""), &Axis::log2(""));
     let border = lines.into_iter().max_by_key(Vec::len).unwrap_or_default();
     panel
         .field(field)
         .curve(Curve::line("no gain, simulated", Look::contour(), border))
-        .curve(Curve::line("theory: a = 0 (P23)", Look::theory().dashed(), [(0.0, top / 1e6), (0.0, 2.0 * top)]))
-        .curve(Curve::line("theory: freezing (P35)", dotted, freezing.iter().filter_map(|p| Some((p.x, p.y?)))))
+        .curve(Curve::line("theory: neutral (P41)", Look::theory().dashed(), line("neutral")))
+        .curve(Curve::line("theory: freezing (P35)", dotted, line("freezing")))
 }
 
 fn accuracy_panel(table: &Table) -> Panel {
@@ -103,7 +105,7 @@ fn accuracy_panel(table: &Table) -> Panel {
     for (i, series) in series_of(table, ACCURACY).iter().enumerate() {
         panel = with_theory(panel, table, (ACCURACY, series), series, Look::series(i));
     }
-    panel.key("theory (P19, P20, P35)", Look::theory(), Sample::Line).key("95% interval over worlds", Look::theory(), Sample::Whisker)
+    panel.key("theory (P19, P20, P41)", Look::theory(), Sample::Line).key("95% interval over worlds", Look::theory(), Sample::Whisker)
 }
 
 fn rewards(mut panel: Panel, table: &Table, kind: &str) -> Panel {
@@ -141,23 +143,28 @@ fn series_of(table: &Table, kind: &str) -> Vec<String> {
 fn push_priors(rows: &mut Rows, run: &Run) {
     let grid = Grid::of(run.results, ["alignment", "confidence"]);
     let (vocab, good) = (tidy::setting(run, "vocab"), tidy::setting(run, "good_tokens"));
-    let share = good / vocab;
+    let tokens = Tokens { right: good, wrong: vocab - good };
     let all = |cell, column| grid.pooled(cell, column);
     for (cell, [a, kappa]) in grid.cells() {
         let (mode, sample) = (all(cell, "base/mode_accuracy"), all(cell, "base/pass@1"));
         let gains: Vec<f64> = mode.iter().zip(&sample).map(|(m, s)| m - s).collect();
-        let mode_theory = mode_accuracy(vocab as usize, share, kappa, 0.0, a);
-        push(rows, FIELD, "gain", (a, Some(kappa)), &gains, Some(mode_theory - bulk_pass_at_1(share, kappa, a)));
+        let (mode_theory, sample_theory) = (tokens.orthogonal_mode_accuracy(a), tokens.expected_pass_at_1(kappa, a));
+        push(rows, FIELD, "gain", (a, Some(kappa)), &gains, Some(mode_theory - sample_theory));
         if kappa == 1.0 {
             push(rows, ACCURACY, "mode, any κ", (a, None), &mode, Some(mode_theory));
         }
         if kappa == 1.0 || kappa == FROZEN {
-            push(rows, ACCURACY, &format!("sample, κ = {kappa}"), (a, None), &sample, Some(bulk_pass_at_1(share, kappa, a)));
+            push(rows, ACCURACY, &format!("sample, κ = {kappa}"), (a, None), &sample, Some(sample_theory));
         }
     }
     for i in -95..=95 {
         let a = f64::from(i) / 100.0;
-        push(rows, FIELD, "freezing", (a, Some(freezing_confidence(vocab as usize, a))), &[], None);
+        push(rows, FIELD, "freezing", (a, Some(tokens.freezing_confidence(a))), &[], None);
+    }
+    for kappa in grid.ys.iter().filter(|kappa| **kappa <= 1.0) {
+        if let Some(a) = tokens.neutral_alignment(*kappa) {
+            push(rows, FIELD, "neutral", (a, Some(*kappa)), &[], None);
+        }
     }
 }
 

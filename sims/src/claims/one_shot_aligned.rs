@@ -1,0 +1,44 @@
+//! One training prompt is enough where the model is aligned, and shares what it learns.
+
+use super::settings::{BANDIT, Ground, TREE};
+use super::{Claim, MTA, Part, Rung, Trial, Verdict};
+use crate::config::Config;
+
+pub(super) static CLAIM: Claim = Claim {
+    id: "one-shot-aligned",
+    paper: MTA,
+    statement: "Training on one prompt keeps most of the gain only when the model is aligned with the task.",
+    prediction: "gain kept >= .8 at alignment .9 and <= .3 at alignment 0, with sharing .95 and twice the usual steps",
+    finding: "Alignment alone does not decide it. What one prompt teaches must also reach the other prompts: with sharing .5 only a fifth of the gain is kept at \
+              alignment .9, with .8 half, with .95 nearly all of it. The paper's version holds for a policy whose every update is shared.",
+    trials: &[
+        trial(Rung::Bandit, || divide(BANDIT), || vec![memorised(BANDIT)]),
+        trial(Rung::Tree, || divide(TREE), || vec![memorised(TREE)]),
+    ],
+};
+
+const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
+    Trial {
+        rung,
+        expected: Verdict::Holds,
+        parts,
+        dropped: "updates are shared: sharing .5, so that the prompt is memorised",
+        counterexample,
+    }
+}
+
+fn divide(ground: Ground) -> Vec<Part> {
+    vec![ground.keeps("one-shot", 0.8, 0.9, shared), ground.loses("one-shot", 0.3, 0.0, shared)]
+}
+
+fn memorised(ground: Ground) -> Part {
+    ground.keeps("one-shot", 0.8, 0.9, |c| {
+        shared(c);
+        c.policy.sharing = 0.5;
+    })
+}
+
+fn shared(c: &mut Config) {
+    c.policy.sharing = 0.95;
+    c.train.steps *= 2;
+}

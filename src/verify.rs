@@ -1,0 +1,189 @@
+//! Verdicts on the papers' claims: seeds are drawn until every margin is decided or the budget is spent.
+//!
+//! Looking after each batch and stopping when the answer is clear costs nothing here: the bounds of [`mta_sims::betting`] hold at every number of seeds
+//! at once. All parts of all claims share the runs of a seed.
+
+use crate::error::Error;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mta_sims::claims::verdict::together;
+use mta_sims::claims::{Claim, Lab, Margin, Part, Rung, Source, Trial, Verdict};
+use mta_sims::stream::Seed;
+use rayon::prelude::*;
+use std::io::IsTerminal;
+
+/// How many seeds a part may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Numbers of seeds after which to look; the last is the budget.
+    pub looks: &'static [u64],
+}
+
+/// The budgets there are.
+pub const BUDGETS: [Budget; 2] =
+    [Budget { name: "quick", looks: &[12, 24, 48, 96] }, Budget { name: "full", looks: &[12, 24, 48, 96, 192, 384, 768] }];
+
+/// What to judge, and how surely.
+pub struct Request {
+    /// The claims.
+    pub claims: Vec<&'static Claim>,
+    /// The rungs.
+    pub rungs: Vec<Rung>,
+    /// When to stop drawing seeds.
+    pub budget: Budget,
+    /// Largest probability of a wrong "holds", and of a wrong "fails", of each verdict.
+    pub alpha: f64,
+    /// The first seed.
+    pub first_seed: u64,
+}
+
+/// A claim on one rung, judged.
+pub struct Judged {
+    /// The claim.
+    pub claim: &'static Claim,
+    /// How it was judged.
+    pub trial: &'static Trial,
+    /// What came out.
+    pub ruling: Ruling,
+    /// What came out with one assumption dropped.
+    pub counterexample: Ruling,
+}
+
+/// What came out of a list of parts.
+pub struct Ruling {
+    /// The verdict of all parts together.
+    pub verdict: Verdict,
+    /// Each part's place and margin.
+    pub margins: Vec<(String, Margin)>,
+    /// Index of the part with the smallest margin.
+    pub worst: usize,
+    /// Most seeds any part took; none where nothing is random.
+    pub seeds: usize,
+    /// Margins measured, over parts and seeds.
+    pub worlds: usize,
+}
+
+impl Judged {
+    /// Whether the claim turned out as expected and its counterexample fails; undecided contradicts nothing.
+    pub fn is_expected(&self) -> bool {
+        let reverse = if self.trial.expected == Verdict::Holds { Verdict::Fails } else { Verdict::Holds };
+        self.ruling.verdict != reverse && self.counterexample.verdict != Verdict::Holds
+    }
+}
+
+/// Judges all that is asked for, on `threads` threads (0: all).
+pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))?;
+    let trials = trials(request);
+    let mut cases: Vec<Case> = trials.iter().flat_map(|(_, t)| [t.parts, t.counterexample]).map(|parts| Case::new(parts())).collect();
+    pool.install(|| decide(&mut cases, request));
+    let mut rulings = cases.into_iter().map(Case::ruling);
+    let mut next = || rulings.next().expect("there are two cases per trial");
+    Ok(trials.into_iter().map(|(claim, trial)| Judged { claim, trial, ruling: next(), counterexample: next() }).collect())
+}
+
+/// The ruling on `parts` alone, on this thread's pool.
+pub fn rule(parts: Vec<Part>, budget: Budget, alpha: f64, first_seed: u64) -> Ruling {
+    let mut cases = [Case::new(parts)];
+    decide(&mut cases, &Request { claims: Vec::new(), rungs: Vec::new(), budget, alpha, first_seed });
+    let [case] = cases;
+    case.ruling()
+}
+
+fn trials(request: &Request) -> Vec<(&'static Claim, &'static Trial)> {
+    let of = |claim: &&'static Claim| claim.trials.iter().map(|t| (*claim, t)).collect::<Vec<_>>();
+    request.claims.iter().flat_map(of).filter(|(_, t)| request.rungs.contains(&t.rung)).collect()
+}
+
+/// A list of parts on its way to a verdict.
+struct Case {
+    parts: Vec<Part>,
+    values: Vec<Vec<f64>>,
+    margins: Vec<Margin>,
+}
+
+impl Case {
+    fn new(parts: Vec<Part>) -> Self {
+        let unknown = Margin { value: f64::NAN, low: f64::NEG_INFINITY, high: f64::INFINITY };
+        let known = |part: &Part| if let Source::Exact(margin) = part.margin { Margin::exact(margin) } else { unknown };
+        Case { values: vec![Vec::new(); parts.len()], margins: parts.iter().map(known).collect(), parts }
+    }
+
+    fn verdict(&self) -> Verdict {
+        together(&self.margins)
+    }
+
+    /// Parts that more seeds could decide; none once the verdict is known.
+    fn open(&self) -> impl Iterator<Item = usize> {
+        let open = self.verdict() == Verdict::Undecided;
+        let undecided = move |i: &usize| {
+            open && self.margins[*i].verdict() == Verdict::Undecided && matches!(self.parts[*i].margin, Source::PerSeed(..))
+        };
+        (0..self.parts.len()).filter(undecided)
+    }
+
+    fn measure(&self, part: usize, lab: &Lab) -> f64 {
+        match &self.parts[part].margin {
+            Source::Exact(margin) => *margin,
+            Source::PerSeed(_, margin) => margin(lab),
+        }
+    }
+
+    fn learn(&mut self, part: usize, values: impl Iterator<Item = f64>, alpha: f64) {
+        self.values[part].extend(values);
+        if let Source::PerSeed(range, _) = self.parts[part].margin {
+            self.margins[part] = Margin::of(&self.values[part], range, alpha, self.parts.len());
+        }
+    }
+
+    fn ruling(self) -> Ruling {
+        let verdict = self.verdict();
+        let smallest = self.margins.iter().enumerate().min_by(|a, b| a.1.value.total_cmp(&b.1.value));
+        Ruling {
+            verdict,
+            worst: smallest.map_or(0, |(i, _)| i),
+            seeds: self.values.iter().map(Vec::len).max().unwrap_or(0),
+            worlds: self.values.iter().map(|v| v.len().max(1)).sum(),
+            margins: self.parts.into_iter().map(|p| p.place).zip(self.margins).collect(),
+        }
+    }
+}
+
+/// Draws seeds, look by look, for the parts that are still open.
+fn decide(cases: &mut [Case], request: &Request) {
+    let bar = progress_bar();
+    let mut done = 0;
+    for &look in request.budget.looks {
+        let open: Vec<(usize, usize)> = cases.iter().enumerate().flat_map(|(c, case)| case.open().map(move |p| (c, p))).collect();
+        if open.is_empty() {
+            break;
+        }
+        bar.set_length(look);
+        bar.set_message(format!("{} margins open", open.len()));
+        let values = measure(cases, &open, request.first_seed + done..request.first_seed + look, &bar);
+        for (i, &(case, part)) in open.iter().enumerate() {
+            cases[case].learn(part, values.iter().map(|row| row[i]), request.alpha);
+        }
+        done = look;
+    }
+    bar.finish_and_clear();
+}
+
+/// One row per seed, one column per open part; each seed in a lab of its own.
+fn measure(cases: &[Case], open: &[(usize, usize)], seeds: std::ops::Range<u64>, bar: &ProgressBar) -> Vec<Vec<f64>> {
+    let row = |seed: u64| {
+        let lab = Lab::new(Seed(seed));
+        let row = open.iter().map(|(case, part)| cases[*case].measure(*part, &lab)).collect();
+        bar.inc(1);
+        row
+    };
+    seeds.into_par_iter().map(row).collect()
+}
+
+fn progress_bar() -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} seeds  {msg}").expect("the template is valid").progress_chars("━╸─");
+    ProgressBar::with_draw_target(Some(0), target).with_style(style)
+}
