@@ -19,6 +19,8 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(sweep())
         .subcommand(crate::commands::figures::command())
+        .subcommand(crate::commands::report::command())
+        .subcommand(crate::commands::view::command())
         .subcommand(list())
         .subcommand(show())
         .subcommand(crate::commands::theory::command())

@@ -8,7 +8,8 @@
 //! plan       grid points x recipes x seeds       resolved  the settings as run
 //! runner     pending cells on all threads        estimate  --dry-run
 //! store/     journal, Parquet, manifest          tables    results and history
-//! report     the table and the sentence          commands/ one file per subcommand
+//! groups     results by grid point and recipe    report    the table and the sentence
+//! page/      runs as one HTML file, and served   commands/ one file per subcommand
 //! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
 //! study      the runs that figures need
 //! ```
@@ -22,6 +23,8 @@ pub mod commands;
 pub mod error;
 pub mod estimate;
 pub mod grid;
+pub mod groups;
+pub mod page;
 pub mod plan;
 pub mod report;
 pub mod resolved;

@@ -20,6 +20,8 @@ fn run() -> Result<(), Error> {
     match matches.subcommand() {
         Some(("sweep", arguments)) => commands::sweep::sweep(arguments),
         Some(("figures", arguments)) => commands::figures::figures(arguments),
+        Some(("report", arguments)) => commands::report::report(arguments),
+        Some(("view", arguments)) => commands::view::view(arguments),
         Some(("list", arguments)) => {
             commands::say(&commands::list::list(text(arguments, "kind")));
             Ok(())

@@ -1,10 +1,10 @@
 //! The answer on the terminal: a table of gains coloured by gain kept, and one sentence.
 
+use crate::groups::Groups;
 use crate::plan::Plan;
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, presets};
 use mta_sims::knob::Value;
 use mta_sims::statistics::{Interval, mean, mean_interval, ratio_interval};
-use mta_sims::table::Table;
 
 /// Confidence level of all intervals shown.
 pub const LEVEL: f64 = 0.95;
@@ -25,24 +25,45 @@ pub struct Summary {
     pub gains: Vec<(Option<Interval>, Option<Interval>)>,
 }
 
-/// Summaries of all grid points, in plan order.
-pub fn summarise(plan: &Plan, results: &Table) -> Vec<Summary> {
-    let per_point = plan.recipes.len() * plan.seeds.len();
-    let points = plan.rows.len() / per_point.max(1);
-    (0..points).map(|i| summary(plan, results, i * per_point)).collect()
+/// What the numbers of the table are.
+pub fn heading(plan: &Plan) -> String {
+    format!("Gain in held-out pass@1 after {}, mean over {} seeds ± 95 % interval", budget(plan), plan.seeds.len())
 }
 
-fn summary(plan: &Plan, results: &Table, start: usize) -> Summary {
-    let seeds = plan.seeds.len();
-    let rows = |recipe: usize| start + recipe * seeds..start + (recipe + 1) * seeds;
-    let column = |name: &str, recipe: usize| rows(recipe).filter_map(|row| results.number(name, row)).collect::<Vec<f64>>();
-    let standard = plan.recipes.iter().position(|r| r.name == STANDARD).map(|i| column("gain", i));
-    let gains = (0..plan.recipes.len()).map(|recipe| {
-        let gains = column("gain", recipe);
-        (mean_interval(&gains, LEVEL), standard.as_ref().and_then(|s| ratio_interval(&gains, s, LEVEL)))
+/// The number of steps, where it is one.
+fn budget(plan: &Plan) -> String {
+    let steps = plan.rows.iter().map(|row| row.cell.recipe.config.train.steps);
+    match (steps.clone().min(), steps.max()) {
+        (Some(low), Some(high)) if low == high => format!("{low} steps"),
+        (Some(low), Some(high)) => format!("{low} to {high} steps"),
+        _ => "training".into(),
+    }
+}
+
+/// Summaries of all grid points, in plan order.
+pub fn summarise(groups: &Groups) -> Vec<Summary> {
+    (0..groups.points()).map(|point| summary(groups, point)).collect()
+}
+
+fn summary(groups: &Groups, point: usize) -> Summary {
+    let recipes = &groups.plan.recipes;
+    let standard = recipes.iter().position(|r| r.name == STANDARD);
+    let gains = (0..recipes.len()).map(|recipe| {
+        let kept = standard.and_then(|standard| gain_kept(groups, point, recipe, standard));
+        (mean_interval(&groups.values("gain", point, recipe), LEVEL), kept)
     });
-    let base = ["base/pass@1", "base/pass@8", "base/mode_accuracy"].map(|name| mean(&column(name, 0)));
-    Summary { point: plan.rows[start].point.clone(), base, gains: gains.collect() }
+    let base = BASE_COLUMNS.map(|name| mean(&groups.of_base(name, point)));
+    Summary { point: groups.point(point).to_vec(), base, gains: gains.collect() }
+}
+
+/// What is shown of the base model.
+const BASE_COLUMNS: [&str; 3] = ["base/pass@1", "base/pass@8", "base/mode_accuracy"];
+
+/// Gain as a share of standard RL's, over the seeds that both have finished; missing where standard RL gains nothing.
+fn gain_kept(groups: &Groups, point: usize, recipe: usize, standard: usize) -> Option<Interval> {
+    let (ours, theirs) = (groups.by_seed("gain", point, recipe), groups.by_seed("gain", point, standard));
+    let (gains, whole): (Vec<f64>, Vec<f64>) = ours.iter().filter_map(|(seed, gain)| Some((*gain, *theirs.get(seed)?))).unzip();
+    ratio_interval(&gains, &whole, LEVEL).filter(|_| mean(&whole).is_some_and(|g| g > 0.0))
 }
 
 /// Columns of text where no terminal says otherwise.
@@ -88,7 +109,8 @@ fn part_of_table(plan: &Plan, summaries: &[Summary], recipes: &[usize], colours:
     table.to_string()
 }
 
-fn header(plan: &Plan, recipes: &[usize]) -> Vec<String> {
+/// The words above the columns: axes, base model, recipes; a new line where there is room for one.
+pub fn header(plan: &Plan, recipes: &[usize]) -> Vec<String> {
     let axes = plan.axes.iter().map(|a| plan.column(a.knob).replace('_', "\n"));
     let base = ["base\npass@1", "base\npass@8", "base\nmode"].map(String::from);
     let names = recipes.iter().map(|&i| plan.recipes[i].name.replace('-', "-\n"));
@@ -96,14 +118,19 @@ fn header(plan: &Plan, recipes: &[usize]) -> Vec<String> {
 }
 
 fn painted(gain: Option<Interval>, kept: Option<Interval>) -> Cell {
-    let Some(gain) = gain else { return Cell::new("") };
+    let text = gain_text(gain);
+    kept.map_or_else(|| Cell::new(&text), |kept| Cell::new(&text).fg(colour(Band::of(kept.value))))
+}
+
+/// A gain and half the width of its interval, two decimals each; empty when missing.
+pub fn gain_text(gain: Option<Interval>) -> String {
+    let Some(gain) = gain else { return String::new() };
     let value = if gain.value.abs() < 0.005 { 0.0 } else { gain.value };
-    let text = gain.half_width().map_or(format!("{value:+.2}"), |h| format!("{value:+.2}±{}", short(h)));
-    kept.map_or_else(|| Cell::new(&text), |kept| Cell::new(&text).fg(colour(kept.value)))
+    gain.half_width().map_or(format!("{value:+.2}"), |h| format!("{value:+.2}±{}", short(h)))
 }
 
 /// Two decimals, or the power of ten where they would show nothing.
-fn share(x: f64) -> String {
+pub fn share(x: f64) -> String {
     if x > 0.0 && x < 0.005 { format!("{x:.0e}") } else { format!("{x:.2}") }
 }
 
@@ -112,13 +139,42 @@ fn short(half_width: f64) -> String {
     format!("{half_width:.2}").trim_start_matches('0').to_string()
 }
 
-fn colour(kept: f64) -> Color {
-    match kept {
-        k if k >= 0.8 => Color::Green,
-        k if k >= WORKS => Color::Cyan,
-        k if k >= 0.2 => Color::Yellow,
-        k if k > -0.05 => Color::DarkGrey,
-        _ => Color::Red,
+/// How much of standard RL's gain is kept, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Band {
+    /// At least 80 %.
+    Most,
+    /// At least half.
+    Half,
+    /// At least a fifth.
+    Some,
+    /// About nothing.
+    Nothing,
+    /// Less than nothing.
+    Harm,
+}
+
+impl Band {
+    /// The band of a gain kept.
+    pub fn of(kept: f64) -> Self {
+        match kept {
+            k if k >= 0.8 => Band::Most,
+            k if k >= WORKS => Band::Half,
+            k if k >= 0.2 => Band::Some,
+            k if k > -0.05 => Band::Nothing,
+            _ => Band::Harm,
+        }
+    }
+}
+
+fn colour(band: Band) -> Color {
+    match band {
+        Band::Most => Color::Green,
+        Band::Half => Color::Cyan,
+        Band::Some => Color::Yellow,
+        Band::Nothing => Color::DarkGrey,
+        Band::Harm => Color::Red,
     }
 }
 

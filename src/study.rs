@@ -25,24 +25,16 @@ impl Finished {
         Run { results: &self.results, history: &self.history, knob: &self.knob, others: &self.others, command: &self.command }
     }
 
-    /// Reads the folder of a finished sweep.
+    /// Reads a run folder; what a sweep has finished so far, where it is still running.
     ///
     /// # Errors
-    /// When one of its files is missing or damaged.
+    /// As [`store::run::Run::open`].
     pub fn read(folder: &Path) -> Result<Self, Error> {
-        let plan = Plan::new(&Settings::read(&folder.join("config.toml"))?)?;
-        let (results, history) = (parquet::read(&folder.join("results.parquet"))?, parquet::read(&folder.join("history.parquet"))?);
-        Ok(Finished { results, history, knob: plan.main_column(), others: plan.other_columns(), command: command_of(folder)? })
+        let run = store::run::Run::open(folder)?;
+        let command = run.manifest.as_ref().and_then(|m| m["command"].as_str()).unwrap_or("mta-sim sweep --config config.toml");
+        let (knob, others, command) = (run.plan.main_column(), run.plan.other_columns(), command.into());
+        Ok(Finished { results: run.results, history: run.history, knob, others, command })
     }
-}
-
-/// The command in the manifest of a run folder.
-fn command_of(folder: &Path) -> Result<String, Error> {
-    let path = folder.join("manifest.json");
-    let text = std::fs::read_to_string(&path).map_err(Error::file(&path, "cannot be read"))?;
-    let manifest: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    let command = manifest.as_ref().and_then(|m| m["command"].as_str()).map(String::from);
-    command.ok_or_else(|| Error::Damaged { path, what: "is no manifest of a run: it has no command".into() })
 }
 
 /// Runs what is not finished of a study, in a folder of its own among `runs`; `command` is what will be said to have made it.

@@ -202,6 +202,29 @@ const WRONG: &[(&str, &str)] = &[
     ("sweep TINY --out journal_folder", "journal_folder/cells.jsonl: cannot be opened"),
     ("sweep TINY --steps 3 --out kept", "'--steps <GRID>' cannot be used multiple times"),
     ("sweep TINY --learning-rate 0.5 --out kept", "kept: holds 8 finished cells that are not part of this sweep"),
+    // reports
+    ("report", "<RUN>..."),
+    ("report nowhere", "nowhere: is no folder to read"),
+    ("report fine.toml", "fine.toml: is no folder to read"),
+    ("report mine", "mine: is not a run folder: it has no config.toml with a cells.jsonl or a results.parquet beside it"),
+    ("report notes", "notes: is not a run folder"),
+    ("report kept nowhere", "nowhere: is no folder to read"),
+    ("report flipped", "flipped/cells.jsonl: line 2 is damaged"),
+    ("report broken_config", "broken_config/config.toml: unknown key 'alignement'"),
+    ("report broken_manifest", "broken_manifest/manifest.json: is damaged"),
+    ("report broken_verdicts", "broken_verdicts/verdicts.json: is damaged"),
+    ("report wrong_verdicts", "wrong_verdicts/verdicts.json: is no list of verdicts"),
+    ("report kept --out fine.toml", "fine.toml: is not a report and would be written over"),
+    ("report kept --out notes", "notes: is a folder; --out wants a file"),
+    ("report kept --out nowhere/report.html", "nowhere/report.html: cannot be written"),
+    ("report kept --out /proc/report.html", "/proc/report.html: cannot be written"),
+    ("view", "<RUN>"),
+    ("view nowhere --no-open", "nowhere: is no folder to read"),
+    ("view mine --no-open", "mine: is not a run folder"),
+    ("view flipped --no-open", "flipped/cells.jsonl: line 2 is damaged"),
+    ("view kept --no-open --port 65536", "65536 is not in 0..=65535"),
+    ("view kept --no-open --port http", "'http'"),
+    ("view kept kept", "'kept'"),
 ];
 
 /// A folder with everything the table speaks of.
@@ -215,8 +238,14 @@ fn fixture() -> tempfile::TempDir {
     fs::create_dir(at("notes")).unwrap();
     fs::write(at("notes/cells.jsonl"), "cells I like").unwrap();
     fs::create_dir_all(at("journal_folder/cells.jsonl")).unwrap();
-    for name in ["kept", "cut_results", "cut_history", "empty_results", "flipped", "lost_line"] {
+    for name in ["kept", "cut_results", "cut_history", "empty_results", "flipped", "lost_line", "broken_config", "broken_manifest"] {
         succeed(folder.path(), &format!("sweep {TINY} --out {name}"));
+    }
+    fs::write(at("broken_config/config.toml"), "alignement = 0.5\n").unwrap();
+    damage(&at("broken_manifest/manifest.json"), |bytes| bytes.truncate(bytes.len() / 2));
+    for (name, text) in [("broken_verdicts", "[{"), ("wrong_verdicts", "[3]")] {
+        fs::create_dir(at(name)).unwrap();
+        fs::write(at(name).join("verdicts.json"), text).unwrap();
     }
     damage(&at("cut_results/results.parquet"), |bytes| bytes.truncate(bytes.len() / 2));
     damage(&at("cut_history/history.parquet"), |bytes| bytes.truncate(bytes.len() - 1));

@@ -3,6 +3,7 @@
 //! `PROPTEST_CASES=100000 cargo test --test fuzz_config` attacks for longer.
 
 use mta_sim::error::Error;
+use mta_sim::groups::Groups;
 use mta_sim::plan::Plan;
 use mta_sim::settings::{RUN_KEYS, Settings, TABLE_KEYS};
 use mta_sim::sims::config::{KNOBS, Knob};
@@ -325,7 +326,7 @@ proptest! {
         }
         let results = tables::results(&plan, &finished);
         tables::history(&plan, &finished);
-        let summaries = report::summarise(&plan, &results);
+        let summaries = report::summarise(&Groups::whole(&plan, &results));
         report::table(&plan, &summaries, true);
         report::sentence(&plan, &summaries);
     }

@@ -61,6 +61,7 @@ fn every_file_says_what_it_is_for() {
     for folder in [
         "src",
         "src/commands",
+        "src/page",
         "src/store",
         "theory/src",
         "sims/src",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::tiny_skia::{Color, Pixmap, Transform};
 use svg2pdf::usvg::{self, Tree};
 
 use crate::style::{self, Page};
@@ -84,6 +84,7 @@ fn png(tree: &Tree) -> Result<Vec<u8>, FigureError> {
     let scale = style::PNG_DPI / 96.0;
     let (width, height) = ((tree.size().width() * scale).ceil(), (tree.size().height() * scale).ceil());
     let mut pixels = Pixmap::new(width as u32, height as u32).ok_or_else(|| failed(format!("{width} x {height} pixels")))?;
+    pixels.fill(Color::WHITE);
     resvg::render(tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
     pixels.encode_png().map_err(|e| failed(e.to_string()))
 }

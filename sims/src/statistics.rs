@@ -27,18 +27,21 @@ pub fn mean(xs: &[f64]) -> Option<f64> {
     (!xs.is_empty()).then(|| xs.iter().sum::<f64>() / xs.len() as f64)
 }
 
-/// The `share`-quantile, interpolated linearly between order statistics (Hyndman and Fan's type 7); missing for no data.
+/// Quantile at `level` in [0, 1]: linear between the order statistics, the i-th of n being the quantile at (i - 1) / (n - 1); missing for no data.
+///
+/// # Source
+/// Definition 7 of Hyndman and Fan, "Sample quantiles in statistical packages", Am. Stat. 50 (1996) 361-365: NumPy's and R's default.
 ///
 /// # Example
 /// ```
-/// assert_eq!(mta_sims::statistics::quantile(&[3.0, 1.0, 2.0], 0.75), Some(2.5));
+/// assert_eq!(mta_sims::statistics::quantile(&[4.0, 1.0, 2.0], 0.75), Some(3.0));
 /// ```
-pub fn quantile(xs: &[f64], share: f64) -> Option<f64> {
+pub fn quantile(xs: &[f64], level: f64) -> Option<f64> {
     let mut sorted = xs.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let place = share.clamp(0.0, 1.0) * sorted.len().saturating_sub(1) as f64;
-    let (low, high) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
-    Some(low + (high - low) * place.fract())
+    let place = level * xs.len().checked_sub(1)? as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    Some(below + place.fract() * (above - below))
 }
 
 /// Sample covariance of paired data (divisor n - 1); missing for fewer than two pairs.

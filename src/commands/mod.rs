@@ -2,10 +2,12 @@
 
 pub mod figures;
 pub mod list;
+pub mod report;
 pub mod show;
 pub mod sweep;
 pub mod theory;
 pub mod verify;
+pub mod view;
 
 use std::io::Write;
 

@@ -3,6 +3,7 @@
 use crate::cli::knob_flags;
 use crate::commands::say;
 use crate::error::Error;
+use crate::groups::Groups;
 use crate::plan::{DEFAULT_SEEDS, Plan};
 use crate::report;
 use crate::runner;
@@ -139,21 +140,11 @@ fn draw(plan: &Plan, outcome: &Outcome, folder: &Path) -> Result<(), Error> {
 
 /// What the terminal shows of a finished run.
 fn answer(plan: &Plan, outcome: &Outcome, folder: &Path) -> String {
-    let summaries = report::summarise(plan, &outcome.results);
+    let summaries = report::summarise(&Groups::whole(plan, &outcome.results));
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let head = format!("Gain in held-out pass@1 after {}, mean over {} seeds ± 95 % interval", budget(plan), plan.seeds.len());
+    let head = report::heading(plan);
     let sentence = report::sentence(plan, &summaries).map_or(String::new(), |sentence| format!("{sentence}\n\n"));
     let again = if outcome.reused > 0 { format!(", {} of them from before", outcome.reused) } else { String::new() };
     let tail = format!("{} cells in {:.1} s{again}. Tables and figures: {}", plan.rows.len(), outcome.seconds, folder.display());
     format!("{head}\n\n{}\n\n{sentence}{tail}\n", report::table(plan, &summaries, colours))
-}
-
-/// The number of steps, where it is one.
-fn budget(plan: &Plan) -> String {
-    let steps = plan.rows.iter().map(|row| row.cell.recipe.config.train.steps);
-    match (steps.clone().min(), steps.max()) {
-        (Some(low), Some(high)) if low == high => format!("{low} steps"),
-        (Some(low), Some(high)) => format!("{low} to {high} steps"),
-        _ => "training".into(),
-    }
 }

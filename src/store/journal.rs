@@ -83,28 +83,86 @@ impl Journal {
             .seek(SeekFrom::Start(0))
             .and_then(|_| self.file.read_to_end(&mut bytes))
             .map_err(Error::file(&self.path, "cannot be read"))?;
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        let mut lines = 0;
-        for line in bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-            lines += 1;
-            let finished = read_line(line).ok_or_else(|| self.damaged(lines))?;
-            self.finished.insert(finished.id, finished.curves);
-        }
+        let whole = whole_lines(&bytes);
+        let lines = read_lines(&bytes[..whole], &mut self.finished).map_err(|line| damaged(&self.path, line))?;
         if !is_cut_line(&bytes[whole..]) {
-            return Err(self.damaged(lines + 1));
+            return Err(damaged(&self.path, lines + 1));
         }
         if whole < bytes.len() {
             self.file.set_len(whole as u64).map_err(Error::file(&self.path, "cannot be written"))?;
         }
         Ok(())
     }
+}
 
-    fn damaged(&self, line: usize) -> Error {
-        let what = format!(
-            "line {line} is damaged (its checksum does not match); nothing was changed. Restore the file, delete that line, or choose another --out"
-        );
-        Error::Damaged { path: self.path.clone(), what }
+/// Reads a journal that somebody else may be writing to: each look reads on from where the last one ended, and changes nothing.
+pub struct Reader {
+    path: PathBuf,
+    read: u64,
+    lines: usize,
+    finished: HashMap<String, Curves>,
+}
+
+impl Reader {
+    /// A reader of the journal of `folder`; nothing is read yet.
+    pub fn new(folder: &Path) -> Self {
+        Reader { path: folder.join(NAME), read: 0, lines: 0, finished: HashMap::new() }
     }
+
+    /// The finished cells seen so far, by id.
+    pub fn finished(&self) -> &HashMap<String, Curves> {
+        &self.finished
+    }
+
+    /// Reads what has been added since the last look; a journal that became shorter is read from its start, one that does not exist is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged; a last line without its end is still being written.
+    pub fn refresh(&mut self) -> Result<(), Error> {
+        let Some(mut file) = self.open()? else { return Ok(()) };
+        let length = file.metadata().map_err(Error::file(&self.path, "cannot be read"))?.len();
+        if length < self.read {
+            *self = Reader { path: std::mem::take(&mut self.path), read: 0, lines: 0, finished: HashMap::new() };
+        }
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(self.read))
+            .and_then(|_| file.read_to_end(&mut bytes))
+            .map_err(Error::file(&self.path, "cannot be read"))?;
+        let whole = whole_lines(&bytes);
+        self.lines += read_lines(&bytes[..whole], &mut self.finished).map_err(|line| damaged(&self.path, self.lines + line))?;
+        self.read += whole as u64;
+        if is_cut_line(&bytes[whole..]) { Ok(()) } else { Err(damaged(&self.path, self.lines + 1)) }
+    }
+
+    fn open(&self) -> Result<Option<File>, Error> {
+        match File::open(&self.path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some).map_err(Error::file(&self.path, "cannot be opened")),
+        }
+    }
+}
+
+fn damaged(path: &Path, line: usize) -> Error {
+    let what = format!(
+        "line {line} is damaged (its checksum does not match); nothing was changed. Restore the file, delete that line, or choose another --out"
+    );
+    Error::Damaged { path: path.into(), what }
+}
+
+/// Bytes up to the end of the last whole line.
+fn whole_lines(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1)
+}
+
+/// Adds the cells of whole lines to `finished`; returns how many lines there were, or the number of the first damaged one.
+fn read_lines(bytes: &[u8], finished: &mut HashMap<String, Curves>) -> Result<usize, usize> {
+    let mut lines = 0;
+    for line in bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+        lines += 1;
+        let cell = read_line(line).ok_or(lines)?;
+        finished.insert(cell.id, cell.curves);
+    }
+    Ok(lines)
 }
 
 fn check(body: &[u8]) -> String {
@@ -158,6 +216,31 @@ mod tests {
         std::fs::write(&path, &flipped).unwrap();
         assert!(Journal::open(folder.path()).err().unwrap().to_string().contains("line 1 is damaged"));
         assert_eq!(std::fs::read(&path).unwrap(), flipped, "a damaged journal is left as it is");
+    }
+
+    #[test]
+    fn a_reader_follows_a_writer_and_waits_for_the_end_of_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let mut reader = Reader::new(folder.path());
+        reader.refresh().unwrap();
+        let mut journal = Journal::open(folder.path()).unwrap();
+        journal.append("a".into(), curves(0.1)).unwrap();
+        reader.refresh().unwrap();
+        assert_eq!(reader.finished()["a"], curves(0.1));
+        journal.append("b".into(), curves(0.2)).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        reader.refresh().unwrap();
+        assert_eq!(reader.finished().len(), 1, "the second line has no end yet");
+        std::fs::write(&path, &whole).unwrap();
+        reader.refresh().unwrap();
+        assert_eq!(reader.finished()["b"], curves(0.2));
+        std::fs::write(&path, &whole[..whole.len() / 2 + 1]).unwrap();
+        reader.refresh().unwrap();
+        assert_eq!(reader.finished().len(), 1, "a shorter journal is another one");
+        std::fs::write(&path, [&whole[..], b"cells I like\n"].concat()).unwrap();
+        assert!(reader.refresh().unwrap_err().to_string().contains("line 3 is damaged"));
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //! | `results.parquet`, `summary.csv` | one row per cell and seed | at the end |
 //! | `history.parquet` | one row per cell, seed and evaluated step | at the end |
 //! | `figures/` | pictures with their data | at the end |
+//! | `report.html` | the run as one page | by `mta-sim report` |
 //!
 //! All but the journal are written to a temporary name and renamed, so a file is whole or absent.
 
 pub mod journal;
 pub mod manifest;
 pub mod parquet;
+pub mod run;
 
 use crate::error::Error;
 use std::fs::File;
@@ -24,8 +26,11 @@ use std::path::Path;
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = path.with_extension("tmp");
     let write = || File::create(&temporary).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    write().map_err(Error::file(&temporary, "cannot be written"))?;
-    std::fs::rename(&temporary, path).map_err(Error::file(path, "cannot be written"))
+    write().map_err(Error::file(path, "cannot be written"))?;
+    std::fs::rename(&temporary, path).map_err(|source| {
+        let _ = std::fs::remove_file(&temporary);
+        Error::file(path, "cannot be written")(source)
+    })
 }
 
 /// Makes sure that the folder is new, or one of ours: only a run folder's own `config.toml` may be written over.

@@ -357,25 +357,6 @@ mod tests {
         });
     }
 
-    /// The sheet's .03160 and .03008 at p = .8, eta = 4 and p = .9, eta = 5 (B = 2, n = 400) are off in the fifth decimal: it averaged a step function on a
-    /// grid; piecewise integration at 25 digits gives these.
-    #[test]
-    fn first_order_of_the_sheet() {
-        let pass = Pass { p: 0.8, clip: 0.2, step: 4.0, minibatches: 2, size: 400.0, second_moment: 1.0, mean_size: 1.0 };
-        assert_abs_diff_eq!(first_order_drift(&pass), 0.03162, epsilon = 5e-6);
-        assert_abs_diff_eq!(first_order_drift(&Pass { p: 0.9, step: 5.0, ..pass }), 0.03005, epsilon = 5e-6);
-    }
-
-    #[test]
-    fn numbers_of_the_sheet() {
-        for (p, drift) in [(0.8, 0.0060), (0.6, 0.0053), (0.9, 0.0036), (0.3, -0.0069)] {
-            assert_abs_diff_eq!(saturated_drift_leading(p, 0.2), drift, epsilon = 5.1e-5);
-        }
-        for (p, win) in [(0.55, 0.644), (0.6, 0.771), (0.65, 0.871)] {
-            assert_abs_diff_eq!(chance_to_win(p), win, epsilon = 5e-4);
-        }
-    }
-
     #[test]
     fn the_upper_clip_ends_at_certainty() {
         assert_abs_diff_eq!((1.0 + 0.2) * reachable_up_to(0.2), 1.0, epsilon = 1e-15);

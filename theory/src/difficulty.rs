@@ -193,24 +193,6 @@ mod tests {
         });
     }
 
-    /// The sheet: (.6, 1.4) to (.25, .35) takes pass@1 from .300 to .417 and crosses at 5, asymptotically 6.5.
-    #[test]
-    fn crossing_of_the_sheet() {
-        let (before, after) = (Difficulty { a: 0.6, b: 1.4 }, Difficulty { a: 0.25, b: 0.35 });
-        approx::assert_abs_diff_eq!(before.mean(), 0.300, epsilon = 5e-4);
-        approx::assert_abs_diff_eq!(after.mean(), 0.417, epsilon = 5e-4);
-        assert_eq!(crossover(before, after), Some(5.0));
-        approx::assert_abs_diff_eq!(asymptotic_crossover(before, after).unwrap(), 6.5, epsilon = 0.05);
-    }
-
-    /// The sheet's .25, .68595, .89425 at k = 1, 16, 256 are those of Beta(.4, 1.2).
-    #[test]
-    fn pass_at_k_of_the_sheet() {
-        for (k, pass) in [(1.0, 0.25), (16.0, 0.68595), (256.0, 0.89425)] {
-            approx::assert_abs_diff_eq!(beta_pass_at_k(0.4, 1.2, k), pass, epsilon = 5e-6);
-        }
-    }
-
     #[test]
     fn evaluates_the_formulas() {
         let y = (P29.evaluate)(&[0.6, 1.4, 0.25, 0.35, 1.0]);

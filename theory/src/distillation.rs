@@ -105,12 +105,4 @@ mod tests {
             _ => unreachable!("{name}"),
         });
     }
-
-    #[test]
-    fn times_of_the_sheet() {
-        for (p0, time, reward, digits) in [(1e-2, 3.2010, 54.1, 0.05), (1e-4, 5.7711, 5009.0, 0.5), (1e-6, 8.3296, 5.0e5, 5e3)] {
-            approx::assert_abs_diff_eq!(distillation_time(p0, 0.5, 0.9).unwrap(), time, epsilon = 5.1e-5);
-            approx::assert_abs_diff_eq!(policy_gradient_time(p0, 0.5), reward, epsilon = digits);
-        }
-    }
 }

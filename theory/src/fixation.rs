@@ -121,32 +121,7 @@ pub const P10: Proposition = Proposition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use approx::{assert_abs_diff_eq, assert_relative_eq};
-
-    /// The sheet's predictions, whose parameters (not given there) are p = 0.3, G = 16, eta = 1 and the verifiers below.
-    #[test]
-    fn reproduces_drift_and_noise_of_the_sheet() {
-        let verifier = |j: f64| Verifier { tpr: 0.5 + j / 2.0, fpr: 0.5 - j / 2.0 };
-        for (j, expected) in [(1.0, 0.19688), (0.6, 0.11813), (0.1, 0.01969)] {
-            assert_abs_diff_eq!(drift(verifier(j), 0.3, 16, 1.0), expected, epsilon = 5.1e-6);
-        }
-        assert_abs_diff_eq!(squared_snr(verifier(0.6), 0.3, 16), 5.13, epsilon = 5.1e-3);
-        assert_abs_diff_eq!(squared_snr(verifier(0.1), 0.3, 16), 0.135, epsilon = 5.1e-4);
-    }
-
-    /// The sheet gives no parameters. Consistent with it from p0 = 0.3: .959 and .9983 as J = 0.05 with G = 8 and 16, .300 as J = 0, .041 as a reward with
-    /// rates .35 and .45, G = 4 and eta = 0.8. Of .723 only the selection strength can be inferred.
-    #[test]
-    fn reproduces_fixation_of_the_sheet() {
-        let weak = Verifier { tpr: 0.525, fpr: 0.475 };
-        let fixed = |group| chance(0.3, selection(weak, 0.3, group, 0.3));
-        assert_abs_diff_eq!(fixed(8), 0.959, epsilon = 5.1e-4);
-        assert_abs_diff_eq!(fixed(16), 0.9983, epsilon = 5.1e-5);
-        assert_eq!(chance(0.3, 0.0), 0.3);
-        let bad = Verifier { tpr: 0.35, fpr: 0.45 };
-        assert_abs_diff_eq!(chance(0.3, selection(bad, 0.3, 4, 0.8)), 0.041, epsilon = 5.1e-4);
-        assert_abs_diff_eq!(chance(0.3, 4.14), 0.723, epsilon = 5.1e-4);
-    }
+    use approx::assert_relative_eq;
 
     #[test]
     fn extreme_selection_keeps_its_digits() {

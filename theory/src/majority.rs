@@ -429,17 +429,6 @@ mod tests {
         });
     }
 
-    /// Gaps at p = 0.37 and groups of 3, 4, 8 and 9.
-    #[test]
-    fn numbers_of_the_sheet() {
-        for (group, gap) in [(3, -0.26), (4, -0.290303), (8, -0.474208), (9, -0.531837)] {
-            assert_abs_diff_eq!(reward_gap(0.37, group), gap, epsilon = 5e-7);
-        }
-        for (group, slope) in [(3, 1.5), (5, 1.875), (9, 2.4609), (33, 4.6183)] {
-            assert_abs_diff_eq!(slope_at_tie(group), slope, epsilon = 5e-5);
-        }
-    }
-
     /// P(maj = 1) and the gap of G = 2 follow from the arm formulas.
     #[test]
     fn small_groups_agree_with_the_arm_formulas() {

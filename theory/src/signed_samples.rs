@@ -224,25 +224,6 @@ mod tests {
     const POLICY: [f64; 5] = [0.05, 0.5, 0.25, 0.15, 0.05];
     const CORRECT: [bool; 5] = [true, false, false, false, false];
 
-    #[test]
-    fn rates_of_the_sheet() {
-        let square: f64 = accuracy_gradient(&POLICY, &CORRECT).iter().map(|g| g * g).sum();
-        let [grpo, positive, negative] = grpo_weights(0.05, 4);
-        let weights = [1.0, psr_norm_weight(0.05, 4.0), nsr_norm_weight(0.05, 4.0), grpo, positive, negative];
-        for (weight, rate) in weights.iter().zip([0.00310, 0.01150, 0.00326, 0.00530, 0.00504, 0.00027]) {
-            approx::assert_abs_diff_eq!(weight * square, rate, epsilon = 5.1e-6);
-        }
-    }
-
-    #[test]
-    fn times_of_the_sheet() {
-        for (time, sheet, digits) in
-            hitting_times(1e-4, 0.5).into_iter().zip([1.98, 197.990, 1.5508]).zip([5e-6, 5e-4, 5e-6]).map(|((t, s), d)| (t, s, d))
-        {
-            approx::assert_abs_diff_eq!(time, sheet, epsilon = digits);
-        }
-    }
-
     /// F6: the mean of positive-only and of negative-only samples is the same vector, and so is the first-order change of entropy.
     #[test]
     fn flag_f6_positive_and_negative_samples_have_one_expectation() {
@@ -265,15 +246,6 @@ mod tests {
         let change = negative_sample(&POLICY, 4, 1e-3);
         assert!(change[1] > 0.0 && [0, 2, 3, 4].iter().all(|&j| change[j] < 0.0), "{change:?}");
         approx::assert_abs_diff_eq!(change.iter().sum::<f64>(), 0.0, epsilon = 1e-17);
-    }
-
-    /// The sheet's formula values -5.625e-5 (eta = .05) and -2.2500e-4 (.1) are those of wrong arms (.4, .3, .2, .1) and G = 4.
-    #[test]
-    fn dead_prompt_of_the_sheet() {
-        let p = [0.4, 0.3, 0.2, 0.1];
-        for (step, drift) in [(0.05, -5.625e-5), (0.1, -2.25e-4)] {
-            approx::assert_relative_eq!(dead_prompt_drift(power_sum(&p, 2), power_sum(&p, 3), step, 4.0), drift, max_relative = 1e-12);
-        }
     }
 
     #[test]

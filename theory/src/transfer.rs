@@ -271,15 +271,6 @@ mod tests {
         approx::assert_abs_diff_eq!(one_shot_accuracy(0.3), 0.30, epsilon = 5e-3);
     }
 
-    /// The sheet: aligned share 0.3 / 0.5 / 0.7 / 1 gives full data 0.70 / 1.0 / 0.70 / 1.0, one-shot the share itself.
-    #[test]
-    fn limits_of_the_sheet() {
-        for (share, full) in [(0.3, 0.70), (0.5, 1.0), (0.7, 0.70), (0.8, 0.79999), (1.0, 1.0)] {
-            approx::assert_abs_diff_eq!(full_data_accuracy(share), full, epsilon = 5e-3);
-            approx::assert_abs_diff_eq!(one_shot_accuracy(share), share, epsilon = 5e-3);
-        }
-    }
-
     #[test]
     fn closed_form_agrees_with_the_flow() {
         for (loading, start, end) in [(1.5, -3.0, 10.0), (0.3, 1.0, 50.0), (0.0, -2.0, 5.0)] {

@@ -126,3 +126,12 @@ fn local_gain_with_a_wrong_mode_is_common() {
         assert!((count / DRAWS as f64 - share).abs() < 8e-3, "{} {share}", count / DRAWS as f64);
     }
 }
+
+#[test]
+fn certain_priors_are_decided_by_the_sign_of_the_alignment() {
+    assert_eq!(mode_accuracy(8, 0.25, 0.0, 0.0, 0.7), 0.25);
+    assert_eq!((mode_accuracy(8, 0.25, 2.0, 0.0, 1.0), mode_accuracy(8, 0.25, 2.0, 0.0, -1.0)), (1.0, 0.0));
+    assert_eq!(mode_accuracy(8, 0.25, 1e-3, 0.0, 1.0), 1.0);
+    assert!((mode_accuracy(8, 0.25, 0.01, 0.0, 0.0) - 0.25).abs() < 1e-12);
+    assert_eq!(bulk_pass_at_1(0.5, 1e6, 1.0), 1.0);
+}

@@ -73,3 +73,10 @@ fn samples_agree_within_four_standard_errors() {
         }
     }
 }
+
+#[test]
+fn weights_need_not_be_normalised() {
+    for (p, q) in best_of_n(&[0.1, 0.2, 0.2, 0.5], 3.0).iter().zip(best_of_n(&[0.05, 0.1, 0.1, 0.25], 3.0)) {
+        assert!((p - q).abs() < 1e-15);
+    }
+}

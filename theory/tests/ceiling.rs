@@ -68,3 +68,10 @@ fn what_has_no_chance_keeps_none() {
     }
     assert!(p[0] == 0.0 && p[1] > 0.999);
 }
+
+#[test]
+fn no_samples_hit_nothing_and_common_successes_need_no_overflow() {
+    assert_eq!((unhit(0.3, 0.0), unhit(1.0, 0.0)), (1.0, 1.0));
+    assert!((never_updated(0.3, 2.0, 1.0) - 0.58).abs() < 1e-15);
+    assert!((never_updated(0.9, 1000.0, 1.0) / 0.9f64.powi(1000) - 1.0).abs() < 1e-12);
+}

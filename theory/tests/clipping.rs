@@ -149,3 +149,12 @@ fn flag_f2_reuse_may_raise_the_mode_where_steps_overshoot_the_clip() {
     let reuse = reused_batch(&Reuse { p: 0.75, clip: 0.1, step: 0.432_580_096, group: 6, epochs: 17 });
     assert!((reuse.drift - 0.002105).abs() < 5e-6, "{reuse:?}");
 }
+
+#[test]
+fn the_first_order_drift_scales_with_the_advantages() {
+    let one = Pass { p: 0.8, clip: 0.2, step: 2.0, minibatches: 4, size: 16.0, second_moment: 1.0, mean_size: 1.0 };
+    let drift = first_order_drift(&one);
+    assert!((first_order_drift(&Pass { mean_size: 2.0, ..one }) - 2.0 * drift).abs() < 1e-15);
+    assert!((first_order_drift(&Pass { second_moment: 4.0, step: 1.0, mean_size: 2.0, ..one }) - drift).abs() < 1e-14);
+    assert_eq!((first_order_drift(&Pass { second_moment: 0.0, ..one }), first_order_drift(&Pass { step: 0.0, ..one })), (0.0, 0.0));
+}

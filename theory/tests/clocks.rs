@@ -3,7 +3,7 @@
 mod common;
 
 use common::cases;
-use mta_theory::clocks::{Clock, Collision, accuracy_at, rate, time};
+use mta_theory::clocks::{Clock, Collision, accuracy_at, late_error, rate, start_up, time};
 use mta_theory::flow::integrate;
 use mta_theory::price::{advantages, policy_gradient};
 use mta_theory::simplex::{logit, softmax};
@@ -89,4 +89,13 @@ proptest! {
         let clock = |u: f64| u + u.sinh();
         prop_assert!((clock(end[0] - end[1]) - clock(u0) - t).abs() < 1e-8);
     }
+}
+
+#[test]
+fn the_way_back_takes_as_long_and_the_last_clock_stops() {
+    let there = time(Clock::Npg, 1e-10, 0.9, 3.0);
+    assert!((time(Clock::Npg, 0.9, 1e-10, 3.0) / there + 1.0).abs() < 1e-13);
+    let two = Collision::symmetric(2.0);
+    assert_eq!((start_up(Clock::NpgStd, 0.01, two), late_error(Clock::NpgStd, 0.5, 5.0, two)), (std::f64::consts::PI, 0.0));
+    assert!(Collision::of(&[0.005, 0.995], &[true, false]).is_some());
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::cases;
-use mta_theory::conservation::{invariant, limit_logit, survives};
+use mta_theory::conservation::{invariant, limit_logit, shares_after, survives};
 use mta_theory::flow::integrate;
 use mta_theory::price::{advantages, policy_gradient};
 use mta_theory::simplex::softmax;
@@ -98,4 +98,11 @@ fn discrete_steps_drift_linearly_in_the_step() {
         assert!((1.9..2.1).contains(&ratio), "{ratio}");
     }
     assert!(drift(0.4) > 1e-3);
+}
+
+#[test]
+fn shares_follow_the_shift_while_every_arm_has_a_weight() {
+    let shares = shares_after(&[0.0, 2f64.ln()], 0.5).unwrap();
+    assert!((shares[0] - 0.4).abs() < 1e-15 && (shares[1] - 0.6).abs() < 1e-15);
+    assert!(shares_after(&[-10.0, 0.0], 0.0).is_some() && shares_after(&[0.0, 1.0], -0.5).is_none());
 }

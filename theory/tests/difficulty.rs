@@ -60,3 +60,22 @@ proptest! {
         prop_assert_eq!(negative_transfer_tail_ratio(w, shift, a) > 1.0, w > critical);
     }
 }
+
+/// Without harmed prompts the growing half of the ratio does not count, however large it is.
+#[test]
+fn few_harmed_prompts_count_and_none_do_not() {
+    let ratio = negative_transfer_tail_ratio(0.01, 1.0, 0.5);
+    assert!((ratio - 0.99 * (-0.5f64).exp() - 0.01 * 0.5f64.exp()).abs() < 1e-15);
+    assert_eq!(negative_transfer_tail_ratio(0.0, 50.0, 100.0), (-5000f64).exp());
+}
+
+#[test]
+fn crossings_start_at_two_attempts_and_need_a_gain_at_one() {
+    let before = Difficulty { a: 0.6, b: 1.4 };
+    for (b, k) in [(0.55, 2.0), (0.44, 3.0), (0.38, 4.0), (0.35, 5.0)] {
+        assert_eq!(crossover(before, Difficulty { a: 0.25, b }), Some(k));
+    }
+    assert_eq!(crossover(before, Difficulty { a: 0.25, b: 1.4 }), None);
+    let asymptote = |a: f64, b: f64| (mta_theory::difficulty::P29.evaluate)(&[0.6, 1.4, a, b, 1.0])[3];
+    assert!(asymptote(0.3, 0.7).is_some() && asymptote(0.25, 1.4).is_none());
+}

@@ -34,3 +34,10 @@ proptest! {
         prop_assert!(fail <= mixture_fail_bound(share, floor, k) + 1e-12);
     }
 }
+
+#[test]
+fn no_time_passes_between_equal_chances_and_gradient_time_is_that_of_two_clocks() {
+    assert_eq!(distillation_time(0.3, 0.3, 0.9), Some(0.0));
+    let clock = mta_theory::clocks::time(mta_theory::clocks::Clock::Pg, 0.05, 0.9, 2.0);
+    assert!((policy_gradient_time(0.05, 0.9) / clock - 1.0).abs() < 1e-14);
+}

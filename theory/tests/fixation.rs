@@ -123,3 +123,10 @@ proptest! {
         prop_assert!(residual.abs() < 1e-3, "{residual}");
     }
 }
+
+#[test]
+fn a_verifier_without_spread_has_no_signal() {
+    let always = Verifier { tpr: 1.0, fpr: 1.0 };
+    assert_eq!((squared_snr(always, 0.3, 8), selection(always, 0.3, 8, 0.5)), (0.0, 0.0));
+    assert_eq!(chance(1.0, f64::NEG_INFINITY), 1.0);
+}

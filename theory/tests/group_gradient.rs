@@ -84,3 +84,10 @@ proptest! {
         prop_assert!(c <= ((group - 1) as f64).sqrt() * (1.0 + 1e-12) && c >= 1.0 - 1e-12);
     }
 }
+
+#[test]
+fn rare_failures_inform_as_rare_successes_do() {
+    let rare = 0.5f64.powi(40);
+    assert!((informative_probability(1.0 - rare, 8) / informative_probability(rare, 8) - 1.0).abs() < 1e-14);
+    assert_eq!((two_arm_step(1, 1, 0.1), two_arm_step(0, 0, 0.1)), (Some(0.0), None));
+}

@@ -4,7 +4,9 @@ mod common;
 
 use common::cases;
 use mta_theory::flow::integrate;
-use mta_theory::leash::{critical_beta, equilibria, group_std_drift, largest_held_logit, logit_at, noisy_equilibrium, tilt};
+use mta_theory::leash::{
+    critical_beta, equilibria, group_std_drift, largest_held_logit, logit_at, noisy_equilibrium, recursion_is_stable, tilt,
+};
 use mta_theory::price::advantages;
 use mta_theory::simplex::{sigmoid, softmax};
 use mta_theory::verifier::Verifier;
@@ -83,5 +85,20 @@ proptest! {
         let u = noisy_equilibrium(verifier, u0, beta).unwrap();
         let push = verifier.youden() / verifier.deviation(sigmoid(u));
         prop_assert!((push - beta * (u - u0)).abs() < 1e-9 * (1.0 + push.abs()));
+    }
+}
+
+#[test]
+fn the_recursion_settles_up_to_the_turning_point() {
+    let turn = 2.0 * 1.7f64.asinh();
+    assert!(recursion_is_stable(turn - 1e-3, 1.7) && !recursion_is_stable(turn + 1e-3, 1.7));
+}
+
+#[test]
+fn an_almost_certain_verifier_is_held_far_out() {
+    for (tpr, fpr) in [(0.99999, 0.3), (0.3, 0.99999)] {
+        let verifier = Verifier { tpr, fpr };
+        let u = noisy_equilibrium(verifier, 0.0, 0.01).unwrap();
+        assert!((verifier.youden() / verifier.deviation(sigmoid(u)) - 0.01 * u).abs() < 1e-9);
     }
 }

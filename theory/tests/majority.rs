@@ -199,3 +199,14 @@ fn sampled_votes_can_leave_the_mode() {
     let chance = |learning_rate| SampledVote { group: 8, learning_rate }.chance(0.55);
     assert!(reward_gap(0.55, 8) > 0.0 && chance(1.0) < 0.64 && chance(0.01) > 0.99);
 }
+
+#[test]
+fn votes_for_nobody_and_chances_without_digits() {
+    assert_eq!((maj_at(0.0, 3), reward_gap(0.3, 0)), (0.0, 0.0));
+    // the true chance is positive, but terms of size 178 leave nothing of it
+    assert_eq!(mode_chance(0.06, 20), None);
+    let (x, arms) = (1.005 / 3.0, 3);
+    assert!((mode_chance(x, arms).unwrap() - (1.0 - 2.0 * (1.0 - x / (1.0 - x)))).abs() < 1e-14);
+    let rounds = |group| (P17.evaluate)(&[0.6, group, 0.02])[2];
+    assert!(rounds(3.0).is_some() && rounds(2.0).is_none());
+}

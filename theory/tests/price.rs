@@ -63,3 +63,9 @@ fn the_two_gradients_of_the_self_reward_rarely_disagree() {
     let share = disagreements.count() as f64 / 20_000.0;
     assert!((0.01..0.08).contains(&share), "{share}");
 }
+
+#[test]
+fn the_mode_keeps_the_digits_of_its_advantage() {
+    assert_eq!(policy_gradient(&[1.0, 1e-20], &[1.0, 0.0]), [1e-20, -1e-20]);
+    assert!(advantages(&[], &[1.0]).is_empty());
+}

@@ -45,3 +45,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn neither_slow_nor_still_arms_are_pushed_back() {
+    assert!(!is_pushed_back(&[0.01, 0.90, 0.09], &[1.0, 0.0, 0.0], 0));
+    assert!(!is_pushed_back(&[0.5, 0.5], &[1.0, 1.0], 0));
+}

@@ -201,3 +201,17 @@ fn linear_updates_fixate_neutrally() {
     let (spread, error) = mean_and_error(&runs.iter().map(|p| p * (1.0 - p)).collect::<Vec<_>>());
     assert!((spread - heterozygosity(0.2, noise_rate(step, 1.0, 1.0), 2000.0)).abs() < 4.0 * error, "{spread} +- {error}");
 }
+
+#[test]
+fn spread_is_the_same_for_rare_failures_and_none_for_single_samples() {
+    let rare = 0.5f64.powi(40);
+    assert!((second_moment_group_std(1.0 - rare, 4.0) / second_moment_group_std(rare, 4.0) - 1.0).abs() < 1e-14);
+    assert_eq!(second_moment_group_std(0.3, 1.0), 0.0);
+}
+
+#[test]
+fn a_dominant_first_arm_keeps_the_digits_of_its_drift() {
+    let rare = 0.5f64.powi(30);
+    let drift = drift(&[1.0 - rare, rare], 1.0);
+    assert!((drift[0] / (2.0 * (rare * (1.0 - rare)).powi(2) * (2.0 * rare - 1.0)) - 1.0).abs() < 1e-12);
+}

@@ -139,3 +139,12 @@ fn ties_are_unstable() {
         assert!((gradient[0] / 1e-7 - tie_eigenvalue(m as f64)).abs() < 1e-6);
     }
 }
+
+#[test]
+fn arms_without_mass_and_starts_at_a_tie_do_not_move() {
+    assert_eq!(policy_gradient(&[1.0, 0.0]), [0.0, 0.0]);
+    assert_eq!((time_between(0.0, 1.0), time_between(1.0, 1.0)), (None, Some(0.0)));
+    let (from, to) = (7.3f64, 7.3000000000171);
+    assert!(time_between(from, to).is_some_and(|t| (t / ((to - from) * (1.0 + from.cosh()) / from) - 1.0).abs() < 2e-9));
+    assert!(time_between(0.005, 0.01).is_some_and(|t| (t - 2.0 * 2f64.ln()).abs() < 1e-4));
+}

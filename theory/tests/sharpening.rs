@@ -3,7 +3,7 @@
 mod common;
 
 use mta_theory::sharpening::{
-    accuracy_slope, entropy_rate, limit_accuracy, mean_log_probability, sharpened_accuracy, task_reward_entropy_rate,
+    accuracy_slope, entropy_rate, limit_accuracy, mean_log_probability, sharpened, sharpened_accuracy, task_reward_entropy_rate,
 };
 use mta_theory::simplex::{entropy, softmax};
 use proptest::prelude::*;
@@ -77,4 +77,10 @@ proptest! {
         let p = softmax(&theta);
         prop_assert!(mean_log_probability(&p, tau + 0.1) >= mean_log_probability(&p, tau) - 1e-12);
     }
+}
+
+#[test]
+fn weights_need_not_be_normalised_and_empty_arms_stay_empty() {
+    assert_eq!(limit_accuracy(&[0.004, 0.002], &[true, false]), 1.0);
+    assert_eq!(sharpened(&[1.0, 0.0], 0.0), [1.0, 0.0]);
 }

@@ -2,7 +2,9 @@
 
 mod common;
 
-use mta_theory::signed_samples::{accuracy_gradient, dead_prompt_drift, expected_group_std, grpo_weights, negative_sample};
+use mta_theory::signed_samples::{
+    accuracy_gradient, dead_prompt_drift, expected_group_std, grpo_weights, negative_sample, nsr_norm_weight, psr_norm_weight,
+};
 use mta_theory::simplex::{power_sum, softmax};
 use proptest::prelude::*;
 
@@ -76,4 +78,10 @@ proptest! {
         let expected = dead_prompt_drift(power_sum(&p, 2), power_sum(&p, 3), eta, 3.0);
         prop_assert!((drift - expected).abs() < eta.powi(3));
     }
+}
+
+#[test]
+fn certain_groups_have_no_spread_and_all_samples_on_one_side() {
+    assert_eq!((psr_norm_weight(0.0, 8.0), nsr_norm_weight(1.0, 8.0)), (8.0, 8.0));
+    assert_eq!((expected_group_std(0.0, 8), expected_group_std(1.0, 8)), (0.0, 0.0));
 }

@@ -40,3 +40,9 @@ proptest! {
         prop_assert!((fixed - condition(Objective::FixedLogPrior, beta)).abs() < 1e-9);
     }
 }
+
+#[test]
+fn conditions_are_those_stated() {
+    assert_eq!((condition(Objective::Task, 0.3), condition(Objective::SelfReward, 3.0)), (1.0, 1.5));
+    assert!((condition(Objective::SelfReward, 1.005) - 201.0).abs() < 1e-10);
+}

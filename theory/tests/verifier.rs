@@ -2,18 +2,14 @@
 
 mod common;
 
-use common::cases;
+use common::{cases, gradient_flow};
 use mta_theory::clocks::{Clock, Collision};
 use mta_theory::flow::integrate;
-use mta_theory::price::{advantages, policy_gradient};
+use mta_theory::price::advantages;
 use mta_theory::simplex::{logit, softmax};
-use mta_theory::verifier::{Verifier, gradient_fate, natural_policy};
+use mta_theory::verifier::{Verifier, gradient_fate, natural_fate, natural_policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-fn gradient_flow(theta: &[f64], r: &[f64], end: f64) -> Vec<f64> {
-    integrate(|theta, d| d.copy_from_slice(&policy_gradient(&softmax(theta), r)), theta, end, 1e-12).unwrap()
-}
 
 fn bandit() -> impl Strategy<Value = (Vec<f64>, Vec<bool>)> {
     (2usize..8).prop_flat_map(|k| (vec(-2.0..2.0, k), (1..k).prop_map(move |m| (0..k).map(|i| i < m).collect())))
@@ -113,13 +109,21 @@ fn sample_chance(p: f64, verifier: Verifier, (right, accepted): (bool, bool)) ->
     (if right { p } else { 1.0 - p }) * if accepted { accept } else { 1.0 - accept }
 }
 
-/// The sheet: from (.1, .2) with a tied hack the policy gradient ends at .0005 and .9995 (t = 1e6), and mirrored from a swapped start.
+/// Times keep their digits between neighbours, there and back, and do not exist without a signal.
 #[test]
-fn the_policy_gradient_collapses_onto_the_larger_of_tied_arms() {
-    let late = |p: [f64; 3]| softmax(&gradient_flow(&p.map(f64::ln), &[1.0, 1.0, 0.0], 1e6));
-    let end = late([0.1, 0.2, 0.7]);
-    assert!((end[0] - 0.0005).abs() < 5e-5 && (end[1] - 0.9995).abs() < 5e-5, "{end:?}");
-    let end = late([0.2, 0.1, 0.7]);
-    assert!((end[0] - 0.9995).abs() < 5e-5, "{end:?}");
-    assert_eq!(gradient_fate(&[0.1, 0.2, 0.7], &[1.0, 1.0, 0.0])[1], 1.0);
+fn times_of_small_and_of_large_steps() {
+    let verifier = Verifier { tpr: 0.8, fpr: 0.15 };
+    let step = 0.3 * 2f64.powi(-40);
+    let rate = verifier.rate(Clock::NpgStd, 0.3, Collision::symmetric(2.0));
+    assert!((verifier.npg_std_time(0.3, 0.3 + step) * rate / ((0.3 + step) - 0.3) - 1.0).abs() < 1e-9);
+    assert!((verifier.npg_std_time(0.6, 1e-10) / verifier.npg_std_time(1e-10, 0.6) + 1.0).abs() < 1e-13);
+    assert_eq!(Verifier { tpr: 0.5, fpr: 0.5 }.npg_std_time(0.1, 0.9), f64::INFINITY);
+    assert!(Verifier { tpr: 0.01, fpr: 0.0 }.npg_std_time(0.1, 0.9).is_finite());
+    assert!([0.2, 0.2001].iter().all(|&p| (mta_theory::verifier::P6.evaluate)(&[0.2, p, 0.8, 0.15, 2.0, 8.0])[6].is_some()));
+}
+
+#[test]
+fn rare_arms_count_in_the_end() {
+    assert_eq!(natural_fate(&[0.001, 0.999], &[1.0, 0.0]), [1.0, 0.0]);
+    assert_eq!(gradient_fate(&[0.001, 0.002, 0.997], &[1.0, 1.0, 0.0]), [0.0, 1.0, 0.0]);
 }
