@@ -18,6 +18,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(sweep())
+        .subcommand(crate::commands::figures::command())
         .subcommand(crate::commands::report::command())
         .subcommand(crate::commands::view::command())
         .subcommand(list())

@@ -11,6 +11,7 @@
 //! groups     results by grid point and recipe    report    the table and the sentence
 //! page/      runs as one HTML file, and served   commands/ one file per subcommand
 //! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
+//! study      the runs that figures need
 //! ```
 //!
 //! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
@@ -30,6 +31,7 @@ pub mod resolved;
 pub mod runner;
 pub mod settings;
 pub mod store;
+pub mod study;
 pub mod tables;
 pub mod verdicts;
 pub mod verify;

@@ -19,6 +19,7 @@ fn run() -> Result<(), Error> {
     let matches = cli::command().get_matches();
     match matches.subcommand() {
         Some(("sweep", arguments)) => commands::sweep::sweep(arguments),
+        Some(("figures", arguments)) => commands::figures::figures(arguments),
         Some(("report", arguments)) => commands::report::report(arguments),
         Some(("view", arguments)) => commands::view::view(arguments),
         Some(("list", arguments)) => {

@@ -103,6 +103,12 @@ impl Plan {
         self.column(self.main_axis().map_or("alignment", |i| self.axes[i].knob))
     }
 
+    /// Columns of the other axes.
+    pub fn other_columns(&self) -> Vec<String> {
+        let main = self.main_axis();
+        self.axes.iter().enumerate().filter(|(i, _)| Some(*i) != main).map(|(_, a)| self.column(a.knob)).collect()
+    }
+
     /// The column that holds a knob's settings: its name, but what is aimed at where the alignment is found by bisection.
     pub fn column(&self, knob: &str) -> String {
         match self.recipes.first().map(|r| r.config.world.align_by) {

@@ -9,6 +9,8 @@ pub enum Scale {
     Linear,
     /// Equal factors, ticks at powers of two.
     Log2,
+    /// Equal factors, ticks at powers of ten.
+    Log10,
     /// Names at 0, 1, 2, ...
     Names(Vec<String>),
 }
@@ -19,11 +21,13 @@ pub struct Axis {
     pub(crate) label: String,
     scale: Scale,
     range: Option<(f64, f64)>,
+    /// Tick labels run from bottom to top.
+    pub(crate) turned: bool,
 }
 
 impl Axis {
     fn new(label: &str, scale: Scale) -> Self {
-        Axis { label: label.into(), scale, range: None }
+        Axis { label: label.into(), scale, range: None, turned: false }
     }
 
     /// An axis with equal steps.
@@ -34,6 +38,11 @@ impl Axis {
     /// An axis with equal factors and ticks at powers of two.
     pub fn log2(label: &str) -> Self {
         Self::new(label, Scale::Log2)
+    }
+
+    /// An axis with equal factors and ticks at powers of ten.
+    pub fn log10(label: &str) -> Self {
+        Self::new(label, Scale::Log10)
     }
 
     /// An axis with a name at each of 0, 1, 2, ...
@@ -59,10 +68,37 @@ impl Axis {
         self
     }
 
+    /// Writes the tick labels of an x axis from bottom to top, so that long names fit.
+    pub fn turned(mut self) -> Self {
+        self.turned = true;
+        self
+    }
+
     /// The value in units of length along the axis, where it has a place there.
     fn forward(&self, value: f64) -> Option<f64> {
-        let place = if self.scale == Scale::Log2 { value.log2() } else { value };
+        let place = match self.scale {
+            Scale::Log2 => value.log2(),
+            Scale::Log10 => value.log10(),
+            Scale::Linear | Scale::Names(_) => value,
+        };
         place.is_finite().then_some(place)
+    }
+
+    /// The value at a place: the inverse of `forward`.
+    fn back(&self, place: f64) -> f64 {
+        match self.scale {
+            Scale::Log2 => place.exp2(),
+            Scale::Log10 => 10f64.powf(place),
+            Scale::Linear | Scale::Names(_) => place,
+        }
+    }
+
+    /// The value a share of the way from the `i`-th of `values` to the next, as lengths go along this axis; steps beyond the ends are those next to them.
+    pub(crate) fn between(&self, values: &[f64], i: f64) -> Option<f64> {
+        let place = |i: usize| self.forward(*values.get(i)?);
+        let low = (i.floor().max(0.0) as usize).min(values.len().saturating_sub(2));
+        let step = place(low + 1).zip(place(low)).map_or(1.0, |(next, here)| next - here);
+        Some(self.back(place(low)? + (i - low as f64) * step))
     }
 
     fn ends(&self, data: impl Iterator<Item = f64>, across: bool) -> (f64, f64) {
@@ -87,8 +123,9 @@ impl Axis {
         let (low, high) = self.ends(data, across);
         let mut ruler = Ruler { axis: self.clone(), low, high, ticks: Vec::new() };
         let fits = |ticks: &[(f64, String)]| {
-            let room = |t: &(f64, String)| if across { text_width(&t.1, size) } else { size };
+            let room = |t: &(f64, String)| if across && !self.turned { text_width(&t.1, size) } else { size };
             let space = match (&self.scale, across) {
+                _ if self.turned => 0.2 * size,
                 (Scale::Linear, true) => 1.5 * size,
                 (Scale::Linear, false) => 1.8 * size,
                 _ => 0.4 * size,
@@ -105,6 +142,7 @@ impl Axis {
         match &self.scale {
             Scale::Linear => linear_ticks(low, high, coarseness),
             Scale::Log2 => multiples(low, high, f64::from(1 + coarseness)).map(|e| (e, power_of_two(e))).collect(),
+            Scale::Log10 => multiples(low, high, f64::from(1 + coarseness)).map(|e| (e, power_of_ten(e))).collect(),
             Scale::Names(names) => names.iter().enumerate().filter(|n| !n.1.is_empty()).map(|(i, n)| (i as f64, n.clone())).collect(),
         }
     }
@@ -150,6 +188,21 @@ fn power_of_two(exponent: f64) -> String {
     if exponent < 0.0 { format!("1/{}", (-exponent).exp2()) } else { exponent.exp2().to_string() }
 }
 
+/// Plain from a hundredth to a thousand, else with an exponent in superscript.
+fn power_of_ten(exponent: f64) -> String {
+    if (-2.0..=3.0).contains(&exponent) {
+        return number(10f64.powf(exponent), (-exponent).max(0.0) as usize);
+    }
+    let raised = |c: char| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        digit => char::from_u32('⁰' as u32 + digit.to_digit(10).unwrap_or(0)).unwrap_or(digit),
+    };
+    format!("10{}", format!("{exponent}").chars().map(raised).collect::<String>())
+}
+
 /// An axis with its ends and ticks settled; places are in units of length along the axis.
 #[derive(Clone, Debug)]
 pub(crate) struct Ruler {
@@ -193,6 +246,7 @@ mod tests {
         assert_eq!(labels(&Axis::linear("").range(0.0, 1.0), &[], 120.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&Axis::linear("").range(-100.0, 100.0), &[], 130.0), ["−100", "−50", "0", "50", "100"]);
         assert_eq!(labels(&Axis::log2("").range(1.0, 1024.0), &[], 110.0), ["1", "4", "16", "64", "256", "1024"]);
+        assert_eq!(labels(&Axis::log10("").range(0.001, 1e4), &[], 170.0), ["10⁻³", "0.01", "0.1", "1", "10", "100", "1000", "10⁴"]);
     }
 
     #[test]
@@ -201,9 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn places_between_values_are_even_along_the_axis() {
+        let near = |x: Option<f64>, y: f64| assert!((x.unwrap() - y).abs() < 1e-9, "{x:?} {y}");
+        near(Axis::linear("").between(&[1.0, 2.0, 4.0], 1.5), 3.0);
+        near(Axis::log2("").between(&[2.0, 8.0], 0.5), 4.0);
+        near(Axis::log10("").between(&[1.0, 10.0], -0.5), 0.1f64.sqrt());
+        near(Axis::linear("").between(&[1.0, 2.0, 4.0], 2.5), 5.0);
+        near(Axis::linear("").between(&[3.0], 0.5), 3.5);
+    }
+
+    #[test]
     fn odd_data_still_gives_a_range() {
         for data in [&[][..], &[0.5], &[0.0, 0.0], &[1e-300, 1e300], &[-1.0, -1.0]] {
-            for axis in [Axis::linear(""), Axis::log2(""), Axis::fitting("", data)] {
+            for axis in [Axis::linear(""), Axis::log2(""), Axis::log10(""), Axis::fitting("", data)] {
                 let ruler = axis.ruler(data.iter().copied(), 100.0, 7.0, true);
                 assert!(ruler.high > ruler.low, "{axis:?} {data:?}");
             }

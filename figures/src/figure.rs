@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mta_sims::table::Table;
 
-use crate::Sheet;
+use crate::{Sheet, Study};
 
 /// One finished run, as a figure sees it.
 #[derive(Clone, Copy, Debug)]
@@ -15,11 +15,13 @@ pub struct Run<'a> {
     pub history: &'a Table,
     /// The swept knob, a numeric column of `results`: the x axis of most figures.
     pub knob: &'a str,
+    /// The other swept knobs, numeric columns of `results` too.
+    pub others: &'a [String],
     /// The exact command that made the run; it is written beside each picture.
     pub command: &'a str,
 }
 
-/// A picture that can be drawn from a run.
+/// A picture that can be drawn from finished runs.
 ///
 /// The picture sees only the table, so the table beside the picture holds everything in it.
 pub trait Figure: Sync {
@@ -29,8 +31,13 @@ pub trait Figure: Sync {
     /// What is shown, in full sentences.
     fn caption(&self) -> &'static str;
 
-    /// The tidy data behind the picture, with estimates and interval ends; `None` where this run cannot show it.
-    fn table(&self, run: &Run) -> Option<Table>;
+    /// What must be run for it, in the order in which [`Figure::table`] takes the runs. Nothing for a figure that is all theory.
+    fn studies(&self) -> Vec<&'static Study>;
+
+    /// The tidy data behind the picture, with estimates and interval ends; `None` where these runs cannot show it.
+    ///
+    /// Any sweep will do as a run, alone or in company, as long as it has the columns and recipes the figure is about.
+    fn table(&self, runs: &[Run]) -> Option<Table>;
 
     /// Puts the panels on the sheet.
     ///
@@ -59,7 +66,7 @@ pub enum FigureError {
         known: String,
     },
     /// The run lacks what the figure shows.
-    #[error("figure {figure} has nothing to show: this run lacks the recipes or columns it needs, or numbers for the knob {knob:?}")]
+    #[error("figure {figure} has nothing to show: the run lacks the recipes or columns it needs, or numbers for the knob {knob:?}")]
     NothingToShow {
         /// Name of the figure.
         figure: &'static str,

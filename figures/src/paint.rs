@@ -3,8 +3,9 @@
 use crate::FigureError;
 use crate::axis::{Ruler, number};
 use crate::canvas::{Anchor, Canvas, text_width};
+use crate::field::Field;
 use crate::geometry::{Frame, Spot, clip_line, clip_polygon, dashes, inside, outline};
-use crate::panel::{Bar, Curve, Panel, Point};
+use crate::panel::{Bar, Curve, Label, Manner, Panel, Point};
 use crate::style::{self, Look, Marker, Page};
 
 type Done = Result<(), FigureError>;
@@ -26,18 +27,58 @@ struct Arrow {
     value: f64,
 }
 
+/// How far a cell of a field reaches over its neighbours, in points.
+const SEAM: f64 = 0.35;
+
+/// Share of the low end of a diverging map from which a cell has a minus sign.
+const CLEARLY_BELOW: f64 = 0.08;
+
 /// Up to this many arrows at one place stand in a column with their values; more stand in rows without.
 const NAMED_ARROWS: usize = 3;
 
 impl Painter<'_, '_> {
     /// Everything inside the frame, from back to front.
     pub(crate) fn panel(&self, panel: &Panel) -> Done {
+        panel.field.as_ref().map_or(Ok(()), |field| self.field(field, panel))?;
         panel.bars.iter().try_for_each(|bar| self.bar(bar))?;
         self.rules(panel)?;
         panel.curves.iter().try_for_each(|curve| self.bands(curve))?;
         panel.curves.iter().try_for_each(|curve| self.lines(curve))?;
         panel.curves.iter().try_for_each(|curve| self.markers(curve))?;
-        self.arrows(panel)
+        self.arrows(panel)?;
+        panel.labels.iter().try_for_each(|label| self.label(label))
+    }
+
+    /// The cells of a field. Each covers a hair of the next, so that no seam shows.
+    fn field(&self, field: &Field, panel: &Panel) -> Done {
+        let (xs, ys) = (Field::edges(&field.xs, &panel.x), Field::edges(&field.ys, &panel.y));
+        for (row, y) in field.values.iter().zip(ys.windows(2)) {
+            for (value, x) in row.iter().zip(xs.windows(2)) {
+                let corners = self.spot(x[0], y[0]).zip(self.spot(x[1], y[1]));
+                let Some((value, ((left, bottom), (right, top)))) = value.zip(corners) else { continue };
+                let (right, top) = (right + SEAM, top - SEAM);
+                let cell = clip_polygon(vec![(left, bottom), (right, bottom), (right, top), (left, top)], self.frame);
+                self.canvas.fill(&cell, field.shade.colour(value), 1.0)?;
+                self.minus(field, value, ((left + right) / 2.0, (bottom + top) / 2.0), right - left)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A minus sign in a cell that is clearly below zero, so that a diverging map survives grey print.
+    fn minus(&self, field: &Field, value: f64, (x, y): Spot, width: f64) -> Done {
+        let share = value / field.shade.low;
+        if !field.shade.diverging || share < CLEARLY_BELOW {
+            return Ok(());
+        }
+        let half = (0.2 * width).min(0.25 * self.page.small);
+        let colour = if share > 0.6 { style::WHITE } else { style::INK };
+        self.canvas.line(&[(x - half, y), (x + half, y)], colour, 0.6 * self.page.stroke())
+    }
+
+    fn label(&self, label: &Label) -> Done {
+        let colour = if label.light { style::WHITE } else { style::INK };
+        self.spot(label.x, label.y).map_or(Ok(()), |at| self.canvas.text(&label.text, at, Anchor::Middle, self.page.small, colour))
     }
 
     fn spot(&self, x: f64, y: f64) -> Option<Spot> {
@@ -46,8 +87,11 @@ impl Painter<'_, '_> {
 
     fn rules(&self, panel: &Panel) -> Done {
         for rule in &panel.rules {
-            let Some(up) = self.y.at(rule.y) else { continue };
-            self.stroke(&[self.frame.spot(0.0, up), self.frame.spot(1.0, up)], rule.look)?;
+            let line = match rule.upright {
+                true => self.x.at(rule.at).map(|x| [self.frame.spot(x, 0.0), self.frame.spot(x, 1.0)]),
+                false => self.y.at(rule.at).map(|y| [self.frame.spot(0.0, y), self.frame.spot(1.0, y)]),
+            };
+            line.map_or(Ok(()), |line| self.stroke(&line, rule.look))?;
         }
         Ok(())
     }
@@ -61,6 +105,9 @@ impl Painter<'_, '_> {
     }
 
     fn bands(&self, curve: &Curve) -> Done {
+        if curve.manner != Manner::Series {
+            return Ok(());
+        }
         for run in runs(&curve.points, |p| p.low.is_some() && p.high.is_some()) {
             let edge = |end: fn(&Point) -> Option<f64>| run.iter().filter_map(move |p| self.spot(p.x, end(p)?));
             let mut polygon: Vec<_> = edge(|p| p.low).collect();
@@ -71,6 +118,9 @@ impl Painter<'_, '_> {
     }
 
     fn lines(&self, curve: &Curve) -> Done {
+        if curve.manner == Manner::Points {
+            return curve.points.iter().try_for_each(|p| self.whisker(p, curve.look));
+        }
         for run in runs(&curve.points, |p| p.y.is_some()) {
             let line: Vec<_> = run.iter().filter_map(|p| self.spot(p.x, p.y?)).collect();
             self.stroke(&line, curve.look)?;
@@ -93,7 +143,7 @@ impl Painter<'_, '_> {
     }
 
     fn markers(&self, curve: &Curve) -> Done {
-        let alone = curve.points.len() < 2;
+        let alone = curve.points.len() < 2 && curve.manner != Manner::Line;
         let Some(marker) = curve.look.marker.or(alone.then_some(Marker::Circle)) else { return Ok(()) };
         let marked = curve.points.iter().step_by(curve.mark_every.max(1));
         let spots = marked.filter_map(|p| self.spot(p.x, p.y?)).filter(|s| inside(*s, self.frame));
@@ -115,10 +165,11 @@ impl Painter<'_, '_> {
 
     /// One arrow per point above or below the frame; those that would meet share out the room.
     fn arrows(&self, panel: &Panel) -> Done {
-        let points = panel.curves.iter().flat_map(|c| c.points.iter().map(move |p| (c.look, p)));
+        let series = panel.curves.iter().filter(|c| c.manner == Manner::Series);
+        let points = series.flat_map(|c| c.points.iter().map(move |p| (c.look, p)));
         let mut arrows: Vec<Arrow> = points.filter_map(|(look, p)| self.beyond(look, p)).collect();
         arrows.sort_by(|a, b| (a.up, a.x).partial_cmp(&(b.up, b.x)).unwrap_or(std::cmp::Ordering::Equal));
-        let near = |a: &Arrow, b: &Arrow| a.up == b.up && b.x - a.x < 4.0 * self.page.small;
+        let near = |a: &Arrow, b: &Arrow| a.up == b.up && b.x - a.x < 3.0 * self.page.small;
         arrows.chunk_by(near).try_for_each(|group| self.group(group))
     }
 
@@ -163,20 +214,24 @@ impl Painter<'_, '_> {
     }
 
     /// Grid, axis lines, ticks and tick labels.
-    pub(crate) fn axes(&self, y_labels: bool) -> Done {
+    pub(crate) fn axes(&self, y_labels: bool, turned: bool) -> Done {
         let (frame, stroke) = (self.frame, self.page.stroke());
         for (up, _) in self.y.ticks() {
             self.canvas.line(&[frame.spot(0.0, up), frame.spot(1.0, up)], style::GRID, 0.5 * stroke)?;
         }
         let corner = [frame.spot(0.0, 1.0), frame.spot(0.0, 0.0), frame.spot(1.0, 0.0)];
         self.canvas.line(&corner, style::INK, 0.6 * stroke)?;
-        self.x.ticks().try_for_each(|(across, text)| self.x_tick(across, text))?;
+        self.x.ticks().try_for_each(|(across, text)| self.x_tick(across, text, turned))?;
         self.y.ticks().try_for_each(|(up, text)| self.y_tick(up, if y_labels { text } else { "" }))
     }
 
-    fn x_tick(&self, across: f64, text: &str) -> Done {
+    fn x_tick(&self, across: f64, text: &str, turned: bool) -> Done {
         let ((x, y), size, tick) = (self.frame.spot(across, 0.0), self.page.small, self.page.tick());
         self.canvas.line(&[(x, y), (x, y + tick)], style::INK, 0.6 * self.page.stroke())?;
+        if turned {
+            let middle = y + tick + self.page.gap() + 0.5 * text_width(text, size);
+            return self.canvas.upward_text(text, (x, middle), size, style::INK);
+        }
         self.canvas.text(text, (x, y + tick + self.page.gap() + 0.5 * size), Anchor::Middle, size, style::INK)
     }
 

@@ -1,6 +1,7 @@
-//! The words a figure is written in: panels that hold curves, rules and bars.
+//! The words a figure is written in: panels that hold fields, curves, rules, bars and labels.
 
 use crate::axis::{Axis, Ruler, short};
+use crate::field::{Field, Shade};
 use crate::style::{Look, Marker, Page};
 
 /// A point with the ends of its interval, where they exist. A missing y leaves a gap.
@@ -16,7 +17,19 @@ pub struct Point {
     pub high: Option<f64>,
 }
 
-/// A line through points, with a band for the intervals.
+/// How the points of a curve are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// Measurements along an axis: line, band, markers, and an arrow for each point off the frame.
+    #[default]
+    Series,
+    /// Measurements that no line may join, because the line beside them is a prediction: markers and whiskers.
+    Points,
+    /// A prediction or a contour: a line only.
+    Line,
+}
+
+/// Points, joined or not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// Words in the legend.
@@ -27,17 +40,34 @@ pub struct Curve {
     pub points: Vec<Point>,
     /// A marker at every n-th point; 0 or 1 marks all.
     pub mark_every: usize,
+    /// How it is drawn.
+    pub manner: Manner,
 }
 
-/// A horizontal line to compare with.
+/// A straight line across the panel to compare with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Words in the legend.
     pub name: String,
     /// How it is drawn.
     pub look: Look,
-    /// Where it crosses the y axis.
+    /// Where it crosses its axis.
+    pub at: f64,
+    /// Whether it is a vertical line, at an x; else a horizontal one, at a y.
+    pub upright: bool,
+}
+
+/// Words at a place of the panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// The words.
+    pub text: String,
+    /// Their middle.
+    pub x: f64,
+    /// The height of their middle.
     pub y: f64,
+    /// Whether they stand on a dark ground and are written in white.
+    pub light: bool,
 }
 
 /// A bar from zero.
@@ -59,22 +89,53 @@ pub struct Panel {
     pub(crate) title: Option<String>,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
+    pub(crate) field: Option<Field>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) curves: Vec<Curve>,
     pub(crate) bars: Vec<Bar>,
+    pub(crate) labels: Vec<Label>,
+    keys: Vec<(String, Look, Sample)>,
+}
+
+/// What stands beside a name in the legend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sample {
+    /// A piece of the line, with its marker.
+    Line,
+    /// The marker alone.
+    Point,
+    /// A filled box.
+    Fill,
+    /// A box as pale as a band.
+    Band,
+    /// An upright line between two caps.
+    Whisker,
 }
 
 impl Curve {
     /// A curve with a marker at every point.
     pub fn new(name: &str, look: Look, points: Vec<Point>) -> Self {
-        Curve { name: name.into(), look, points, mark_every: 1 }
+        Curve { name: name.into(), look, points, mark_every: 1, manner: Manner::Series }
+    }
+
+    /// The same points drawn otherwise.
+    pub fn drawn_as(mut self, manner: Manner) -> Self {
+        self.manner = manner;
+        self
+    }
+
+    /// A line through (x, y), without markers.
+    pub fn line(name: &str, look: Look, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let points = points.into_iter().map(|(x, y)| Point { x, y: Some(y), low: None, high: None }).collect();
+        Curve::new(name, Look { marker: None, ..look }, points).drawn_as(Manner::Line)
     }
 }
 
 impl Panel {
     /// An empty panel.
     pub fn new(x: Axis, y: Axis) -> Self {
-        Panel { title: None, x, y, rules: Vec::new(), curves: Vec::new(), bars: Vec::new() }
+        let (rules, curves, bars, labels, keys) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Panel { title: None, x, y, field: None, rules, curves, bars, labels, keys }
     }
 
     /// Words above the panel.
@@ -85,8 +146,50 @@ impl Panel {
 
     /// Adds a horizontal line.
     pub fn rule(mut self, name: &str, look: Look, y: f64) -> Self {
-        self.rules.push(Rule { name: name.into(), look, y });
+        self.rules.push(Rule { name: name.into(), look, at: y, upright: false });
         self
+    }
+
+    /// Adds a vertical line.
+    pub fn upright(mut self, name: &str, look: Look, x: f64) -> Self {
+        self.rules.push(Rule { name: name.into(), look, at: x, upright: true });
+        self
+    }
+
+    /// Puts a field behind everything; the frame is drawn around its cells.
+    pub fn field(mut self, field: Field) -> Self {
+        for (axis, values) in [(&mut self.x, &field.xs), (&mut self.y, &field.ys)] {
+            let edges = Field::edges(values, axis);
+            if let (Some(low), Some(high)) = (edges.first(), edges.last()) {
+                *axis = axis.clone().range(*low, *high);
+            }
+        }
+        self.field = Some(field);
+        self
+    }
+
+    /// Adds the line on which the field equals `level`.
+    pub fn contour(mut self, name: &str, look: Look, level: f64) -> Self {
+        let lines = self.field.as_ref().map_or(Vec::new(), |f| f.contour(level, &self.x, &self.y));
+        self.curves.extend(lines.into_iter().map(|line| Curve::line(name, look, line)));
+        self
+    }
+
+    /// Adds words.
+    pub fn label(mut self, text: &str, x: f64, y: f64, light: bool) -> Self {
+        self.labels.push(Label { text: text.into(), x, y, light });
+        self
+    }
+
+    /// Adds an entry to the legend only.
+    pub fn key(mut self, name: &str, look: Look, sample: Sample) -> Self {
+        self.keys.push((name.into(), look, sample));
+        self
+    }
+
+    /// Says in the legend what the bands (or whiskers) are.
+    pub fn bands(self, words: &str) -> Self {
+        self.key(words, Look::base(), Sample::Band)
     }
 
     /// Adds a curve.
@@ -117,21 +220,35 @@ impl Panel {
 
     fn heights(&self) -> impl Iterator<Item = f64> {
         let zero = self.bars.first().map(|_| 0.0);
-        self.points().flat_map(|p| [p.y, p.low, p.high]).flatten().chain(zero).chain(self.rules.iter().map(|r| r.y))
+        let rules = self.rules.iter().filter(|r| !r.upright).map(|r| r.at);
+        self.points().flat_map(|p| [p.y, p.low, p.high]).flatten().chain(zero).chain(rules)
     }
 
     /// Both axes settled for a plot of about this size.
     pub(crate) fn rulers(&self, width: f64, height: f64, page: &Page) -> (Ruler, Ruler) {
         let half = |b: &Bar| b.width / 2.0;
         let ends = self.bars.iter().flat_map(|b| [b.point.x - half(b), b.point.x + half(b)]);
-        let xs = self.points().map(|p| p.x).chain(ends);
+        let upright = self.rules.iter().filter(|r| r.upright).map(|r| r.at);
+        let xs = self.points().map(|p| p.x).chain(ends).chain(upright);
         (self.x.ruler(xs, width, page.small, true), self.y.ruler(self.heights(), height, page.small, false))
     }
 
-    /// Name and look of everything with a place in the legend.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Look, bool)> {
-        let rules = self.rules.iter().map(|r| (r.name.as_str(), r.look, false));
-        let curves = self.curves.iter().map(|c| (c.name.as_str(), c.look, false));
-        rules.chain(curves).chain(self.bars.iter().map(|b| (b.name.as_str(), b.look, true)))
+    /// Name, look and sample of everything drawn that has a place in the legend.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Look, Sample)> {
+        let rules = self.rules.iter().map(|r| (r.name.as_str(), r.look, Sample::Line));
+        let sample = |c: &Curve| if c.manner == Manner::Points { Sample::Point } else { Sample::Line };
+        let curves = self.curves.iter().map(move |c| (c.name.as_str(), c.look, sample(c)));
+        let bars = self.bars.iter().map(|b| (b.name.as_str(), b.look, Sample::Fill));
+        rules.chain(curves).chain(bars)
+    }
+
+    /// Entries that only the legend has.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, Look, Sample)> {
+        self.keys.iter().map(|k| (k.0.as_str(), k.1, k.2))
+    }
+
+    /// The colours of its field.
+    pub(crate) fn shade(&self) -> Option<&Shade> {
+        self.field.as_ref().map(|f| &f.shade)
     }
 }

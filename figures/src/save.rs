@@ -4,30 +4,54 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::tiny_skia::{Color, Pixmap, Transform};
 use svg2pdf::usvg::{self, Tree};
 
 use crate::style::{self, Page};
 use crate::{Figure, FigureError, Run, Sheet};
 
-/// Writes `<name>.svg`, `.pdf`, `.png`, `.csv` and `.txt` of a figure into `folder`, and gives their paths.
+/// The files there can be of one figure, by their endings.
+pub const ENDINGS: [&str; 5] = ["svg", "pdf", "png", "csv", "txt"];
+
+/// Writes `<name>.svg`, `.pdf`, `.png`, `.csv` and `.txt` of a figure of these runs into `folder`, and gives their paths.
+///
+/// # Errors
+/// As [`save_as`].
+pub fn save(figure: &dyn Figure, runs: &[Run], folder: &Path, page: Page) -> Result<Vec<PathBuf>, FigureError> {
+    save_as(figure, runs, folder, page, &ENDINGS)
+}
+
+/// Writes the files of a figure that have one of these endings.
 ///
 /// All three pictures show one drawing. Equal runs give equal bytes. Each file appears whole or not at all.
 ///
 /// # Errors
 /// [`FigureError::NothingToShow`] where the run lacks what the figure needs; else what drawing, converting or writing met.
-pub fn save(figure: &dyn Figure, run: &Run, folder: &Path, page: Page) -> Result<Vec<PathBuf>, FigureError> {
-    let nothing = || FigureError::NothingToShow { figure: figure.name(), knob: run.knob.into() };
-    let table = figure.table(run).ok_or_else(nothing)?;
+pub fn save_as(figure: &dyn Figure, runs: &[Run], folder: &Path, page: Page, endings: &[&str]) -> Result<Vec<PathBuf>, FigureError> {
+    let knob = runs.first().map_or("", |run| run.knob);
+    let nothing = || FigureError::NothingToShow { figure: figure.name(), knob: knob.into() };
+    let table = figure.table(runs).ok_or_else(nothing)?;
     let mut sheet = Sheet::new(page);
     figure.draw(&table, &mut sheet)?;
-    let note = format!("{}\n\n{}\n", figure.caption(), run.command);
+    let note = format!("{}\n\n{}\n", figure.caption(), commands(runs));
     let svg = sheet.svg(figure.name(), &note)?;
     let tree = parsed(&svg)?;
-    let csv = table.to_csv().into_bytes();
-    let files = [("svg", svg.into_bytes()), ("pdf", pdf(&tree)?), ("png", png(&tree)?), ("csv", csv), ("txt", note.into_bytes())];
+    let bytes = |ending: &str| match ending {
+        "svg" => Ok(svg.clone().into_bytes()),
+        "pdf" => pdf(&tree),
+        "png" => png(&tree),
+        "csv" => Ok(table.to_csv().into_bytes()),
+        _ => Ok(note.clone().into_bytes()),
+    };
     fs::create_dir_all(folder).map_err(|source| FigureError::Write { path: folder.into(), source })?;
-    files.into_iter().map(|(ending, bytes)| write(&folder.join(format!("{}.{ending}", figure.name())), &bytes)).collect()
+    endings.iter().map(|ending| write(&folder.join(format!("{}.{ending}", figure.name())), &bytes(ending)?)).collect()
+}
+
+/// The commands behind the runs, each once.
+fn commands(runs: &[Run]) -> String {
+    let mut lines: Vec<&str> = runs.iter().map(|run| run.command).collect();
+    lines.dedup();
+    lines.join("\n")
 }
 
 /// The drawing with its words shaped in the embedded font.
@@ -60,6 +84,7 @@ fn png(tree: &Tree) -> Result<Vec<u8>, FigureError> {
     let scale = style::PNG_DPI / 96.0;
     let (width, height) = ((tree.size().width() * scale).ceil(), (tree.size().height() * scale).ceil());
     let mut pixels = Pixmap::new(width as u32, height as u32).ok_or_else(|| failed(format!("{width} x {height} pixels")))?;
+    pixels.fill(Color::WHITE);
     resvg::render(tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
     pixels.encode_png().map_err(|e| failed(e.to_string()))
 }

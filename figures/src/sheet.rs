@@ -31,9 +31,18 @@ struct Layout {
     right: f64,
     title: f64,
     under: f64,
+    /// The same for panels whose tick labels are not turned.
+    plain_under: f64,
     x_label: f64,
     top: f64,
     legend_aside: bool,
+}
+
+impl Layout {
+    /// Room for the tick labels under a panel.
+    fn under(&self, panel: &Panel) -> f64 {
+        if panel.x.turned { self.under } else { self.plain_under.min(self.under) }
+    }
 }
 
 impl Sheet {
@@ -65,7 +74,8 @@ impl Sheet {
     /// # Errors
     /// [`FigureError::Font`] or [`FigureError::Draw`] where the backend refuses.
     pub fn svg(&self, title: &str, description: &str) -> Result<String, FigureError> {
-        let aside = self.panels.len() == 1 && self.page.width > 36.0 * self.page.base;
+        let plain = self.panels.iter().all(|p| p.shade().is_none());
+        let aside = plain && self.panels.len() == 1 && self.page.width > 36.0 * self.page.base;
         let legend = Legend::new(&self.panels, self.page, if aside { 0.0 } else { self.page.width - 2.0 * self.page.gap() });
         let (layout, rulers) = self.layout(&legend, aside);
         let height = self.height(&layout, &legend);
@@ -105,6 +115,7 @@ impl Sheet {
             right: base,
             title,
             under,
+            plain_under: under,
             x_label: if self.panels.iter().all(|p| p.x.label.is_empty()) { 0.2 * base } else { 1.5 * base },
             top,
             legend_aside,
@@ -118,7 +129,12 @@ impl Sheet {
         let fits = |n: &usize| width(*n as f64) >= 9.0 * self.page.base;
         layout.columns = (1..=self.columns.min(self.panels.len())).rev().find(fits).unwrap_or(1);
         layout.width = width(layout.columns as f64).max(10.0);
-        layout.height = layout.width / if layout.columns == 1 { self.aspect.max(1.4) } else { self.aspect };
+        layout.height = layout.width / if layout.columns == 1 { self.aspect.max(self.alone()) } else { self.aspect };
+    }
+
+    /// The least aspect of plots that stand alone in their row: many of them must still fit the height of a page.
+    fn alone(&self) -> f64 {
+        if self.panels.len() > 3 { 2.0 } else { 1.4 }
     }
 
     fn rulers(&self, layout: &Layout) -> Vec<Rulers> {
@@ -130,12 +146,21 @@ impl Sheet {
         let small = self.page.small;
         let wide = |texts: &mut dyn Iterator<Item = (f64, &str)>| texts.map(|t| text_width(t.1, small)).fold(0.0, f64::max);
         let y = rulers.iter().map(|r| wide(&mut r.1.ticks())).fold(0.0, f64::max);
-        let overhang =
-            |r: &Rulers| r.0.ticks().map(|(at, text)| text_width(text, small) / 2.0 - (1.0 - at) * layout.width).fold(0.0, f64::max);
-        layout.right = rulers.iter().map(overhang).fold(0.0, f64::max) + self.page.gap();
+        let overhang = |(p, r): (&Panel, &Rulers)| {
+            if p.x.turned {
+                0.0
+            } else {
+                r.0.ticks().map(|(at, text)| text_width(text, small) / 2.0 - (1.0 - at) * layout.width).fold(0.0, f64::max)
+            }
+        };
+        layout.right = self.panels.iter().zip(rulers).map(overhang).fold(0.0, f64::max) + self.page.gap();
         layout.left = 1.6 * self.page.base + y + self.page.tick() + self.page.gap();
         if rulers.iter().all(|r| r.0.ticks().next().is_none()) {
             layout.under = self.page.gap();
+        }
+        let turned = self.panels.iter().zip(rulers).filter(|(p, _)| p.x.turned).map(|(_, r)| wide(&mut r.0.ticks())).fold(0.0, f64::max);
+        if turned > 0.0 {
+            layout.under = layout.plain_under.max(self.page.tick() + 2.0 * self.page.gap() + turned);
         }
         layout.inner_left = if shared(rulers) { 0.6 * self.page.base } else { layout.left + self.page.gap() };
     }
@@ -144,9 +169,16 @@ impl Sheet {
         self.panels.len().div_ceil(layout.columns)
     }
 
-    /// Height of one row; all but the last leave out the label under the x axis where all panels share it.
-    fn row_height(&self, layout: &Layout) -> f64 {
-        layout.title + layout.height + layout.under + if self.same_x_label() { 0.0 } else { layout.x_label }
+    /// Height of one row, as its own tick labels ask for; all but the last leave out the label under the x axis where all panels share it.
+    fn row_height(&self, layout: &Layout, row: usize) -> f64 {
+        let label = |p: &Panel| if self.same_x_label() || p.x.label.is_empty() { 0.0 } else { layout.x_label };
+        let panels = self.panels.iter().skip(row * layout.columns).take(layout.columns);
+        layout.title + layout.height + panels.map(|p| layout.under(p) + label(p)).fold(0.0, f64::max)
+    }
+
+    /// Height of the first `rows` rows.
+    fn rows_height(&self, layout: &Layout, rows: usize) -> f64 {
+        (0..rows).map(|row| self.row_height(layout, row)).sum()
     }
 
     fn same_x_label(&self) -> bool {
@@ -155,7 +187,7 @@ impl Sheet {
 
     fn height(&self, layout: &Layout, legend: &Legend) -> f64 {
         let last = if self.same_x_label() { layout.x_label } else { 0.0 };
-        let panels = layout.top + self.rows(layout) as f64 * self.row_height(layout) + last;
+        let panels = layout.top + self.rows_height(layout, self.rows(layout)) + last;
         let beside = if layout.legend_aside { legend.size().1 + layout.title } else { 0.0 };
         panels.max(beside).max(self.page.base)
     }
@@ -165,7 +197,7 @@ impl Sheet {
             let frame = self.frame(layout, i);
             let painter = Painter { canvas, page: &self.page, frame, x: &ruler.0, y: &ruler.1 };
             let outer = i % layout.columns == 0 || !shared(rulers);
-            painter.axes(outer)?;
+            painter.axes(outer, panel.x.turned)?;
             painter.panel(panel)?;
             self.words(canvas, layout, i, outer)?;
         }
@@ -173,10 +205,10 @@ impl Sheet {
     }
 
     fn frame(&self, layout: &Layout, i: usize) -> Frame {
-        let (row, column) = ((i / layout.columns) as f64, (i % layout.columns) as f64);
+        let (row, column) = (i / layout.columns, (i % layout.columns) as f64);
         Frame {
             left: layout.left + column * (layout.width + layout.right + layout.inner_left),
-            top: layout.top + row * self.row_height(layout) + layout.title,
+            top: layout.top + self.rows_height(layout, row) + layout.title,
             width: layout.width,
             height: layout.height,
         }
@@ -190,7 +222,7 @@ impl Sheet {
             canvas.text(title, (middle, frame.top - 0.85 * base), Anchor::Middle, base, style::INK)?;
         }
         if i + layout.columns >= self.panels.len() || !self.same_x_label() {
-            canvas.text(&panel.x.label, (middle, frame.bottom() + layout.under + 0.6 * base), Anchor::Middle, base, style::INK)?;
+            canvas.text(&panel.x.label, (middle, frame.bottom() + layout.under(panel) + 0.6 * base), Anchor::Middle, base, style::INK)?;
         }
         let beside = (frame.left - layout.left + 0.65 * base, frame.top + frame.height / 2.0);
         let size = base * (1.1 * frame.height / text_width(&panel.y.label, base)).min(1.0);

@@ -22,6 +22,8 @@ pub struct Colour(pub u8, pub u8, pub u8);
 pub const INK: Colour = Colour(0x22, 0x22, 0x22);
 /// The base model and reference lines.
 pub const GREY: Colour = Colour(0x80, 0x80, 0x80);
+/// Bars that stand behind marks.
+pub(crate) const PALE: Colour = Colour(0xC8, 0xC8, 0xC8);
 /// Grid lines.
 pub(crate) const GRID: Colour = Colour(0xEA, 0xEA, 0xEA);
 /// Paper.
@@ -106,6 +108,33 @@ impl Look {
         Look { colour: GREY, dash: Dash::Dashed, marker: None, width: 1.2 }
     }
 
+    /// What theory says: a thin dark line.
+    pub fn theory() -> Self {
+        Look { colour: INK, dash: Dash::Solid, marker: None, width: 0.8 }
+    }
+
+    /// A simulated contour: a dark line as thick as a series.
+    pub fn contour() -> Self {
+        Look { colour: INK, dash: Dash::Solid, marker: None, width: 1.3 }
+    }
+
+    /// The look of the `i`-th of several series that are no recipes.
+    pub fn series(i: usize) -> Self {
+        const ORDER: [usize; 7] = [1, 6, 4, 5, 3, 7, 2];
+        let slot = ORDER[i % ORDER.len()];
+        Look { dash: Dash::Solid, ..Look::slot(slot, (i + i / ORDER.len()) % MARKERS.len(), 0) }
+    }
+
+    /// The same, dashed.
+    pub fn dashed(self) -> Self {
+        Look { dash: Dash::Dashed, ..self }
+    }
+
+    /// The same colour as a thin solid line without markers: the prediction for a series of this look.
+    pub fn predicted(self) -> Self {
+        Look { dash: Dash::Solid, marker: None, width: 0.9, ..self }
+    }
+
     /// A line to compare with, in the colour of standard RL.
     pub fn reference() -> Self {
         Look { colour: PALETTE[0], dash: Dash::Dashed, marker: None, width: 1.2 }
@@ -133,6 +162,9 @@ pub fn knob_label(knob: &str) -> String {
         "idiosyncrasy" => "idiosyncrasy τ".into(),
         "sharing" => "sharing ρ".into(),
         "group_size" => "group size G".into(),
+        "kl_beta" => "weight of the KL β".into(),
+        "depth" => "depth H".into(),
+        "fpr" => "false positive rate".into(),
         other => other.replace('_', " "),
     }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use mta_sims::statistics::Interval;
 use mta_sims::table::Table;
 
+pub(crate) use crate::grid::{Grid, field, is_single_path, setting, words};
+pub(crate) use crate::rows::Rows;
+pub(crate) use crate::steps::{ByStep, arrival, hitting_times};
 use crate::style::{self, Look};
 use crate::{Curve, Point, Run};
 
@@ -33,8 +36,14 @@ pub(crate) struct Groups<'a> {
 impl<'a> Groups<'a> {
     /// Groups the rows that have a knob value, a recipe and a seed; `None` where there is no such row.
     pub(crate) fn of(run: &Run<'a>) -> Option<Self> {
+        Self::among(run, |_| true)
+    }
+
+    /// The same for the rows of the results that satisfy `keep`.
+    pub(crate) fn among(run: &Run<'a>, keep: impl Fn(usize) -> bool) -> Option<Self> {
         let results = run.results;
-        let usable = |r: &usize| knob(run, *r).is_some() && results.number("seed", *r).is_some() && !results.cell(RECIPE, *r).is_empty();
+        let usable =
+            |r: &usize| keep(*r) && knob(run, *r).is_some() && results.number("seed", *r).is_some() && !results.cell(RECIPE, *r).is_empty();
         let kept: Vec<usize> = (0..results.rows()).filter(usable).collect();
         let mut groups = Groups { results, knobs: Vec::new(), recipes: recipes(results, &kept), rows: BTreeMap::new() };
         groups.knobs = kept.iter().filter_map(|r| knob(run, *r)).collect();
@@ -77,7 +86,7 @@ fn knob(run: &Run, row: usize) -> Option<f64> {
 }
 
 /// Recipes of these rows: the default ones in their order, then the others as they come.
-fn recipes(results: &Table, rows: &[usize]) -> Vec<String> {
+pub(crate) fn recipes(results: &Table, rows: &[usize]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in rows.iter().map(|row| results.cell(RECIPE, *row)) {
         if !names.contains(&name) {
@@ -140,12 +149,16 @@ pub(crate) fn looks(table: &Table) -> Vec<(String, Look)> {
 
 /// The rows of one recipe that satisfy `keep`, as a curve of `y` over `x`.
 pub(crate) fn curve(table: &Table, (name, look): (&str, Look), x: &str, y: &str, keep: impl Fn(usize) -> bool) -> Curve {
+    Curve::new(name, look, points(table, x, y, |row| table.cell(RECIPE, row) == name && keep(row)))
+}
+
+/// The rows that satisfy `keep`, as points with the interval of the columns `low` and `high`.
+pub(crate) fn points(table: &Table, x: &str, y: &str, keep: impl Fn(usize) -> bool) -> Vec<Point> {
     let point = |row: usize| {
         let end = |column| table.number(column, row);
         Some(Point { x: table.number(x, row)?, y: end(y), low: end("low"), high: end("high") })
     };
-    let rows = (0..table.rows()).filter(|row| table.cell(RECIPE, *row) == name && keep(*row));
-    Curve::new(name, look, rows.filter_map(point).collect())
+    (0..table.rows()).filter(|row| keep(*row)).filter_map(point).collect()
 }
 
 /// Name of the first column: the knob, in every tidy table.

@@ -128,7 +128,13 @@ fn command_line() -> String {
 
 fn draw(plan: &Plan, outcome: &Outcome, folder: &Path) -> Result<(), Error> {
     let command = command_line();
-    let run = mta_figures::Run { results: &outcome.results, history: &outcome.history, knob: &plan.main_column(), command: &command };
+    let run = mta_figures::Run {
+        results: &outcome.results,
+        history: &outcome.history,
+        knob: &plan.main_column(),
+        others: &plan.other_columns(),
+        command: &command,
+    };
     mta_figures::draw_all(&run, &folder.join("figures"), mta_figures::Page::default()).map(drop).map_err(|e| Error::Figure(e.to_string()))
 }
 

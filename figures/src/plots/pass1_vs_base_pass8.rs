@@ -4,7 +4,7 @@ use mta_sims::statistics::{mean, mean_interval};
 use mta_sims::table::Table;
 
 use crate::tidy::{self, BASE, BySeed, Estimates, Groups, LEVEL};
-use crate::{Axis, Figure, FigureError, Panel, Run, Sheet};
+use crate::{Axis, Figure, FigureError, Panel, Run, Sheet, Study, study};
 
 const BASE_PASS8: &str = "base/pass@8";
 
@@ -20,7 +20,12 @@ impl Figure for Pass1VsBasePass8 {
          one value of the swept knob. Bands are 95% t intervals over seeds. The dashed grey line is the base model's own pass@1."
     }
 
-    fn table(&self, run: &Run) -> Option<Table> {
+    fn studies(&self) -> Vec<&'static Study> {
+        vec![&study::ALIGNMENT]
+    }
+
+    fn table(&self, runs: &[Run]) -> Option<Table> {
+        let run = runs.first()?;
         let groups = Groups::of(run)?;
         let mut rows = Estimates::default();
         push(&mut rows, &groups, BASE, None, "base/pass@1");

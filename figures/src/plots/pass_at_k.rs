@@ -6,7 +6,7 @@ use mta_sims::table::Table;
 use crate::axis::short;
 use crate::style::knob_label;
 use crate::tidy::{self, BASE, Estimates, Groups, LEVEL};
-use crate::{Axis, Figure, FigureError, Panel, Run, Sheet};
+use crate::{Axis, Figure, FigureError, Panel, Run, Sheet, Study, study};
 
 pub(super) struct PassAtK;
 
@@ -20,7 +20,12 @@ impl Figure for PassAtK {
          Where a trained curve crosses the base model's, training gained at small k and lost at large k. Bands are 95% t intervals over seeds."
     }
 
-    fn table(&self, run: &Run) -> Option<Table> {
+    fn studies(&self) -> Vec<&'static Study> {
+        vec![&study::ALIGNMENT]
+    }
+
+    fn table(&self, runs: &[Run]) -> Option<Table> {
+        let run = runs.first()?;
         let groups = Groups::of(run)?;
         let mut rows = Estimates::default();
         for knob in ends_and_middle(groups.knobs.len()) {
