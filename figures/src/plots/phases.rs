@@ -18,9 +18,12 @@ struct Phase {
     y: fn() -> Axis,
     /// The second knob as shown, from the value swept and the true positive rate.
     shown: fn(f64, f64) -> f64,
-    /// Points of the line theory draws for a run, from the ends of alignment.
-    theory: fn(&Run, [f64; 2]) -> Vec<(f64, f64)>,
+    /// The line theory draws.
+    theory: Line,
 }
+
+/// Points of a line, from a run and the ends of alignment.
+type Line = fn(&Run, [f64; 2]) -> Vec<(f64, f64)>;
 
 const PHASES: [Phase; 3] = [
     Phase {
