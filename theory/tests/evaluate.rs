@@ -161,7 +161,7 @@ fn pass_at_k_and_its_limits() {
     let times = [tree::pg_time(3.0, 4.0, 0.6), tree::pg_std_time(3.0, 4.0, 0.6), tree::npg_time(3.0, 4.0, 0.6)];
     evaluates(&tree::P33, &[3.0, 4.0, 0.6], &times);
     evaluates(&tree::P34, &[3.0, 2.0, 5.0, 4.0], &[tree::expected_groups(3.0, 2.0, 5.0), (8f64 / 9.0).powi(20)]);
-    let (bulk, freezing) = (alignment::bulk_pass_at_1(0.1, 1.5, 0.4), alignment::freezing_confidence(128, 0.4));
+    let (bulk, freezing) = (alignment::bulk_pass_at_1(0.1, 1.5, 0.4), alignment::freezing_confidence(128, 0.6, 0.4));
     evaluates(&alignment::P35, &[128.0, 0.1, 1.5, 0.6, 0.4], &[bulk, freezing, alignment::mode_accuracy(128, 0.1, 1.5, 0.6, 0.4)]);
 }
 
