@@ -37,6 +37,7 @@ mod incorrect_aligned;
 mod lab;
 mod majority_aligned;
 mod negative_aligned;
+mod negative_entropy;
 mod noise_j;
 mod one_shot_aligned;
 mod random_aligned;
@@ -70,6 +71,7 @@ pub static CLAIMS: &[&Claim] = &[
     &majority_aligned::CLAIM,
     &selfreward_aligned::CLAIM,
     &negative_aligned::CLAIM,
+    &negative_entropy::CLAIM,
     &noise_j::CLAIM,
     &random_clip::CLAIM,
     &sharpen_optimum::CLAIM,
