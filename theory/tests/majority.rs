@@ -210,3 +210,14 @@ fn votes_for_nobody_and_chances_without_digits() {
     let rounds = |group| (P17.evaluate)(&[0.6, group, 0.02, 0.3])[2];
     assert!(rounds(3.0).is_some() && rounds(2.0).is_none());
 }
+
+/// Groups up to 64 do not overflow, and from beyond the grid the end is certain.
+#[test]
+fn sampled_votes_at_the_ends_of_their_range() {
+    let vote = SampledVote { group: 64, learning_rate: 1.0 };
+    let (chance, mirrored) = (vote.chance(0.55), vote.chance(0.45));
+    assert!((0.5..1.0).contains(&chance) && (chance + mirrored - 1.0).abs() < 1e-12, "{chance} {mirrored}");
+    assert_eq!([0.0, 1e-14, 1.0 - 1e-14, 1.0].map(|p| vote.chance(p)), [0.0, 0.0, 1.0, 1.0]);
+    let sampled = |group: f64| (P17.evaluate)(&[0.6, group, 0.02, 0.3])[3];
+    assert_eq!([2.0, 3.0, 64.0, 65.0].map(|group| sampled(group).is_some()), [false, true, true, false]);
+}
