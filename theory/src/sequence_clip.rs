@@ -155,7 +155,8 @@ fn cut(deviation: f64, length: f64, clip_low: f64, clip_high: f64) -> [f64; 2] {
 /// D_i = -c p_i [p_i C_ii - sum_k p_k^2 (C_ik + C_kk)] - B(0) p_i [m_i - sum_k p_k m_k],   m = E[pi] - p  (P11's drift),  C of P36
 /// ```
 /// `policy`: probabilities at the position, shape K; `variance` s of its displacement; `length` H, all positions alike. Leading order in s and 1/H. Two arms:
-/// `8 c s (p q)^3 (2p - 1)`, so the mode still gains, 1/sqrt(H) times as much as from token-level clipping; mean logits do not move.
+/// `(8 c + 4 B(0)) s (p q)^3 (2p - 1)`, where B(0) (see [`spring`]) is the smaller by the noise of a sequence's ratio; so the mode still gains, 1/sqrt(H) times as
+/// much as from token-level clipping; mean logits do not move.
 ///
 /// Proof: mean of `pi_i (F_i - sum pi_k F_k)` with the [`spring`] F.
 ///
