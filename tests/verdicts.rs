@@ -266,5 +266,5 @@ fn extreme_sharpening_stays_finite() {
     (c.train.mode, c.train.learning_rate, c.train.steps) = (Mode::Exact, 20.0, 400);
     let mut end = Vec::new();
     train_in(&world, &ready, &mut |_, policy, _| end = policy.first(0).probs);
-    assert_eq!(end, [1.0, 0.0, 0.0]);
+    assert!(end[0] == 1.0 && end[1..].iter().all(|p| (0.0..f64::MIN_POSITIVE).contains(p)), "{end:?}");
 }
