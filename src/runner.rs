@@ -21,8 +21,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(2);
 /// Runs the cells of `plan` that `journal` does not hold, on `threads` threads (0: all).
 pub fn run(plan: &Plan, journal: &mut Journal, threads: usize) -> Result<(), Error> {
     let pending = pending(plan, journal);
-    let pool =
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))?;
+    let pool = pool(threads)?;
     let bar = progress_bar(pending.len());
     let (sender, receiver) = mpsc::channel();
     let written = std::thread::scope(|scope| {
@@ -32,6 +31,11 @@ pub fn run(plan: &Plan, journal: &mut Journal, threads: usize) -> Result<(), Err
     bar.finish_and_clear();
     let done = written?;
     if done < pending.len() { Err(Error::Interrupted { done: journal.finished().len(), total: plan.rows.len() }) } else { Ok(()) }
+}
+
+/// A pool of `threads` threads (0: all).
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))
 }
 
 /// The rows whose cells are not finished, each cell once.

@@ -81,15 +81,13 @@ pub fn name(j: &Judged) -> String {
 }
 
 /// Claims with a finding, each once, in order.
-fn findings(judged: &[Judged]) -> Vec<&'static Claim> {
-    let mut claims: Vec<&'static Claim> = judged.iter().map(|j| j.claim).filter(|c| !c.finding.is_empty()).collect();
-    claims.dedup_by_key(|c| c.id);
-    claims
+fn findings(judged: &[Judged]) -> impl Iterator<Item = &'static Claim> {
+    once(judged).into_iter().filter(|c| !c.finding.is_empty())
 }
 
 /// What was found where simulation and papers part ways, a paragraph each.
 pub fn paragraphs(judged: &[Judged]) -> String {
-    findings(judged).iter().map(|c| format!("{}: {}\n", c.id, c.finding)).collect::<Vec<_>>().join("\n")
+    findings(judged).map(|c| format!("{}: {}\n", c.id, c.finding)).collect::<Vec<_>>().join("\n")
 }
 
 /// The whole report as Markdown.
@@ -97,7 +95,7 @@ pub fn markdown(judged: &[Judged], alpha: f64) -> String {
     let cells = |cells: &[String]| format!("| {} |\n", cells.iter().map(|c| c.replace('|', "\\|")).collect::<Vec<_>>().join(" | "));
     let rows: String = judged.iter().map(|j| cells(&row(j))).collect();
     let head = cells(&HEADER.map(String::from)) + "|---|---|---|---:|---:|---:|---|---|\n";
-    let found: String = findings(judged).iter().map(|c| format!("\n**{}**. {}\n", c.id, c.finding)).collect();
+    let found: String = findings(judged).map(|c| format!("\n**{}**. {}\n", c.id, c.finding)).collect();
     let said: String =
         once(judged).iter().map(|c| format!("- **{}** ({}): {} *Decided by:* {}.\n", c.id, c.paper, c.statement, c.prediction)).collect();
     format!(
@@ -106,6 +104,7 @@ pub fn markdown(judged: &[Judged], alpha: f64) -> String {
     )
 }
 
+/// The claims judged, each once, in order.
 fn once(judged: &[Judged]) -> Vec<&'static Claim> {
     let mut claims: Vec<&'static Claim> = judged.iter().map(|j| j.claim).collect();
     claims.dedup_by_key(|c| c.id);

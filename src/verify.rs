@@ -4,6 +4,7 @@
 //! at once. All parts of all claims share the runs of a seed.
 
 use crate::error::Error;
+use crate::runner;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mta_sims::claims::verdict::together;
 use mta_sims::claims::{Claim, Lab, Margin, Part, Rung, Source, Trial, Verdict};
@@ -74,8 +75,7 @@ impl Judged {
 
 /// Judges all that is asked for, on `threads` threads (0: all).
 pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
-    let pool =
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))?;
+    let pool = runner::pool(threads)?;
     let trials = trials(request);
     let mut cases: Vec<Case> = trials.iter().flat_map(|(_, t)| [t.parts, t.counterexample]).map(|parts| Case::new(parts())).collect();
     pool.install(|| decide(&mut cases, request));

@@ -32,20 +32,12 @@ pub(super) static CLAIM: Claim = Claim {
             dropped: "sharpening: the true reward tilts every prompt alike",
             counterexample: || vec![change(256.0, TILT, -1.0)],
         },
-        trial(Rung::Bandit, || crosses(BANDIT), || vec![tabular(BANDIT)]),
-        trial(Rung::Tree, || crosses(TREE), || vec![tabular(TREE)]),
+        Trial::holds(Rung::Bandit, DROPPED, || crosses(BANDIT), || vec![tabular(BANDIT)]),
+        Trial::holds(Rung::Tree, DROPPED, || crosses(TREE), || vec![tabular(TREE)]),
     ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial {
-        rung,
-        expected: Verdict::Holds,
-        parts,
-        dropped: "shared parameters: every prompt for itself, on its own training",
-        counterexample,
-    }
-}
+const DROPPED: &str = "shared parameters: every prompt for itself, on its own training";
 
 /// Signed change of pass@k of a population with Beta(2, .8) difficulty.
 fn change(k: f64, map: LogitMap, sign: f64) -> Part {

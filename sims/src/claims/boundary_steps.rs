@@ -2,7 +2,7 @@
 
 use super::lab::{at, last};
 use super::settings::{BANDIT, Ground, TREE};
-use super::{BOUNDARY, Claim, Part, Rung, Trial, Verdict};
+use super::{BOUNDARY, Claim, Part, Rung, Trial};
 
 pub(super) static CLAIM: Claim = Claim {
     id: "boundary-steps",
@@ -11,20 +11,12 @@ pub(super) static CLAIM: Claim = Claim {
     prediction: "held-out pass@256 halfway through the usual steps exceeds that after twenty times as many by .005 in most worlds (alignment .5)",
     finding: "As with the crossing itself, what falls is pass@k of prompts that share a skill; see boundary-crossing.",
     trials: &[
-        trial(Rung::Bandit, || vec![falls(BANDIT, 20, |s| s)], || vec![falls(BANDIT, 20, |_| 0.0)]),
-        trial(Rung::Tree, || vec![falls(TREE, 40, |s| s)], || vec![falls(TREE, 40, |_| 0.0)]),
+        Trial::holds(Rung::Bandit, DROPPED, || vec![falls(BANDIT, 20, |s| s)], || vec![falls(BANDIT, 20, |_| 0.0)]),
+        Trial::holds(Rung::Tree, DROPPED, || vec![falls(TREE, 40, |s| s)], || vec![falls(TREE, 40, |_| 0.0)]),
     ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial {
-        rung,
-        expected: Verdict::Holds,
-        parts,
-        dropped: "shared parameters: sharing 0, so that held-out prompts keep the base model",
-        counterexample,
-    }
-}
+const DROPPED: &str = "shared parameters: sharing 0, so that held-out prompts keep the base model";
 
 fn falls(ground: Ground, steps: usize, sharing: fn(f64) -> f64) -> Part {
     Part::in_most_worlds(format!("pass@256 falls from step {steps} to {}", 20 * steps), move |lab| {

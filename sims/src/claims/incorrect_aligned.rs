@@ -1,7 +1,7 @@
 //! Paying for wrong answers, if they are well formed.
 
 use super::settings::{BANDIT, Ground, TREE};
-use super::{Claim, MTA, Part, Rung, Trial, Verdict};
+use super::{Claim, MTA, Part, Rung, Trial};
 use crate::config::Config;
 
 /// Least share kept when aligned, most when not; the published shares are .31 to .61 and -.10 to -.04 (MTA, table 2, as transcribed).
@@ -18,14 +18,12 @@ pub(super) static CLAIM: Claim = Claim {
               are right on some prompts and wrong on others, the wrong uses of a good token are paid, the shared skill for it grows, and its right uses grow \
               with it: half of the gain is kept at alignment .9, nothing where it is weak.",
     trials: &[
-        trial(Rung::Bandit, || divide(BANDIT, 0.1), || vec![no_gate(BANDIT)]),
-        trial(Rung::Tree, || divide(TREE, 0.3), || vec![no_gate(TREE)]),
+        Trial::holds(Rung::Bandit, DROPPED, || divide(BANDIT, 0.1), || vec![no_gate(BANDIT)]),
+        Trial::holds(Rung::Tree, DROPPED, || divide(TREE, 0.3), || vec![no_gate(TREE)]),
     ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial { rung, expected: Verdict::Holds, parts, dropped: "the format gate: every wrong answer is paid", counterexample }
-}
+const DROPPED: &str = "the format gate: every wrong answer is paid";
 
 const GATED: Option<&str> = Some("incorrect_format");
 

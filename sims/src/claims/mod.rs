@@ -36,6 +36,7 @@ mod exploration_tree;
 mod incorrect_aligned;
 mod lab;
 mod majority_aligned;
+mod mode_seeking;
 mod negative_aligned;
 mod negative_entropy;
 mod noise_j;
@@ -48,7 +49,6 @@ mod sharpen_length;
 mod sharpen_optimum;
 mod sharpen_unstable;
 mod standard_robust;
-mod theory_rung;
 mod tilted_stable;
 pub mod verdict;
 
@@ -148,6 +148,13 @@ pub struct Trial {
     pub dropped: &'static str,
     /// What must then fail.
     pub counterexample: fn() -> Vec<Part>,
+}
+
+impl Trial {
+    /// A trial that is expected to hold.
+    const fn holds(rung: Rung, dropped: &'static str, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Self {
+        Trial { rung, expected: Verdict::Holds, parts, dropped, counterexample }
+    }
 }
 
 /// One inequality of a claim.

@@ -1,7 +1,7 @@
 //! One training prompt is enough where the model is aligned, and shares what it learns.
 
 use super::settings::{BANDIT, Ground, TREE};
-use super::{Claim, MTA, Part, Rung, Trial, Verdict};
+use super::{Claim, MTA, Part, Rung, Trial};
 use crate::config::Config;
 
 pub(super) static CLAIM: Claim = Claim {
@@ -12,20 +12,12 @@ pub(super) static CLAIM: Claim = Claim {
     finding: "Alignment alone does not decide it. What one prompt teaches must also reach the other prompts: with sharing .5 only a fifth of the gain is kept at \
               alignment .9, with .8 half, with .95 nearly all of it. The paper's version holds for a policy whose every update is shared.",
     trials: &[
-        trial(Rung::Bandit, || divide(BANDIT), || vec![memorised(BANDIT)]),
-        trial(Rung::Tree, || divide(TREE), || vec![memorised(TREE)]),
+        Trial::holds(Rung::Bandit, DROPPED, || divide(BANDIT), || vec![memorised(BANDIT)]),
+        Trial::holds(Rung::Tree, DROPPED, || divide(TREE), || vec![memorised(TREE)]),
     ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial {
-        rung,
-        expected: Verdict::Holds,
-        parts,
-        dropped: "updates are shared: sharing .5, so that the prompt is memorised",
-        counterexample,
-    }
-}
+const DROPPED: &str = "updates are shared: sharing .5, so that the prompt is memorised";
 
 fn divide(ground: Ground) -> Vec<Part> {
     vec![ground.keeps("one-shot", 0.8, 0.9, shared), ground.loses("one-shot", 0.3, 0.0, shared)]

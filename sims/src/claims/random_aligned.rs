@@ -1,7 +1,7 @@
 //! A coin that only well-formed answers may toss.
 
 use super::settings::{BANDIT, Ground, TREE};
-use super::{Claim, MTA, Part, Rung, Trial, Verdict};
+use super::{Claim, MTA, Part, Rung, Trial};
 use crate::config::Config;
 
 /// Least share kept when aligned, most when not; the published shares are .48 to .61 and -.08 to .21 (MTA, table 2, as transcribed).
@@ -17,12 +17,13 @@ pub(super) static CLAIM: Claim = Claim {
               interval of zero at every alignment. The paper's version holds for the reward as released, a coin behind a format gate: it teaches form, form \
               takes probability from ill-formed answers, and an aligned model gives what is freed to right answers, so most of the gain is kept at \
               alignment .9 and nothing at .1. The other way a coin can act is clipping (random-clip).",
-    trials: &[trial(Rung::Bandit, || divide(BANDIT), || vec![no_gate(BANDIT)]), trial(Rung::Tree, || divide(TREE), || vec![no_gate(TREE)])],
+    trials: &[
+        Trial::holds(Rung::Bandit, DROPPED, || divide(BANDIT), || vec![no_gate(BANDIT)]),
+        Trial::holds(Rung::Tree, DROPPED, || divide(TREE), || vec![no_gate(TREE)]),
+    ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial { rung, expected: Verdict::Holds, parts, dropped: "the format gate: the coin alone", counterexample }
-}
+const DROPPED: &str = "the format gate: the coin alone";
 
 const GATED: Option<&str> = Some("random_format");
 

@@ -26,18 +26,22 @@ pub(super) static CLAIM: Claim = Claim {
             dropped: "clipping",
             counterexample: || vec![Part::exact("p = .65", drift(&[0.65, 0.35], 0.1)[0])],
         },
-        trial(Rung::Bandit, || vec![mode_rises("fresh minibatches", arms, fresh)], || vec![mode_rises("no clipping", arms, unclipped)]),
-        trial(
+        Trial::holds(
+            Rung::Bandit,
+            DROPPED,
+            || vec![mode_rises("fresh minibatches", arms, fresh)],
+            || vec![mode_rises("no clipping", arms, unclipped)],
+        ),
+        Trial::holds(
             Rung::Tree,
+            DROPPED,
             || vec![mode_rises("fresh minibatches", paths, fresh)],
             || vec![mode_rises("16 passes over one batch", paths, reused)],
         ),
     ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial { rung, expected: Verdict::Holds, parts, dropped: "clipping on fresh minibatches", counterexample }
-}
+const DROPPED: &str = "clipping on fresh minibatches";
 
 /// Runs averaged into one value per seed.
 const REPLICATES: u64 = 8;

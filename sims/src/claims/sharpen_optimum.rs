@@ -24,20 +24,12 @@ pub(super) static CLAIM: Claim = Claim {
             dropped: "no leash: power 2, the optimum at KL weight 1",
             counterexample: || vec![to_the_limit(2.0)],
         },
-        trial(Rung::Bandit, || both(BANDIT), || vec![ends_at_mode(BANDIT, leashed)]),
-        trial(Rung::Tree, || both(TREE), || vec![ends_at_mode(TREE, leashed)]),
+        Trial::holds(Rung::Bandit, DROPPED, || both(BANDIT), || vec![ends_at_mode(BANDIT, leashed)]),
+        Trial::holds(Rung::Tree, DROPPED, || both(TREE), || vec![ends_at_mode(TREE, leashed)]),
     ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial {
-        rung,
-        expected: Verdict::Holds,
-        parts,
-        dropped: "no leash: KL weight 1, so that the optimum is the base model squared",
-        counterexample,
-    }
-}
+const DROPPED: &str = "no leash: KL weight 1, so that the optimum is the base model squared";
 
 /// The example of P22: sharpening helps at first and hurts in the end.
 fn to_the_limit(power: f64) -> Part {

@@ -28,14 +28,12 @@ pub(super) static CLAIM: Claim = Claim {
             dropped: "a reward of one's own: the true reward has a finite condition number at every weight",
             counterexample: || vec![Part::exact("condition number at .5 above 100", condition(Objective::Task, 0.5) - 100.0)],
         },
-        trial(Rung::Bandit, || divide(&arms()), || vec![apart("true reward, kl_beta .5", &arms(), "ground_truth", 0.5)]),
-        trial(Rung::Tree, || divide(&paths()), || vec![apart("true reward, kl_beta .5", &paths(), "ground_truth", 0.5)]),
+        Trial::holds(Rung::Bandit, DROPPED, || divide(&arms()), || vec![apart("true reward, kl_beta .5", &arms(), "ground_truth", 0.5)]),
+        Trial::holds(Rung::Tree, DROPPED, || divide(&paths()), || vec![apart("true reward, kl_beta .5", &paths(), "ground_truth", 0.5)]),
     ],
 };
 
-const fn trial(rung: Rung, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Trial {
-    Trial { rung, expected: Verdict::Holds, parts, dropped: "a reward of one's own: the true reward instead", counterexample }
-}
+const DROPPED: &str = "a reward of one's own: the true reward instead";
 
 fn theory() -> Vec<Part> {
     let none = |beta: f64| f64::from(leashed_optimum(&[0.5f64.ln(), 0.5f64.ln()], beta).is_none()) - 0.5;

@@ -1,6 +1,7 @@
-//! What P35 says of recipes whose limit is the base mode, in the default world.
+//! Recipes whose limit is the base mode: when they work, by P35 in the default world and by training.
 
 use super::Part;
+use super::settings::{Ground, as_it_is};
 use crate::config::World;
 use mta_theory::alignment::{bulk_pass_at_1, mode_accuracy};
 
@@ -30,4 +31,17 @@ pub(super) fn mode_divide() -> Vec<Part> {
 /// At .9 with priors that differ from prompt to prompt.
 pub(super) fn no_mode() -> Vec<Part> {
     vec![Part::exact("mode keeps 0.8 at alignment 0.9", kept(0.9, 3.0) - 0.8)]
+}
+
+/// What the counterexample of such a recipe drops.
+pub(super) const DROPPED: &str = "the prior is shared by the prompts: idiosyncrasy 3";
+
+/// The recipe keeps most of the gain at .9, little at .1.
+pub(super) fn divide(ground: Ground, recipe: &'static str) -> Vec<Part> {
+    vec![ground.keeps(recipe, 0.8, 0.9, as_it_is), ground.loses(recipe, 0.3, 0.1, as_it_is)]
+}
+
+/// The recipe at .9 with priors that differ from prompt to prompt.
+pub(super) fn own_priors(ground: Ground, recipe: &'static str) -> Vec<Part> {
+    vec![ground.keeps(recipe, 0.8, 0.9, |c| c.world.idiosyncrasy = 3.0)]
 }
