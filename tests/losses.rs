@@ -51,20 +51,21 @@ impl Script {
 }
 
 impl Policy for Script {
-    fn sample(&self, prompt: usize, count: usize, _: &Stream) -> Vec<Vec<Token>> {
-        self.responses[prompt].iter().take(count).map(|r| r.tokens.clone()).collect()
+    fn sample(&self, prompts: &[(usize, Stream)], count: usize) -> Vec<Vec<Vec<Token>>> {
+        let responses = |prompt: usize| self.responses[prompt].iter().take(count).map(|r| r.tokens.clone()).collect();
+        prompts.iter().map(|(prompt, _)| responses(*prompt)).collect()
     }
 
-    fn greedy(&self, prompt: usize) -> Vec<Token> {
-        self.greedy[prompt].tokens.clone()
+    fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>> {
+        prompts.iter().map(|prompt| self.greedy[*prompt].tokens.clone()).collect()
     }
 
     fn enumerate(&self, _: usize) -> Vec<Vec<Token>> {
         unreachable!("sampled mode never enumerates")
     }
 
-    fn rescore(&self, _: usize, tokens: &[Token]) -> Vec<Token> {
-        tokens.iter().map(|t| self.drifted(t)).collect()
+    fn rescore(&self, responses: &[(usize, &[Token])]) -> Vec<Vec<Token>> {
+        responses.iter().map(|(_, tokens)| tokens.iter().map(|t| self.drifted(t)).collect()).collect()
     }
 
     fn ascend(&mut self, nudges: &[Nudge], _: &Step) {

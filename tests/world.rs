@@ -417,7 +417,8 @@ proptest! {
         let policy = trained(&world, 2);
         let words = Seed(seed).stream(Purpose::Rollout, 5, 1);
         for x in 0..one.all_prompts() {
-            prop_assert_eq!(policy.sample(x, few, &words), policy.sample(x, few + more, &words)[..few].to_vec());
+            let rollouts = |count| policy.sample(&[(x, words.clone())], count).swap_remove(0);
+            prop_assert_eq!(rollouts(few), rollouts(few + more)[..few].to_vec());
         }
     }
 
@@ -428,11 +429,11 @@ proptest! {
         let policy = trained(&world, 2);
         for x in 0..one.all_prompts() {
             let all = policy.enumerate(x);
-            for tokens in policy.sample(x, 6, &Seed(seed).stream(Purpose::Rollout, 0, x)) {
-                prop_assert_eq!(&policy.rescore(x, &tokens), &tokens);
+            for tokens in policy.sample(&[(x, Seed(seed).stream(Purpose::Rollout, 0, x))], 6).swap_remove(0) {
+                prop_assert_eq!(&policy.rescore(&[(x, &tokens)])[0], &tokens);
                 prop_assert!(all.contains(&tokens));
             }
-            let greedy = policy.greedy(x);
+            let greedy = policy.greedy(&[x]).swap_remove(0);
             prop_assert!(all.iter().filter(|y| y[0].id == greedy[0].id).all(|y| y[0].logprob == greedy[0].logprob));
             prop_assert!(all.iter().all(|y| y[0].logprob <= greedy[0].logprob));
         }
@@ -452,7 +453,7 @@ fn rollouts_follow_the_policy() {
     let world = world(&small_world(3, 2, true), 4);
     let policy = trained(&world, 3);
     let count = 40_000;
-    let sampled = policy.sample(0, count, &Seed(8).stream(Purpose::Rollout, 0, 0));
+    let sampled = policy.sample(&[(0, Seed(8).stream(Purpose::Rollout, 0, 0))], count).swap_remove(0);
     for tokens in policy.enumerate(0) {
         let p = tokens.iter().map(|t| t.logprob).sum::<f64>().exp();
         let share = sampled.iter().filter(|y| **y == tokens).count() as f64 / count as f64;

@@ -2,11 +2,13 @@
 
 use crate::config::Objective;
 use crate::paid::Paid;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Values V[x, t], 0 where never trained.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Critic {
+    #[serde(with = "pairs")]
     values: HashMap<(usize, usize), f64>,
 }
 
@@ -50,5 +52,21 @@ impl Critic {
             let value = self.values.entry(at).or_insert(0.0);
             *value += rule.critic_learning_rate * (total / weight - *value);
         }
+    }
+}
+
+/// As a list of ((prompt, position), value): JSON has no keys but text.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::{BTreeMap, HashMap};
+
+    type Values = HashMap<(usize, usize), f64>;
+
+    pub(super) fn serialize<S: Serializer>(values: &Values, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().collect::<BTreeMap<_, _>>())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Values, D::Error> {
+        Ok(Vec::<((usize, usize), f64)>::deserialize(deserializer)?.into_iter().collect())
     }
 }

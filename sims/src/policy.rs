@@ -11,17 +11,18 @@ use std::collections::HashMap;
 
 /// A model that can be sampled, scored and pushed. The loop in [`crate::run`] drives any of them, a table as well as a transformer.
 pub trait Policy {
-    /// `count` responses to `prompt`. Rollout `i` reads only its own words of `words`, so its tokens do not depend on `count`.
-    fn sample(&self, prompt: usize, count: usize, words: &Stream) -> Vec<Vec<Token>>;
+    /// `count` responses to each prompt. Rollout `i` reads only its own words of the prompt's stream, so its tokens do not depend on `count`, nor on the
+    /// other prompts.
+    fn sample(&self, prompts: &[(usize, Stream)], count: usize) -> Vec<Vec<Vec<Token>>>;
 
-    /// The response of always taking the most likely token.
-    fn greedy(&self, prompt: usize) -> Vec<Token>;
+    /// The response of always taking the most likely token, for each prompt.
+    fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>>;
 
-    /// Every response to `prompt`, once.
+    /// Every response to `prompt`, once. Asked for in exact mode only.
     fn enumerate(&self, prompt: usize) -> Vec<Vec<Token>>;
 
-    /// The tokens with log-probability and entropy under the policy as it is now.
-    fn rescore(&self, prompt: usize, tokens: &[Token]) -> Vec<Token>;
+    /// The tokens of each response with log-probability and entropy under the policy as it is now.
+    fn rescore(&self, responses: &[(usize, &[Token])]) -> Vec<Vec<Token>>;
 
     /// Moves along the gradient of `sum over nudges and tokens of (push log pi + entropy_push H)`.
     fn ascend(&mut self, nudges: &[Nudge], step: &Step);
@@ -182,6 +183,33 @@ impl<'w> SoftmaxPolicy<'w> {
         }
     }
 
+    /// `count` responses to `prompt`, all at once.
+    fn responses(&self, prompt: usize, count: usize, words: &Stream) -> Vec<Vec<Token>> {
+        let depth = self.task.settings.depth;
+        let mut paths = vec![Vec::with_capacity(depth); count];
+        let members: Vec<usize> = (0..count).collect();
+        self.descend(self.root(prompt), &members, &mut paths, &|i, h, choice| choice.pick(words.uniform((i * depth + h) as u64)));
+        paths
+    }
+
+    /// The response of always taking the most likely token.
+    fn mode(&self, prompt: usize) -> Vec<Token> {
+        let mut paths = vec![Vec::new()];
+        self.descend(self.root(prompt), &[0], &mut paths, &|_, _, choice| choice.most_likely());
+        paths.swap_remove(0)
+    }
+
+    fn score(&self, prompt: usize, tokens: &[Token]) -> Vec<Token> {
+        let mut at = self.root(prompt);
+        let mut score = |old: &Token| {
+            let choice = self.choice(prompt, at.memory, at.depth);
+            let new = Token { logprob: choice.logprobs[old.id as usize], entropy: choice.entropy(), ..*old };
+            at = self.child(at, old.id as usize);
+            new
+        };
+        tokens.iter().map(&mut score).collect()
+    }
+
     fn root(&self, prompt: usize) -> Node {
         Node { prompt, memory: self.memory[prompt].root(), depth: 0 }
     }
@@ -277,18 +305,12 @@ impl Gradient {
 }
 
 impl Policy for SoftmaxPolicy<'_> {
-    fn sample(&self, prompt: usize, count: usize, words: &Stream) -> Vec<Vec<Token>> {
-        let depth = self.task.settings.depth;
-        let mut paths = vec![Vec::with_capacity(depth); count];
-        let members: Vec<usize> = (0..count).collect();
-        self.descend(self.root(prompt), &members, &mut paths, &|i, h, choice| choice.pick(words.uniform((i * depth + h) as u64)));
-        paths
+    fn sample(&self, prompts: &[(usize, Stream)], count: usize) -> Vec<Vec<Vec<Token>>> {
+        prompts.iter().map(|(prompt, words)| self.responses(*prompt, count, words)).collect()
     }
 
-    fn greedy(&self, prompt: usize) -> Vec<Token> {
-        let mut paths = vec![Vec::new()];
-        self.descend(self.root(prompt), &[0], &mut paths, &|_, _, choice| choice.most_likely());
-        paths.swap_remove(0)
+    fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>> {
+        prompts.iter().map(|prompt| self.mode(*prompt)).collect()
     }
 
     fn enumerate(&self, prompt: usize) -> Vec<Vec<Token>> {
@@ -297,15 +319,8 @@ impl Policy for SoftmaxPolicy<'_> {
         all
     }
 
-    fn rescore(&self, prompt: usize, tokens: &[Token]) -> Vec<Token> {
-        let mut at = self.root(prompt);
-        let mut score = |old: &Token| {
-            let choice = self.choice(prompt, at.memory, at.depth);
-            let new = Token { logprob: choice.logprobs[old.id as usize], entropy: choice.entropy(), ..*old };
-            at = self.child(at, old.id as usize);
-            new
-        };
-        tokens.iter().map(&mut score).collect()
+    fn rescore(&self, responses: &[(usize, &[Token])]) -> Vec<Vec<Token>> {
+        responses.iter().map(|(prompt, tokens)| self.score(*prompt, tokens)).collect()
     }
 
     fn ascend(&mut self, nudges: &[Nudge], step: &Step) {

@@ -10,6 +10,7 @@ use crate::rollout::{Group, Label, Rollout, Token};
 use crate::signals::Signal;
 use crate::stream::{Purpose, Seed, Stream};
 use crate::task::{Task, Verdict};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What judges responses.
@@ -79,19 +80,35 @@ pub struct StepStats {
 
 /// Trains `policy` for the configured number of steps and shows it to `observe` after each (step counts from 1).
 pub fn train<P: Policy, E: Environment>(policy: &mut P, training: &Training<E>, observe: &mut dyn FnMut(usize, &P, &StepStats)) {
-    let mut critic = Critic::default();
-    for step in 0..training.config.train.steps {
-        let (batch, mut stats) = training.collect(&*policy, step);
-        let batch: Vec<Paid> = batch.into_iter().map(|paid| shape(&training.config.objective, paid)).collect();
-        stats.clipped = training.update(policy, &batch, &critic);
-        if training.config.objective.baseline == Baseline::Critic {
-            critic.learn(&training.config.objective, &batch);
-        }
-        observe(step + 1, policy, &stats);
+    let mut progress = Progress::default();
+    while progress.step < training.config.train.steps {
+        let stats = training.step(policy, &mut progress);
+        observe(progress.step, policy, &stats);
     }
 }
 
+/// What a training run remembers from step to step, besides the policy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: usize,
+    /// What PPO's critic has learned.
+    pub critic: Critic,
+}
+
 impl<E: Environment> Training<'_, E> {
+    /// One step: sample, pay, push.
+    pub fn step<P: Policy>(&self, policy: &mut P, progress: &mut Progress) -> StepStats {
+        let (batch, mut stats) = self.collect(&*policy, progress.step);
+        let batch: Vec<Paid> = batch.into_iter().map(|paid| shape(&self.config.objective, paid)).collect();
+        stats.clipped = self.update(policy, &batch, &progress.critic);
+        if self.config.objective.baseline == Baseline::Critic {
+            progress.critic.learn(&self.config.objective, &batch);
+        }
+        progress.step += 1;
+        stats
+    }
+
     /// The step's paid groups.
     fn collect(&self, policy: &dyn Policy, step: usize) -> (Vec<Paid>, StepStats) {
         if self.config.objective.dynamic_sampling {
@@ -137,13 +154,14 @@ impl<E: Environment> Training<'_, E> {
     fn generate(&self, policy: &dyn Policy, step: usize, generation: usize) -> Vec<Paid> {
         let prompts = self.batch_prompts(step, generation);
         let slots = generation * prompts.len()..;
-        let groups = prompts.iter().zip(slots).map(|(&prompt, slot)| {
+        let words = prompts.iter().zip(slots.clone()).map(|(&prompt, slot)| (prompt, self.seed.stream(Purpose::Rollout, step, slot)));
+        let groups = self.groups(self.teacher.unwrap_or(policy), &words.collect::<Vec<_>>());
+        let paid = groups.into_iter().zip(slots).map(|(group, slot)| {
             let stream = |purpose| self.seed.stream(purpose, step, slot);
-            let group = self.group(policy, prompt, &stream(Purpose::Rollout));
             let mut dice = Dice { coins: stream(Purpose::Reward), shuffle: stream(Purpose::Shuffle) };
             pay(self.signal, &self.config.signal, group, &mut dice)
         });
-        groups.collect()
+        paid.collect()
     }
 
     /// Prompts of a batch: drawn with replacement, or all of them in exact mode.
@@ -156,25 +174,28 @@ impl<E: Environment> Training<'_, E> {
         (0..self.config.train.train_batch_size).map(pick).collect()
     }
 
-    fn group(&self, policy: &dyn Policy, prompt: usize, words: &Stream) -> Group {
-        let sampler = self.teacher.unwrap_or(policy);
+    fn groups(&self, sampler: &dyn Policy, prompts: &[(usize, Stream)]) -> Vec<Group> {
         let (size, mut rollouts) = match self.config.train.mode {
-            Mode::Exact => (None, self.population(sampler, prompt)),
-            Mode::Sampled => (Some(self.config.train.group_size), self.samples(sampler, prompt, words)),
+            Mode::Exact => (None, prompts.iter().map(|(prompt, _)| self.population(sampler, *prompt)).collect()),
+            Mode::Sampled => (Some(self.config.train.group_size), self.samples(sampler, prompts)),
         };
+        let asked: Vec<usize> = prompts.iter().map(|(prompt, _)| *prompt).collect();
         if self.config.objective.baseline == Baseline::Greedy {
-            rollouts.push(self.rollout(prompt, sampler.greedy(prompt), 0.0, 0.0));
+            let greedy = asked.iter().zip(sampler.greedy(&asked)).map(|(&prompt, tokens)| self.rollout(prompt, tokens, 0.0, 0.0));
+            rollouts.iter_mut().zip(greedy).for_each(|(group, greedy)| group.push(greedy));
         }
-        Group { prompt, rollouts, size, label: self.environment.label(prompt) }
+        let group = |(prompt, rollouts)| Group { prompt, rollouts, size, label: self.environment.label(prompt) };
+        asked.into_iter().zip(rollouts).map(group).collect()
     }
 
-    /// G rollouts to train on, then any that only vote.
-    fn samples(&self, sampler: &dyn Policy, prompt: usize, words: &Stream) -> Vec<Rollout> {
+    /// For each prompt G rollouts to train on, then any that only vote.
+    fn samples(&self, sampler: &dyn Policy, prompts: &[(usize, Stream)]) -> Vec<Vec<Rollout>> {
         let size = self.config.train.group_size;
         let votes = if self.signal.params.contains(&"votes") && self.config.signal.votes > 0 { self.config.signal.votes } else { size };
         let share = |i: usize, of: usize| if i < of { 1.0 / of as f64 } else { 0.0 };
-        let sampled = sampler.sample(prompt, size.max(votes), words).into_iter().enumerate();
-        sampled.map(|(i, tokens)| self.rollout(prompt, tokens, share(i, size), share(i, votes))).collect()
+        let member = |prompt, (i, tokens)| self.rollout(prompt, tokens, share(i, size), share(i, votes));
+        let groups = prompts.iter().zip(sampler.sample(prompts, size.max(votes)));
+        groups.map(|((prompt, _), responses)| responses.into_iter().enumerate().map(|r| member(*prompt, r)).collect()).collect()
     }
 
     /// Every response, weighted by its probability.
@@ -202,13 +223,13 @@ impl<E: Environment> Training<'_, E> {
                 let on_policy = pass == 0 && i == 0 && self.teacher.is_none();
                 let (nudges, counts) = self.nudges(policy, groups, advantages, on_policy);
                 clipped = clipped.plus(counts);
-                policy.ascend(&nudges, &self.step());
+                policy.ascend(&nudges, &self.stride());
             }
         }
         clipped
     }
 
-    fn step(&self) -> Step {
+    fn stride(&self) -> Step {
         let train = &self.config.train;
         let batch = train.train_batch_size as f64 / train.minibatches as f64;
         Step { learning_rate: train.learning_rate, batch, geometry: self.config.objective.geometry }
@@ -224,6 +245,7 @@ impl<E: Environment> Training<'_, E> {
     ) -> (Vec<Nudge<'b>>, Clipped) {
         let rule = &self.config.objective;
         let (mut nudges, mut clipped) = (Vec::new(), Clipped::default());
+        let mut now = self.scores(policy, groups, on_policy).into_iter();
         let per_chunk = if rule.loss_agg_mode == LossAgg::TokenMeanLocal {
             groups.len().div_ceil(self.config.train.micro_batches)
         } else {
@@ -233,11 +255,7 @@ impl<E: Environment> Training<'_, E> {
             let mean_length = groups_here.iter().map(|p| p.group.mean(|r| r.length() as f64)).sum::<f64>() / groups_here.len() as f64;
             for (paid, advantages) in groups_here.iter().zip(advantages_here) {
                 for (rollout, advantages) in paid.group.rollouts.iter().zip(advantages).filter(|(r, _)| r.counts()) {
-                    let now = if on_policy {
-                        Cow::Borrowed(&rollout.tokens)
-                    } else {
-                        Cow::Owned(policy.rescore(paid.group.prompt, &rollout.tokens))
-                    };
+                    let now = now.next().expect("every rollout that counts is scored");
                     let weight = token_weight(rule.loss_agg_mode, rollout, mean_length, self.environment.longest()) / groups.len() as f64;
                     let push = pushes(rule, &rollout.tokens, &now, advantages, &mut clipped).iter().map(|p| p * weight).collect();
                     let entropy_push = vec![rule.entropy_coeff * weight; rollout.length()];
@@ -246,6 +264,15 @@ impl<E: Environment> Training<'_, E> {
             }
         }
         (nudges, clipped)
+    }
+
+    /// The tokens of all rollouts that count, as the policy now scores them: as they were sampled, if it has not moved since.
+    fn scores<'b>(&self, policy: &impl Policy, groups: &'b [Paid], on_policy: bool) -> Vec<Cow<'b, [Token]>> {
+        let rollouts = groups.iter().flat_map(|p| p.group.rollouts.iter().filter(|r| r.counts()).map(|r| (p.group.prompt, &r.tokens[..])));
+        if on_policy {
+            return rollouts.map(|(_, tokens)| Cow::Borrowed(tokens)).collect();
+        }
+        policy.rescore(&rollouts.collect::<Vec<_>>()).into_iter().map(Cow::Owned).collect()
     }
 
     /// Averages over the rollouts of the groups; without dynamic sampling a group without signal is wasted.

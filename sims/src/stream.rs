@@ -44,6 +44,14 @@ pub enum Purpose {
     Replicate = 13,
     /// Populations of prompts that a simulation draws for itself.
     Population = 14,
+    /// Fresh parameters of a transformer.
+    Weights = 15,
+    /// Questions of procedural tasks.
+    Question = 16,
+    /// Documents of a pretraining corpus.
+    Document = 17,
+    /// Rollouts that only measure.
+    Evaluation = 18,
 }
 
 /// All draws of one master seed.

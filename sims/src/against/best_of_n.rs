@@ -26,7 +26,7 @@ pub(super) static P24: Simulation = Simulation {
 fn draws(x: &[f64], seed: Seed) -> Option<Vec<(Token, bool)>> {
     let world = bandit(&three_arms(x[0], x[1]), seed)?;
     let base = SoftmaxPolicy::new(&world.task, &world.base, 0.0);
-    let paths = base.sample(0, small(x[2], 65_536.0)?, &seed.stream(Purpose::Rollout, 0, 0));
+    let paths = base.sample(&[(0, seed.stream(Purpose::Rollout, 0, 0))], small(x[2], 65_536.0)?).swap_remove(0);
     let judged = |path: Vec<Token>| (path[0], world.task.judge(0, path.iter().map(|t| t.id)).correct);
     Some(paths.into_iter().map(judged).collect())
 }

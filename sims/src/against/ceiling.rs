@@ -25,7 +25,7 @@ pub(super) static P31: Simulation = Simulation {
             let probs = [x[0] * x[5], x[0] * (1.0 - x[5]), 1.0 - x[0]];
             let world = bandit_with(&probs, &[true, true, false], seed)?;
             let base = SoftmaxPolicy::new(&world.task, &world.base, 0.0);
-            let group = base.sample(0, small(x[1], 65_536.0)?, &seed.stream(Purpose::Rollout, 0, 0));
+            let group = base.sample(&[(0, seed.stream(Purpose::Rollout, 0, 0))], small(x[1], 65_536.0)?).swap_remove(0);
             let any = |arm: u32| group.iter().any(|path| path[0].id == arm);
             Some(f64::from(!any(0) && any(1) && any(2)))
         }),

@@ -1,0 +1,48 @@
+//! What can go wrong with models, data and checkpoints, in words a user can act on.
+
+use std::path::{Path, PathBuf};
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file that cannot be read or written.
+    #[error("{path}: {what}: {source}", path = .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file that is damaged, or does not fit the others.
+    #[error("{path}: {what}", path = .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what is allowed.
+        what: String,
+    },
+    /// A setting that makes no sense: it names the setting, its value and what is allowed.
+    #[error("{0}")]
+    Setting(String),
+    /// A device that is not there, or a computation that failed on it.
+    #[error("{0}")]
+    Device(#[from] candle_core::Error),
+}
+
+/// What the functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An I/O error about `path`.
+    pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::File { path, what, source }
+    }
+
+    /// Something wrong with the contents of `path`.
+    pub fn damaged(path: &Path, what: impl Into<String>) -> Error {
+        Error::Damaged { path: path.to_path_buf(), what: what.into() }
+    }
+}

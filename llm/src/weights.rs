@@ -1,0 +1,83 @@
+//! The numbers of a model: one candle variable per parameter.
+
+use crate::architecture::Architecture;
+use crate::error::Result;
+use candle_core::{DType, Device, Tensor, Var};
+use mta_sims::stream::{Purpose, Seed};
+use rand_distr::{Distribution, Normal};
+use std::collections::HashMap;
+
+/// All parameters, in the order of [`Architecture::parameters`].
+#[derive(Clone, Debug)]
+pub struct Weights {
+    names: Vec<String>,
+    vars: Vec<Var>,
+    place: HashMap<String, usize>,
+}
+
+/// Standard deviation of fresh matrices, as in the three families.
+const SPREAD: f64 = 0.02;
+
+impl Weights {
+    /// Fresh parameters: matrices normal with standard deviation .02, norms one, biases zero. The same for every device and dtype, up to rounding.
+    pub fn new(architecture: &Architecture, seed: Seed, dtype: DType, device: &Device) -> Result<Self> {
+        let law = Normal::new(0.0, SPREAD).expect("the spread is finite");
+        let mut named = Vec::new();
+        for (slot, parameter) in architecture.parameters().into_iter().enumerate() {
+            let size: usize = parameter.shape.iter().product();
+            let fresh: Vec<f32> = match parameter.name.rsplit('.').next() {
+                Some("bias") => vec![0.0; size],
+                _ if parameter.shape.len() == 1 => vec![1.0; size],
+                _ => law.sample_iter(seed.stream(Purpose::Weights, 0, slot)).take(size).map(|x| x as f32).collect(),
+            };
+            named.push((parameter.name, Tensor::from_vec(fresh, parameter.shape, device)?.to_dtype(dtype)?));
+        }
+        Weights::of(named)
+    }
+
+    /// Named tensors, in the order of [`Architecture::parameters`].
+    pub fn of(named: Vec<(String, Tensor)>) -> Result<Self> {
+        let place = named.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
+        let vars: candle_core::Result<Vec<Var>> = named.iter().map(|(_, tensor)| Var::from_tensor(tensor)).collect();
+        Ok(Weights { names: named.into_iter().map(|(name, _)| name).collect(), vars: vars?, place })
+    }
+
+    /// The parameter of this name.
+    ///
+    /// # Panics
+    /// When the architecture has none of that name.
+    pub fn get(&self, name: &str) -> &Tensor {
+        let place = self.place.get(name).unwrap_or_else(|| panic!("no parameter is called {name}"));
+        self.vars[*place].as_tensor()
+    }
+
+    /// The parameter of this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&Tensor> {
+        self.place.get(name).map(|i| self.vars[*i].as_tensor())
+    }
+
+    /// Names and variables, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.names.iter().map(String::as_str).zip(&self.vars)
+    }
+
+    /// The variables, in order.
+    pub fn vars(&self) -> &[Var] {
+        &self.vars
+    }
+
+    /// Independent variables of the same values.
+    pub fn copy(&self) -> Result<Self> {
+        Weights::of(self.iter().map(|(name, var)| (name.to_string(), var.as_tensor().clone())).collect())
+    }
+
+    /// Type of the numbers.
+    pub fn dtype(&self) -> DType {
+        self.vars[0].dtype()
+    }
+
+    /// Where they live.
+    pub fn device(&self) -> &Device {
+        self.vars[0].device()
+    }
+}
