@@ -6,6 +6,7 @@
 //! tokens -> hidden -> logits            decoder        one forward, in candle's operations
 //! Sequence -> log pi, entropy           score          with gradients
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
+//! gradients -> Weights                  optimizer      AdamW
 //! ```
 //!
 //! A language model is one more [`mta_sims::policy::Policy`], and its tasks one more [`mta_sims::run::Environment`]: the loop, signals, rules and metrics are
@@ -15,6 +16,7 @@ pub mod architecture;
 pub mod decoder;
 pub mod error;
 pub mod model;
+pub mod optimizer;
 pub mod sample;
 pub mod score;
 pub mod weights;
