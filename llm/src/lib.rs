@@ -15,8 +15,12 @@
 pub mod architecture;
 pub mod decoder;
 pub mod error;
+pub mod forecast;
+pub mod grown;
+pub mod measure;
 pub mod model;
 pub mod optimizer;
+pub mod policy;
 pub mod sample;
 pub mod score;
 pub mod weights;
