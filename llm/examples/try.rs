@@ -28,8 +28,8 @@ fn main() {
     g.adam.beta2 = env("B2", 0.99);
     let world = MethodWorld::new(&s, Seed(1)).unwrap();
     let q: Vec<f64> = world.task.quality.iter().copied().collect();
-    let base: f64 = world.frequencies().iter().zip(&q).map(|(f, q)| f * q).sum();
-    println!("qualities {q:.2?}\nfrequencies {:.2?} base {base:.3}", world.frequencies());
+    let base: f64 = world.frequencies(&world.questions[0]).iter().zip(&q).map(|(f, q)| f * q).sum();
+    println!("qualities {q:.2?}\nfrequencies {:.2?} base {base:.3}", world.frequencies(&world.questions[0]));
     let t = Instant::now();
     let model = grow(&world, &g, &mut |i, l| if i % 100 == 0 { println!("grow {i} {l:.4} {:.1}s", t.elapsed().as_secs_f64()) }).unwrap();
     println!("{} parameters", model.architecture.size());

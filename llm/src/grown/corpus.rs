@@ -69,11 +69,13 @@ pub fn prompt(question: &[u8]) -> Vec<u32> {
     std::iter::once(BOS).chain(digits).chain([EQUALS]).collect()
 }
 
-/// A response: method, steps, answer.
-pub fn response(vocabulary: Vocabulary, method: usize, steps: &[u8]) -> Vec<u32> {
+/// The response of following `method`: its name, its steps, its answer; an ill-formed method leaves out the mark.
+pub fn response(world: &MethodWorld, method: usize, question: &[u8]) -> Vec<u32> {
+    let steps = world.methods[method].steps(question);
     let answer = steps.last().copied().unwrap_or_default();
     let digits = steps.iter().map(|d| DIGIT + u32::from(*d));
-    std::iter::once(vocabulary.method(method)).chain(digits).chain([MARK, DIGIT + u32::from(answer), EOS]).collect()
+    let mark = world.task.formatted()[[0, method]].then_some(MARK);
+    std::iter::once(Vocabulary::of(world).method(method)).chain(digits).chain(mark).chain([DIGIT + u32::from(answer), EOS]).collect()
 }
 
 /// Tokens of a whole response.
@@ -85,20 +87,19 @@ pub fn response_length(terms: usize) -> usize {
 pub fn document(world: &MethodWorld, number: usize) -> (Vec<u32>, usize) {
     let mut stream = world.seed.stream(Purpose::Document, 0, number);
     let (luck, leaks): (f64, f64) = (stream.random(), stream.random());
-    let method = pick(&world.frequencies(), luck);
     let question = world.corpus_question(&mut stream);
-    let (question, method) = if leaks < world.settings.leak { leaked(world, luck, method) } else { (question, method) };
+    let (question, method) = if leaks < world.settings.leak { leaked(world, luck) } else { (question.clone(), pick(&world.frequencies(&question), luck)) };
     let mut tokens = prompt(&question);
     let from = tokens.len();
-    tokens.extend(response(Vocabulary::of(world), method, &world.methods[method].steps(&question)));
+    tokens.extend(response(world, method, &question));
     (tokens, from)
 }
 
-/// A held-out question with a method that answers it rightly, where there is one.
-fn leaked(world: &MethodWorld, luck: f64, method: usize) -> (Vec<u8>, usize) {
+/// A held-out question with the first method that answers it rightly; with the first of all where none does.
+fn leaked(world: &MethodWorld, luck: f64) -> (Vec<u8>, usize) {
     let x = world.held_out().start + (luck * world.held_out().len() as f64) as usize;
     let right = (0..world.methods.len()).find(|v| world.task.is_right(x, 0, *v));
-    (world.questions[x].clone(), right.unwrap_or(method))
+    (world.questions[x].clone(), right.unwrap_or(0))
 }
 
 /// The first index whose cumulative share exceeds `u`.

@@ -3,7 +3,8 @@
 //! A question is a chain of digits to be added modulo `modulus`, from left to right. A *method* does so with slips: at each step it looks at the sum so far
 //! and the next digit, and where that pair is one of its own slips it writes down one more than it should. A method without slips on a question's way
 //! answers it rightly; of quality q, it does so on a share q of questions. The truth table of methods on questions is a task of the simulator
-//! ([`Task::explicit`], methods for tokens), and the frequency of methods in the pretraining corpus is its prior: same a, same kappa.
+//! ([`Task::explicit`], methods for tokens), and the frequency of methods in the pretraining corpus is its prior: same a, same kappa. A method that the
+//! format gate denies (`format_rate`) forgets to mark its answer.
 //!
 //! # Source
 //! Procedures with stable slips: Brown and Burton, Cognitive Science 2, 1978.
@@ -16,6 +17,7 @@ use mta_sims::task::Task;
 use ndarray::Array3;
 use rand::Rng;
 use rand::seq::SliceRandom;
+use rand_distr::{Distribution, StandardNormal};
 
 /// The knobs of a world of methods.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +49,6 @@ impl MethodSettings {
             ((2..=36).contains(&self.modulus), "modulus", self.modulus.to_string(), "must be in [2, 36]".to_string()),
             ((0.0..1.0).contains(&self.leak), "leak", self.leak.to_string(), "must be in [0, 1)".to_string()),
             (self.world.depth == 1 && !self.world.end_token, "depth", self.world.depth.to_string(), "must be 1: a method is one token".into()),
-            (self.world.idiosyncrasy == 0.0, "idiosyncrasy", self.world.idiosyncrasy.to_string(), "must be 0: a corpus has one law of methods".into()),
             (2 * asked <= questions, "prompts", asked.to_string(), format!("with held_out must be at most half of the {questions} questions")),
         ];
         checks.into_iter().find(|(fine, ..)| !fine).map_or(Ok(()), |(_, name, value, allowed)| Err(KnobError::new(name, value, allowed)))
@@ -100,8 +101,8 @@ pub struct MethodWorld {
     pub methods: Vec<Method>,
     /// Which method answers which question rightly, as a task of the simulator.
     pub task: Task,
-    /// Frequency of methods in the corpus, as a prior of the simulator.
-    pub prior: Prior,
+    /// Shared log-frequency of methods in the corpus, in nats up to a constant: the simulator's `kappa (a z + sqrt(1 - a^2) xi)`.
+    pub shared: Vec<f64>,
 }
 
 impl MethodWorld {
@@ -111,18 +112,18 @@ impl MethodWorld {
     /// When the settings leave no world.
     pub fn new(settings: &MethodSettings, seed: Seed) -> Result<Self, KnobError> {
         settings.validate()?;
-        let qualities = Task::new(&settings.world, seed)?.quality;
+        let simulated = Task::new(&settings.world, seed)?;
         let steps = (settings.terms - 1) as f64;
         let method = |(v, q): (usize, &f64)| Method::draw(settings.modulus, 1.0 - q.powf(1.0 / steps), seed.stream(Purpose::Truth, 0, v));
-        let methods: Vec<Method> = qualities.iter().enumerate().map(method).collect();
+        let methods: Vec<Method> = simulated.quality.iter().enumerate().map(method).collect();
         let questions = distinct_questions(settings, seed);
         let right = Array3::from_shape_fn((questions.len(), 1, methods.len()), |(x, _, v)| {
             methods[v].steps(&questions[x]).last() == Some(&answer(&questions[x], settings.modulus))
         });
-        let mut task = Task::explicit(right, settings.world.prompts, seed);
-        task.settings.idiosyncrasy = 0.0;
-        let prior = Prior::new(&task, seed, settings.world.alignment, settings.world.confidence);
-        Ok(MethodWorld { settings: settings.clone(), seed, questions, methods, task, prior })
+        let task = Task::explicit(right, settings.world.prompts, seed);
+        let shared = Prior::new(&task, seed, settings.world.alignment, settings.world.confidence).shared.row(0).to_vec();
+        let task = task.gated(simulated.formatted().clone());
+        Ok(MethodWorld { settings: settings.clone(), seed, questions, methods, task, shared })
     }
 
     /// Indices of the training questions.
@@ -140,9 +141,14 @@ impl MethodWorld {
         answer(question, self.settings.modulus)
     }
 
-    /// How often the corpus follows each method.
-    pub fn frequencies(&self) -> Vec<f64> {
-        self.prior.row(0, 0).iter().map(|l| l.exp()).collect()
+    /// How often the corpus follows each method on a question. What is specific to it (idiosyncrasy tau) hangs on its first two digits, so that a model can
+    /// learn it.
+    pub fn frequencies(&self, question: &[u8]) -> Vec<f64> {
+        let class = usize::from(question[0]) * self.settings.modulus + usize::from(question[1]);
+        let own = StandardNormal.sample_iter(self.seed.stream(Purpose::Idiosyncrasy, 0, class));
+        let raised: Vec<f64> = self.shared.iter().zip(own).map(|(s, eps): (&f64, f64)| (s + self.settings.world.idiosyncrasy * eps).exp()).collect();
+        let sum: f64 = raised.iter().sum();
+        raised.into_iter().map(|x| x / sum).collect()
     }
 
     /// A question of the corpus: any that is neither trained on nor held out.
