@@ -4,6 +4,7 @@
 //! config.json -> Architecture           architecture   shape, under Hugging Face's names
 //! safetensors -> Weights                weights        one variable per parameter
 //! tokens -> hidden -> logits            decoder        one forward, in candle's operations
+//!                                       fused/         the same at the speed of the CPU, as one operation with its own backward
 //! Sequence -> log pi, entropy           score          with gradients
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
 //! gradients -> Weights                  optimizer      AdamW
@@ -18,6 +19,7 @@ pub mod error;
 pub mod forecast;
 pub mod grown;
 pub mod measure;
+pub(crate) mod fused;
 pub mod model;
 pub mod optimizer;
 pub mod policy;
