@@ -12,8 +12,12 @@
 //! those of the simulator.
 
 pub mod architecture;
+pub mod atomic;
+pub mod config;
 pub mod decoder;
 pub mod error;
+pub mod folder;
+mod json;
 pub mod model;
 pub mod sample;
 pub mod score;
