@@ -13,6 +13,7 @@
 
 pub mod architecture;
 pub mod atomic;
+pub mod chat;
 pub mod config;
 pub mod decoder;
 pub mod error;
@@ -21,4 +22,5 @@ mod json;
 pub mod model;
 pub mod sample;
 pub mod score;
+pub mod tokenizer;
 pub mod weights;
