@@ -14,15 +14,21 @@
 //! those of the simulator.
 
 pub mod architecture;
+pub mod atomic;
+pub mod chat;
+pub mod config;
 pub mod decoder;
 pub mod error;
 pub mod forecast;
 pub mod grown;
 pub mod measure;
 pub(crate) mod fused;
+pub mod folder;
+mod json;
 pub mod model;
 pub mod optimizer;
 pub mod policy;
 pub mod sample;
 pub mod score;
+pub mod tokenizer;
 pub mod weights;

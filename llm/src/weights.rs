@@ -38,8 +38,9 @@ impl Weights {
     /// Named tensors, in the order of [`Architecture::parameters`].
     pub fn of(named: Vec<(String, Tensor)>) -> Result<Self> {
         let place = named.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
-        let vars: candle_core::Result<Vec<Var>> = named.iter().map(|(_, tensor)| Var::from_tensor(tensor)).collect();
-        Ok(Weights { names: named.into_iter().map(|(name, _)| name).collect(), vars: vars?, place })
+        let own = |(name, tensor): (String, Tensor)| Ok((name, Var::from_tensor(&tensor)?));
+        let (names, vars) = named.into_iter().map(own).collect::<Result<(Vec<String>, Vec<Var>)>>()?;
+        Ok(Weights { names, vars, place })
     }
 
     /// The parameter of this name.
