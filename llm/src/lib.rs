@@ -12,9 +12,13 @@
 //! those of the simulator.
 
 pub mod architecture;
+pub mod data;
 pub mod decoder;
 pub mod error;
+pub mod math;
 pub mod model;
+pub mod rational;
 pub mod sample;
 pub mod score;
+pub mod tasks;
 pub mod weights;
