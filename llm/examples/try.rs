@@ -25,6 +25,8 @@ fn main() {
     s.world.vocab = env("V", 16.0) as usize;
     let mut g = GrowSettings { steps: growth, batch: env("BATCH", 64.0) as usize, hidden_size: env("D", 64.0) as usize, layers: env("L", 2.0) as usize, ..GrowSettings::DEFAULT };
     g.adam.learning_rate = env("LR", 3e-3);
+    g.adam.decay_steps = growth + 20;
+    g.adam.weight_decay = env("WD", 0.0);
     g.adam.beta2 = env("B2", 0.99);
     let world = MethodWorld::new(&s, Seed(1)).unwrap();
     let q: Vec<f64> = world.task.quality.iter().copied().collect();
