@@ -19,6 +19,7 @@ pub mod decoder;
 pub mod error;
 pub mod folder;
 mod json;
+pub mod lora;
 pub mod model;
 pub mod sample;
 pub mod score;
