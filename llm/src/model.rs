@@ -3,6 +3,7 @@
 use crate::architecture::Architecture;
 use crate::decoder::Decoder;
 use crate::error::Result;
+use crate::fused;
 use crate::sample::{self, Ask, Sampling};
 use crate::score::{self, Sequence};
 use crate::weights::Weights;
@@ -22,6 +23,9 @@ impl Model {
     /// Scores of all response tokens, one sequence after the other: `[response tokens, 3]`, columns [`score::LOGPROB`], [`score::ENTROPY`] and
     /// [`score::CERTAINTY`], at `temperature`, with gradients.
     pub fn score(&self, sequences: &[Sequence], temperature: f64) -> Result<Tensor> {
+        if fused::fits(&self.weights) {
+            return fused::score(&self.architecture, &self.weights, sequences, temperature);
+        }
         score::score(&self.decoder(), sequences, temperature)
     }
 

@@ -2,35 +2,59 @@
 
 mod common;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, IndexOp, Tensor};
 use common::{GRADIENTS, LOGITS, MODELS, case, decode, gaps, largest, loss, norm, prefill, values};
 use mta_llm::error::Result;
 use mta_llm::model::Model;
+use mta_llm::score::{LOGPROB, Sequence};
 
-/// A way to run a model. Tokens are `[batch, tokens]`, logits `[batch, tokens, vocabulary]`.
+/// A way to differentiate a model: mean cross-entropy of each token of `[batch, tokens]` but the first, with gradients.
 struct Form {
     name: &'static str,
-    /// All logits at once.
-    prefill: fn(&Model, &Tensor) -> Result<Tensor>,
-    /// Logits token by token, through the cache.
-    decode: fn(&Model, &Tensor) -> Result<Tensor>,
-    /// Mean cross-entropy of each token but the first, with gradients.
     loss: fn(&Model, &Tensor) -> Result<Tensor>,
 }
 
-/// Every form there is.
-const FORMS: [Form; 1] = [Form { name: "composite", prefill, decode, loss }];
+/// The decoder in candle's operations, and whichever form [`Model::score`] chooses (on the CPU in f32, the fused one).
+const FORMS: [Form; 2] = [Form { name: "composite", loss }, Form { name: "scored", loss: scored }];
+
+fn scored(model: &Model, tokens: &Tensor) -> Result<Tensor> {
+    let rows: Vec<Vec<u32>> = tokens.to_vec2()?;
+    let sequences: Vec<Sequence> = rows.iter().map(|tokens| Sequence { tokens, from: 1 }).collect();
+    Ok(model.score(&sequences, 1.0)?.i((.., LOGPROB))?.mean_all()?.neg()?)
+}
 
 #[test]
 fn logits_are_those_of_transformers() {
     for name in MODELS {
         let case = case(name, DType::F32);
-        for form in FORMS {
-            let at_once = case.deviation(&(form.prefill)(&case.model, &case.tokens("long")).unwrap());
-            let in_turn = case.deviation(&(form.decode)(&case.model, &case.tokens("long")).unwrap());
-            println!("{name}, {}: prefill {at_once:.1e}, cached {in_turn:.1e}", form.name);
-            assert!(at_once < LOGITS, "{name}, {}: prefill is off by {at_once}", form.name);
-            assert!(in_turn < LOGITS, "{name}, {}: cached decoding is off by {in_turn}", form.name);
+        let (at_once, in_turn) = (prefill(&case.model, &case.tokens("long")).unwrap(), decode(&case.model, &case.tokens("long")).unwrap());
+        let (at_once, in_turn) = (case.deviation(&at_once), case.deviation(&in_turn));
+        println!("{name}: prefill {at_once:.1e}, cached {in_turn:.1e}");
+        assert!(at_once < LOGITS, "{name}: prefill is off by {at_once}");
+        assert!(in_turn < LOGITS, "{name}: cached decoding is off by {in_turn}");
+    }
+}
+
+/// Log-probability of `target`, entropy and certainty of one row of logits.
+fn judged(logits: &[f64], target: u32) -> [f64; 3] {
+    let log_sum = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+    let logs: Vec<f64> = logits.iter().map(|l| l - log_sum).collect();
+    [logs[target as usize], -logs.iter().map(|l| l.exp() * l).sum::<f64>(), -logs.iter().sum::<f64>() / logs.len() as f64]
+}
+
+#[test]
+fn scores_are_those_of_the_logits_of_transformers() {
+    for name in MODELS {
+        let case = case(name, DType::F32);
+        let tokens = &case.tokens("long").to_vec2::<u32>().unwrap()[0];
+        let scores =
+            case.model.score(&[Sequence { tokens, from: 1 }], 1.0).unwrap().to_dtype(DType::F64).unwrap().to_vec2::<f64>().unwrap();
+        let logits = case.expected["logits"].to_dtype(DType::F64).unwrap().to_vec2::<f64>().unwrap();
+        let rows = case.tokens("rows").to_vec1::<u32>().unwrap();
+        for (row, logits) in rows.iter().map(|r| *r as usize).zip(logits).filter(|(row, _)| row + 1 < tokens.len()) {
+            let expected = judged(&logits, tokens[row + 1]);
+            let off = scores[row].iter().zip(expected).map(|(s, e)| (s - e).abs()).fold(0.0, f64::max);
+            assert!(off < LOGITS, "{name}: row {row} is scored {:?}, not {expected:?}", scores[row]);
         }
     }
 }

@@ -1,0 +1,326 @@
+//! What happens to rows of numbers between the products of matrices: written as plain loops, compiled for the widest vectors the processor has.
+//!
+//! Sums run over 16 fixed lanes, so they do not depend on the width of the vectors.
+
+/// Lanes of a sum.
+const LANES: usize = 16;
+
+/// Runs `f` with the widest vector instructions of this processor.
+#[inline(always)]
+pub(crate) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
+/// `e^x` for x in [-87, 88], clamped to it elsewhere; relative error below 2e-7 (tested).
+///
+/// `x = n ln 2 + r`, `|r| <= ln 2 / 2`, and Taylor's polynomial of degree 7 for `e^r`. Adding and subtracting 1.5 * 2^23 rounds to an integer, whose bits
+/// then become the exponent.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts; the first has few bits, so that n times it is exact
+    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x > 88.0 { 88.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    let low = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0)));
+    let r2 = r * r;
+    let high = (1.0 / 24.0) + r * (1.0 / 120.0) + r2 * ((1.0 / 720.0) + r * (1.0 / 5040.0));
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
+    (low + r2 * r2 * high) * power
+}
+
+/// Sum over i of `f(i)`, i below `length`, over lanes.
+#[inline(always)]
+fn lanes(length: usize, f: impl Fn(usize) -> f32) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let whole = length / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += f(start + lane);
+        }
+    }
+    for i in whole..length {
+        sums[i - whole] += f(i);
+    }
+    folded(sums)
+}
+
+#[inline(always)]
+fn folded(mut sums: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] += sums[lane + half];
+        }
+        half /= 2;
+    }
+    sums[0]
+}
+
+#[inline(always)]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let b = &b[..a.len()];
+    lanes(a.len(), |i| a[i] * b[i])
+}
+
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    let mut tops = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (top, x) in tops.iter_mut().zip(chunk) {
+            *top = if *x > *top { *x } else { *top };
+        }
+    }
+    tops.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// `y += a x`.
+#[inline(always)]
+pub(crate) fn add_scaled(y: &mut [f32], a: f32, x: &[f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += a * x;
+    }
+}
+
+/// `y += x`.
+pub(crate) fn add(y: &mut [f32], x: &[f32]) {
+    vectorised(|| add_scaled(y, 1.0, x));
+}
+
+/// Adds `bias` to every row.
+pub(crate) fn add_bias(rows: &mut [f32], bias: &[f32]) {
+    vectorised(|| rows.chunks_exact_mut(bias.len()).for_each(|row| add_scaled(row, 1.0, bias)));
+}
+
+/// Adds every row to `sums`.
+pub(crate) fn add_rows(sums: &mut [f32], rows: &[f32]) {
+    vectorised(|| rows.chunks_exact(sums.len()).for_each(|row| add_scaled(sums, 1.0, row)));
+}
+
+/// `1 / sqrt(mean(x^2) + floor)`.
+#[inline(always)]
+fn inverse_rms(x: &[f32], floor: f32) -> f32 {
+    1.0 / (dot(x, x) / x.len() as f32 + floor).sqrt()
+}
+
+/// `y = x inverse weight` for one row; gives the inverse root mean square.
+#[inline(always)]
+pub(crate) fn norm_row(x: &[f32], weight: &[f32], floor: f32, y: &mut [f32]) -> f32 {
+    let inverse = inverse_rms(x, floor);
+    for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
+        *y = x * inverse * w;
+    }
+    inverse
+}
+
+/// RMS norm of every row.
+pub(crate) fn norm(x: &[f32], weight: &[f32], floor: f32, y: &mut [f32], inverse: &mut [f32]) {
+    let width = weight.len();
+    vectorised(|| {
+        for ((x, y), inverse) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(inverse) {
+            *inverse = norm_row(x, weight, floor, y);
+        }
+    });
+}
+
+/// Backward of [`norm_row`]: with u = x inverse and h = dy weight,
+///
+/// ```text
+/// dx += inverse (h - u mean(h u)),   dweight += dy u
+/// ```
+#[inline(always)]
+pub(crate) fn norm_row_back(x: &[f32], weight: &[f32], inverse: f32, dy: &[f32], dx: &mut [f32], dweight: &mut [f32]) {
+    let width = weight.len();
+    let (x, dy, dx, dweight) = (&x[..width], &dy[..width], &mut dx[..width], &mut dweight[..width]);
+    let mean = lanes(width, |i| dy[i] * weight[i] * x[i]) * inverse * inverse / width as f32;
+    for i in 0..width {
+        dx[i] += inverse * (dy[i] * weight[i] - x[i] * mean);
+        dweight[i] += dy[i] * (x[i] * inverse);
+    }
+}
+
+/// Backward of [`norm`]; adds to `dx` and `dweight`.
+pub(crate) fn norm_back(x: &[f32], weight: &[f32], inverse: &[f32], dy: &[f32], dx: &mut [f32], dweight: &mut [f32]) {
+    let width = weight.len();
+    vectorised(|| {
+        let rows = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width)).zip(inverse);
+        for (((x, dy), dx), inverse) in rows {
+            norm_row_back(x, weight, *inverse, dy, dx, dweight);
+        }
+    });
+}
+
+/// Turns a head to its position: pairs (i, i + half) by angle i; `turn` holds cosines, then sines.
+#[inline(always)]
+pub(crate) fn rotate(x: &mut [f32], turn: &[f32]) {
+    rotate_by(x, turn, 1.0);
+}
+
+/// Turns it back, which is also the backward of [`rotate`].
+#[inline(always)]
+pub(crate) fn rotate_back(x: &mut [f32], turn: &[f32]) {
+    rotate_by(x, turn, -1.0);
+}
+
+#[inline(always)]
+fn rotate_by(x: &mut [f32], turn: &[f32], sign: f32) {
+    let half = x.len() / 2;
+    let (cos, sin) = turn.split_at(half);
+    let (left, right) = x.split_at_mut(half);
+    for (((l, r), c), s) in left.iter_mut().zip(right).zip(cos).zip(sin) {
+        let s = sign * s;
+        (*l, *r) = (*l * c - *r * s, *r * c + *l * s);
+    }
+}
+
+/// Softmax in place.
+#[inline(always)]
+pub(crate) fn softmax_row(x: &mut [f32]) {
+    let top = largest(x);
+    for x in x.iter_mut() {
+        *x = exp(*x - top);
+    }
+    let scale = 1.0 / lanes(x.len(), |i| x[i]);
+    for x in x.iter_mut() {
+        *x *= scale;
+    }
+}
+
+/// Causal softmax of scores `[.., tokens, tokens]` in place: row t over columns 0..=t, zero beyond.
+pub(crate) fn softmax(scores: &mut [f32], tokens: usize) {
+    vectorised(|| {
+        for (t, row) in scores.chunks_exact_mut(tokens).enumerate() {
+            let (seen, unseen) = row.split_at_mut(t % tokens + 1);
+            softmax_row(seen);
+            unseen.fill(0.0);
+        }
+    });
+}
+
+/// Backward of [`softmax`], in place: `ds = p (dp - sum(p dp))`; zero where p is.
+pub(crate) fn softmax_back(chances: &[f32], dchances: &mut [f32], tokens: usize) {
+    vectorised(|| {
+        for (p, d) in chances.chunks_exact(tokens).zip(dchances.chunks_exact_mut(tokens)) {
+            let mean = dot(p, d);
+            for (d, p) in d.iter_mut().zip(p) {
+                *d = p * (*d - mean);
+            }
+        }
+    });
+}
+
+/// `silu(gate) up` of rows `[gate, up]`, each of width `inside`; silu(x) = x / (1 + e^-x).
+pub(crate) fn gated(gate_up: &[f32], inside: usize, y: &mut [f32]) {
+    vectorised(|| {
+        for (row, y) in gate_up.chunks_exact(2 * inside).zip(y.chunks_exact_mut(inside)) {
+            let (gate, up) = row.split_at(inside);
+            for ((y, g), u) in y.iter_mut().zip(gate).zip(up) {
+                *y = g / (1.0 + exp(-g)) * u;
+            }
+        }
+    });
+}
+
+/// Backward of [`gated`], in place of gate and up.
+pub(crate) fn gated_back(gate_up: &mut [f32], inside: usize, dy: &[f32]) {
+    vectorised(|| {
+        for (row, dy) in gate_up.chunks_exact_mut(2 * inside).zip(dy.chunks_exact(inside)) {
+            let (gate, up) = row.split_at_mut(inside);
+            for ((dy, g), u) in dy.iter().zip(gate).zip(up) {
+                let s = 1.0 / (1.0 + exp(-*g));
+                let silu = *g * s;
+                (*g, *u) = (dy * *u * (s + silu * (1.0 - s)), dy * silu);
+            }
+        }
+    });
+}
+
+/// Log-probabilities in place of a row of logits times `scale`; gives entropy and certainty, in nats.
+#[inline(always)]
+pub(crate) fn log_softmax_row(x: &mut [f32], scale: f32) -> (f32, f32) {
+    for x in x.iter_mut() {
+        *x *= scale;
+    }
+    let top = largest(x);
+    let log_sum = top + lanes(x.len(), |i| exp(x[i] - top)).ln();
+    for x in x.iter_mut() {
+        *x -= log_sum;
+    }
+    (-lanes(x.len(), |i| exp(x[i]) * x[i]), -lanes(x.len(), |i| x[i]) / x.len() as f32)
+}
+
+/// Scores of rows of logits in place: `[log pi of the target, entropy, certainty]` each; the logits become log-probabilities.
+pub(crate) fn scores(logits: &mut [f32], vocab: usize, temperature: f64, targets: &[u32], scores: &mut [f32]) {
+    let scale = (1.0 / temperature) as f32;
+    vectorised(|| {
+        for ((row, target), out) in logits.chunks_exact_mut(vocab).zip(targets).zip(scores.chunks_exact_mut(3)) {
+            let (entropy, certainty) = log_softmax_row(row, scale);
+            out.copy_from_slice(&[row[*target as usize], entropy, certainty]);
+        }
+    });
+}
+
+/// Backward of [`scores`], in place of the log-probabilities. With s the scaled logits and p their softmax:
+///
+/// ```text
+/// d log p_t / ds_j = [j = t] - p_j    dH / ds_j = -p_j (log p_j + H)    dC / ds_j = p_j - 1 / V
+/// ```
+pub(crate) fn scores_back(logs: &mut [f32], vocab: usize, temperature: f64, targets: &[u32], scores: &[f32], upstream: &[f32]) {
+    let scale = (1.0 / temperature) as f32;
+    vectorised(|| {
+        let rows = logs.chunks_exact_mut(vocab).zip(targets).zip(scores.chunks_exact(3).zip(upstream.chunks_exact(3)));
+        for ((row, target), (score, up)) in rows {
+            let (chosen, entropy, certainty) = (up[0] * scale, up[1] * scale, up[2] * scale);
+            let flat = certainty / vocab as f32;
+            for log in row.iter_mut() {
+                *log = exp(*log) * (certainty - chosen - entropy * (*log + score[1])) - flat;
+            }
+            row[*target as usize] += chosen;
+        }
+    });
+}
+
+/// `to = from^T`, from `[rows, columns]`, in tiles.
+pub(crate) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
+    const TILE: usize = 16;
+    for top in (0..rows).step_by(TILE) {
+        for left in (0..columns).step_by(TILE) {
+            for j in left..columns.min(left + TILE) {
+                for i in top..rows.min(top + TILE) {
+                    to[j * rows + i] = from[i * columns + j];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exponential_is_right_to_two_in_ten_million() {
+        let error = |i: i32| {
+            let x = i as f32 * 1e-3;
+            (f64::from(exp(x)) / f64::from(x).exp() - 1.0).abs()
+        };
+        let worst = (-87_000..=88_000).map(error).fold(0.0, f64::max);
+        assert!(worst < 2e-7, "{worst}");
+        assert_eq!(exp(0.0), 1.0);
+        assert_eq!((exp(-1e30), exp(1e30)), (exp(-87.0), exp(88.0)));
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn sums_over_lanes_do_not_depend_on_vectors() {
+        let x: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
+        for length in [0, 1, 15, 16, 17, 500, 1000] {
+            assert_eq!(vectorised(|| dot(&x[..length], &x[..length])), dot(&x[..length], &x[..length]));
+        }
+    }
+}

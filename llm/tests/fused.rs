@@ -1,0 +1,171 @@
+//! The fused decoder against the composite one in f64, and against finite differences.
+
+use candle_core::{DType, Device, Tensor, Var};
+use mta_llm::architecture::{Architecture, Family, RopeScaling};
+use mta_llm::model::Model;
+use mta_llm::score::Sequence;
+use mta_llm::weights::Weights;
+use mta_sims::stream::{Purpose, Seed};
+use proptest::prelude::*;
+
+/// A small architecture of each family.
+fn shape(family: Family, layers: usize, heads: (usize, usize), head_dim: usize, tied: bool) -> Architecture {
+    let scaling = RopeScaling { factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 4.0, original_max_position_embeddings: 16 };
+    Architecture {
+        family,
+        vocab_size: 23,
+        hidden_size: 20,
+        intermediate_size: 18,
+        num_hidden_layers: layers,
+        num_attention_heads: heads.0,
+        num_key_value_heads: heads.1,
+        head_dim,
+        rms_norm_eps: 1e-6,
+        rope_theta: 100.0,
+        rope_scaling: (family == Family::Llama).then_some(scaling),
+        attention_bias: family == Family::Qwen2,
+        qk_norm: family == Family::Qwen3,
+        tie_word_embeddings: tied,
+        max_position_embeddings: 64,
+    }
+}
+
+/// Weights of spread .3, with norms about one and biases about zero, none of them at rest.
+fn model(architecture: &Architecture, seed: u64) -> Model {
+    let noisy = |(slot, (name, var)): (usize, (&str, &Var))| {
+        let stream = Seed(seed).stream(Purpose::Weights, 1, slot);
+        let noise: Vec<f32> = (0..var.elem_count()).map(|i| stream.uniform(i as u64) as f32 - 0.5).collect();
+        let noise = Tensor::from_vec(noise, var.shape(), &Device::Cpu).unwrap();
+        (name.to_string(), (var.as_tensor() + noise).unwrap())
+    };
+    let fresh = Weights::new(architecture, Seed(seed), DType::F32, &Device::Cpu).unwrap();
+    Model { architecture: architecture.clone(), weights: Weights::of(fresh.iter().enumerate().map(noisy).collect()).unwrap() }
+}
+
+/// The same model in f64, which runs in the composite form.
+fn wide(model: &Model) -> Model {
+    let named = model.weights.iter().map(|(name, var)| (name.to_string(), var.to_dtype(DType::F64).unwrap()));
+    Model { architecture: model.architecture.clone(), weights: Weights::of(named.collect()).unwrap() }
+}
+
+/// Sequences of these lengths of prompt and response.
+fn tokens(lengths: &[(usize, usize)], seed: u64) -> Vec<(Vec<u32>, usize)> {
+    let draw = |(i, (prompt, response)): (usize, &(usize, usize))| {
+        let stream = Seed(seed).stream(Purpose::Question, 0, i);
+        ((0..prompt + response).map(|t| stream.word(t as u64) % 23).collect(), *prompt)
+    };
+    lengths.iter().enumerate().map(draw).collect()
+}
+
+fn sequences(tokens: &[(Vec<u32>, usize)]) -> Vec<Sequence<'_>> {
+    tokens.iter().map(|(tokens, from)| Sequence { tokens, from: *from }).collect()
+}
+
+/// Scores, and the gradient of a fixed mixture of them for every parameter.
+fn scores_and_gradients(model: &Model, sequences: &[Sequence], temperature: f64) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let scores = model.score(sequences, temperature).unwrap();
+    let (rows, _) = scores.dims2().unwrap();
+    let mixture: Vec<f64> = (0..rows * 3).map(|i| Seed(5).stream(Purpose::Reward, 0, 0).uniform(i as u64) - 0.4).collect();
+    let mixture = Tensor::from_vec(mixture, (rows, 3), &Device::Cpu).unwrap().to_dtype(scores.dtype()).unwrap();
+    let gradients = (&scores * mixture).unwrap().sum_all().unwrap().backward().unwrap();
+    let flat = |t: &Tensor| t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
+    (flat(&scores), model.weights.vars().iter().map(|v| flat(gradients.get(v).expect("every parameter has a gradient"))).collect())
+}
+
+/// Largest difference over largest value.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    let top = b.iter().map(|x| x.abs()).fold(1e-6, f64::max);
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |m, x| if x > m || x.is_nan() { x } else { m }) / top
+}
+
+fn agrees(architecture: &Architecture, lengths: &[(usize, usize)], temperature: f64, seed: u64) -> f64 {
+    let model = model(architecture, seed);
+    let tokens = tokens(lengths, seed);
+    let (scores, gradients) = scores_and_gradients(&model, &sequences(&tokens), temperature);
+    let (exact, exact_gradients) = scores_and_gradients(&wide(&model), &sequences(&tokens), temperature);
+    let worst = gradients.iter().zip(&exact_gradients).map(|(a, b)| distance(a, b)).fold(0.0, f64::max);
+    assert!(distance(&scores, &exact) < 1e-4, "scores {}", distance(&scores, &exact));
+    assert!(worst < 1e-3, "gradients {worst}");
+    worst.max(distance(&scores, &exact))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn the_fused_form_equals_the_composite_form(
+        family in prop_oneof![Just(Family::Qwen2), Just(Family::Qwen3), Just(Family::Llama)],
+        layers in 1..3usize,
+        (key_heads, shared) in (1..3usize, 1..4usize),
+        head_dim in (1..9usize).prop_map(|half| 2 * half),
+        tied: bool,
+        lengths in prop::collection::vec((1..12usize, 0..9usize), 1..20),
+        temperature in 0.5..2.0,
+        seed in 0..1000u64,
+    ) {
+        prop_assume!(lengths.iter().any(|l| l.1 > 0));
+        agrees(&shape(family, layers, (key_heads * shared, key_heads), head_dim, tied), &lengths, temperature, seed);
+    }
+}
+
+const RAGGED: [(usize, usize); 10] = [(3, 4), (1, 1), (5, 0), (2, 20), (7, 3), (1, 12), (4, 4), (4, 4), (9, 2), (17, 16)];
+
+#[test]
+fn every_family_agrees_with_f64() {
+    for family in [Family::Qwen2, Family::Qwen3, Family::Llama] {
+        for tied in [false, true] {
+            let worst = agrees(&shape(family, 2, (4, 2), 6, tied), &RAGGED, 0.8, 1);
+            println!("{family:?}, tied {tied}: {worst:.1e}");
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    let model = model(&shape(Family::Qwen3, 1, (2, 1), 4, true), 2);
+    let tokens = tokens(&[(2, 3), (1, 5)], 2);
+    let (_, gradients) = scores_and_gradients(&model, &sequences(&tokens), 1.0);
+    let value = |model: &Model| -> f64 {
+        let (scores, _) = scores_and_gradients(model, &sequences(&tokens), 1.0);
+        scores.iter().enumerate().map(|(i, s)| s * (Seed(5).stream(Purpose::Reward, 0, 0).uniform(i as u64) - 0.4)).sum()
+    };
+    for (var, gradient) in model.weights.vars().iter().zip(&gradients) {
+        let place = var.elem_count() / 2;
+        let before: Vec<f32> = var.flatten_all().unwrap().to_vec1().unwrap();
+        let moved = |by: f32| {
+            let mut values = before.clone();
+            values[place] += by;
+            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
+            value(&model)
+        };
+        let step = 4e-3;
+        let slope = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
+        moved(0.0);
+        assert!((slope - gradient[place]).abs() < 2e-3 + 1e-2 * slope.abs(), "{slope} {}", gradient[place]);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_threads_to_the_last_bit() {
+    let model = model(&shape(Family::Qwen3, 2, (4, 2), 6, true), 3);
+    let lengths: Vec<_> = RAGGED.iter().copied().cycle().take(45).collect();
+    let tokens = tokens(&lengths, 3);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| scores_and_gradients(&model, &sequences(&tokens), 1.0))
+    };
+    let one = run(1);
+    assert!(run(2) == one && run(5) == one);
+}
+
+#[test]
+fn backward_may_be_asked_twice() {
+    let model = model(&shape(Family::Llama, 1, (2, 2), 4, false), 4);
+    let tokens = tokens(&RAGGED, 4);
+    let total = model.score(&sequences(&tokens), 1.0).unwrap().sum_all().unwrap();
+    let gradient = || -> Vec<Vec<f32>> {
+        let gradients = total.backward().unwrap();
+        model.weights.vars().iter().map(|v| gradients.get(v).unwrap().flatten_all().unwrap().to_vec1().unwrap()).collect()
+    };
+    assert_eq!(gradient(), gradient());
+}
