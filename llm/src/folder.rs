@@ -35,18 +35,10 @@ const COMPANIONS: [&str; 7] = [
 pub fn load(folder: &Path, dtype: DType, device: &Device) -> Result<Model> {
     atomic::settle(folder)?;
     let architecture = Architecture::read(&folder.join("config.json"))?;
-    let parameters = architecture.parameters();
     let (source, shards) = shards(folder)?;
-    let mut found = HashMap::new();
-    for shard in shards {
-        gather(&shard, &parameters, dtype, device, &mut found)?;
-    }
-    let mut take = |p: Parameter| {
-        let tensor = found.remove(&p.name).ok_or_else(|| Error::damaged(&source, format!("tensor {} is missing", p.name)))?;
-        Ok((p.name, tensor))
-    };
-    let named = parameters.into_iter().map(&mut take).collect::<Result<Vec<_>>>()?;
-    Ok(Model { weights: Weights::of(named)?, architecture })
+    let wanted = Wanted { parameters: architecture.parameters(), config: "config.json", passed_over };
+    let weights = wanted.read(&source, &shards, dtype, device)?;
+    Ok(Model { architecture, weights })
 }
 
 /// The file that says where tensors are, and the files they are in.
@@ -72,22 +64,59 @@ fn shard(folder: &Path, index: &Path, name: &str) -> Result<PathBuf> {
     if path.is_file() { Ok(path) } else { Err(Error::damaged(index, format!("names the shard {name}, which is not in the folder"))) }
 }
 
-/// Puts the parameters that lie in one shard into `found`.
-fn gather(path: &Path, parameters: &[Parameter], dtype: DType, device: &Device, found: &mut HashMap<String, Tensor>) -> Result<()> {
-    let bytes = std::fs::read(path).map_err(Error::file(path, "cannot be read"))?;
-    let whole = SafeTensors::deserialize(&bytes).map_err(|e| Error::damaged(path, format!("not a whole safetensors file: {e}")))?;
-    let shapes: HashMap<&str, &[usize]> = parameters.iter().map(|p| (p.name.as_str(), &p.shape[..])).collect();
-    for (name, view) in whole.iter() {
-        match shapes.get(name) {
-            Some(shape) => {
-                fits(path, name, &view, shape)?;
-                found.insert(name.into(), view.load(device)?.to_dtype(dtype)?);
-            }
-            None if passed_over(name) => {}
-            None => return Err(Error::damaged(path, format!("tensor {name} belongs to a decoder that config.json does not describe"))),
+/// What a folder's files must hold.
+pub(crate) struct Wanted {
+    /// All of them, in order.
+    pub parameters: Vec<Parameter>,
+    /// The file that says so.
+    pub config: &'static str,
+    /// Names of other tensors that may be there.
+    pub passed_over: fn(&str) -> bool,
+}
+
+impl Wanted {
+    /// The parameters, from `shards`; `source` is to blame when one is missing.
+    pub fn read(self, source: &Path, shards: &[PathBuf], dtype: DType, device: &Device) -> Result<Weights> {
+        let mut found = HashMap::new();
+        for shard in shards {
+            self.gather(shard, dtype, device, &mut found)?;
         }
+        let mut take = |p: Parameter| {
+            let tensor = found.remove(&p.name).ok_or_else(|| Error::damaged(source, format!("tensor {} is missing", p.name)))?;
+            Ok((p.name, tensor))
+        };
+        Weights::of(self.parameters.into_iter().map(&mut take).collect::<Result<_>>()?)
     }
-    Ok(())
+
+    /// Puts the parameters that lie in one shard into `found`.
+    fn gather(&self, path: &Path, dtype: DType, device: &Device, found: &mut HashMap<String, Tensor>) -> Result<()> {
+        let bytes = std::fs::read(path).map_err(Error::file(path, "cannot be read"))?;
+        let whole = SafeTensors::deserialize(&bytes).map_err(|e| Error::damaged(path, format!("not a whole safetensors file: {e}")))?;
+        let shapes: HashMap<&str, &[usize]> = self.parameters.iter().map(|p| (p.name.as_str(), &p.shape[..])).collect();
+        let mut tensors = whole.tensors();
+        tensors.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        for (name, view) in tensors {
+            match shapes.get(name.as_str()) {
+                Some(shape) => {
+                    self.fits(path, &name, &view, shape)?;
+                    found.insert(name, view.load(device)?.to_dtype(dtype)?);
+                }
+                None if (self.passed_over)(&name) => {}
+                None => return Err(Error::damaged(path, format!("tensor {name} is none of those that {} asks for", self.config))),
+            }
+        }
+        Ok(())
+    }
+
+    fn fits(&self, path: &Path, name: &str, view: &TensorView, shape: &[usize]) -> Result<()> {
+        if ![Dtype::F64, Dtype::F32, Dtype::BF16, Dtype::F16].contains(&view.dtype()) {
+            return Err(Error::damaged(path, format!("tensor {name} has dtype {:?}; allowed: F64, F32, BF16, F16", view.dtype())));
+        }
+        if view.shape() != shape {
+            return Err(Error::damaged(path, format!("tensor {name} has shape {:?}; {} asks for {shape:?}", view.shape(), self.config)));
+        }
+        Ok(())
+    }
 }
 
 /// Tensors that change nothing: outside the decoder, or tables that are computed anew.
@@ -95,18 +124,8 @@ fn passed_over(name: &str) -> bool {
     !name.starts_with("model.") || name.ends_with("rotary_emb.inv_freq")
 }
 
-fn fits(path: &Path, name: &str, view: &TensorView, shape: &[usize]) -> Result<()> {
-    if ![Dtype::F64, Dtype::F32, Dtype::BF16, Dtype::F16].contains(&view.dtype()) {
-        return Err(Error::damaged(path, format!("tensor {name} has dtype {:?}; allowed: F64, F32, BF16, F16", view.dtype())));
-    }
-    if view.shape() != shape {
-        return Err(Error::damaged(path, format!("tensor {name} has shape {:?}; config.json asks for {shape:?}", view.shape())));
-    }
-    Ok(())
-}
-
 /// Puts a folder at `folder` with `model` and how to sample from it, and with the tokenizer's files of the folder `from` it came from, if any.
-/// What stood at `folder` is gone. `model`'s adapter is not saved: see [`crate::lora`].
+/// What stood at `folder` is gone. `model`'s adapter is not saved: merge it first, or save it by itself, see [`crate::lora`].
 pub fn save(folder: &Path, model: &Model, generation: &Generation, from: Option<&Path>) -> Result<()> {
     save_in_shards(folder, model, generation, from, SHARD_BYTES)
 }

@@ -1,8 +1,10 @@
 //! The same loop on real transformers.
 //!
 //! ```text
-//! config.json -> Architecture           architecture   shape, under Hugging Face's names
-//! safetensors -> Weights                weights        one variable per parameter
+//! config.json <-> Architecture          config         shape, under Hugging Face's names
+//! safetensors <-> Weights               folder         one variable per parameter; written whole or not at all (atomic)
+//! adapter -> Weights                    lora           the trained part beside a frozen model, in peft's layout
+//! text <-> tokens                       tokenizer      and messages -> prompt: chat
 //! tokens -> hidden -> logits            decoder        one forward, in candle's operations
 //!                                       fused/         the same at the speed of the CPU, as one operation with its own backward
 //! Sequence -> log pi, entropy           score          with gradients
@@ -25,6 +27,7 @@ pub mod forecast;
 pub(crate) mod fused;
 pub mod grown;
 mod json;
+pub mod lora;
 pub mod math;
 pub mod measure;
 pub mod model;

@@ -31,7 +31,14 @@ pub struct Answered {
 pub struct Answers(pub Vec<Vec<Answered>>);
 
 /// Draws `count` responses to each of `prompts` and judges them; `round` keeps the draws of different occasions apart.
-pub fn ask(policy: &LanguageModel, environment: &dyn Environment, prompts: &[usize], count: usize, seed: Seed, round: usize) -> Result<Answers> {
+pub fn ask(
+    policy: &LanguageModel,
+    environment: &dyn Environment,
+    prompts: &[usize],
+    count: usize,
+    seed: Seed,
+    round: usize,
+) -> Result<Answers> {
     let responses = policy.probe(prompts, count, seed, round)?;
     let judge = |(prompt, group): (&usize, &Vec<Vec<Token>>)| group.iter().map(|tokens| answered(environment, *prompt, tokens)).collect();
     Ok(Answers(prompts.iter().zip(&responses).map(judge).collect()))
@@ -52,7 +59,8 @@ impl Answers {
 
     /// Unbiased pass@k, averaged over prompts; none where k exceeds the number of responses.
     pub fn pass_at(&self, k: u32) -> Option<f64> {
-        let of = |group: &Vec<Answered>| unbiased_pass_at_k(group.len() as u64, group.iter().filter(|a| a.correct).count() as u64, u64::from(k));
+        let of =
+            |group: &Vec<Answered>| unbiased_pass_at_k(group.len() as u64, group.iter().filter(|a| a.correct).count() as u64, u64::from(k));
         mean(&self.0.iter().map(of).collect::<Option<Vec<f64>>>()?)
     }
 

@@ -80,7 +80,8 @@ impl<'p> LanguageModel<'p> {
     fn climb(&mut self, nudges: &[Nudge], learning_rate: f64) -> Result<()> {
         let texts: Vec<(Vec<u32>, usize)> = nudges.iter().map(|n| self.text(n.prompt, n.tokens)).collect();
         let scores = self.model.score(&sequences(&texts), self.temperature())?;
-        let gain = (inner(&scores, LOGPROB, nudges.iter().flat_map(|n| &n.push))? + inner(&scores, ENTROPY, nudges.iter().flat_map(|n| &n.entropy_push))?)?;
+        let gain = (inner(&scores, LOGPROB, nudges.iter().flat_map(|n| &n.push))?
+            + inner(&scores, ENTROPY, nudges.iter().flat_map(|n| &n.entropy_push))?)?;
         let gradients = gain.neg()?.backward()?;
         self.adam.settings.learning_rate = learning_rate;
         self.grad_norm = Some(self.adam.descend(self.model.weights.vars(), &gradients)?);

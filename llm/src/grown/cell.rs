@@ -88,12 +88,8 @@ impl Grown {
 
     /// A copy of the model, ready to be trained.
     pub fn policy(&self, settings: &GrownSettings, keeps_reference: bool) -> Result<LanguageModel<'_>> {
-        let sampling = Sampling {
-            temperature: settings.temperature,
-            top_p: 1.0,
-            max_new_tokens: response_length(settings.terms),
-            stop: vec![EOS],
-        };
+        let sampling =
+            Sampling { temperature: settings.temperature, top_p: 1.0, max_new_tokens: response_length(settings.terms), stop: vec![EOS] };
         LanguageModel::new(self.model.copy()?, &self.prompts, sampling, settings.adam.clone(), keeps_reference)
     }
 
@@ -168,6 +164,7 @@ const SELECTION: usize = mta_sims::stream::MAX_STEPS - 1;
 
 /// Whether a recipe samples from a teacher, and then the teacher's world.
 pub fn teacher_world(config: &Config) -> Option<Settings> {
-    let stronger = || Settings { alignment: config.data.teacher_alignment, confidence: config.data.teacher_confidence, ..config.world.clone() };
+    let stronger =
+        || Settings { alignment: config.data.teacher_alignment, confidence: config.data.teacher_confidence, ..config.world.clone() };
     (config.data.sampler == Sampler::Teacher).then(stronger)
 }

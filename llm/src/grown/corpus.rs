@@ -88,7 +88,8 @@ pub fn document(world: &MethodWorld, number: usize) -> (Vec<u32>, usize) {
     let mut stream = world.seed.stream(Purpose::Document, 0, number);
     let (luck, leaks): (f64, f64) = (stream.random(), stream.random());
     let question = world.corpus_question(&mut stream);
-    let (question, method) = if leaks < world.settings.leak { leaked(world, luck) } else { (question.clone(), pick(&world.frequencies(&question), luck)) };
+    let (question, method) =
+        if leaks < world.settings.leak { leaked(world, luck) } else { (question.clone(), pick(&world.frequencies(&question), luck)) };
     let mut tokens = prompt(&question);
     let from = tokens.len();
     tokens.extend(response(world, method, &question));

@@ -31,7 +31,9 @@ impl Arithmetic<'_> {
         let ids: Vec<u32> = tokens.iter().map(|t| t.id).collect();
         let answer = match &ids[..] {
             [_, steps @ .., MARK, answer, EOS]
-                if method.is_some() && steps.len() + 1 == self.world.settings.terms && steps.iter().all(|s| vocabulary.as_digit(*s).is_some()) =>
+                if method.is_some()
+                    && steps.len() + 1 == self.world.settings.terms
+                    && steps.iter().all(|s| vocabulary.as_digit(*s).is_some()) =>
             {
                 vocabulary.as_digit(*answer)
             }

@@ -34,12 +34,8 @@ pub struct MethodSettings {
 
 impl MethodSettings {
     /// 16 methods, 3 of them good; 64 training and 256 held-out questions of four digits. No leak.
-    pub const DEFAULT: Self = MethodSettings {
-        world: Settings { vocab: 16, idiosyncrasy: 0.0, ..Settings::DEFAULT },
-        terms: 4,
-        modulus: 10,
-        leak: 0.0,
-    };
+    pub const DEFAULT: Self =
+        MethodSettings { world: Settings { vocab: 16, idiosyncrasy: 0.0, ..Settings::DEFAULT }, terms: 4, modulus: 10, leak: 0.0 };
 
     /// Checks what no single range can.
     pub fn validate(&self) -> Result<(), KnobError> {
@@ -48,8 +44,18 @@ impl MethodSettings {
             ((2..=12).contains(&self.terms), "terms", self.terms.to_string(), "must be in [2, 12]".to_string()),
             ((2..=36).contains(&self.modulus), "modulus", self.modulus.to_string(), "must be in [2, 36]".to_string()),
             ((0.0..1.0).contains(&self.leak), "leak", self.leak.to_string(), "must be in [0, 1)".to_string()),
-            (self.world.depth == 1 && !self.world.end_token, "depth", self.world.depth.to_string(), "must be 1: a method is one token".into()),
-            (2 * asked <= questions, "prompts", asked.to_string(), format!("with held_out must be at most half of the {questions} questions")),
+            (
+                self.world.depth == 1 && !self.world.end_token,
+                "depth",
+                self.world.depth.to_string(),
+                "must be 1: a method is one token".into(),
+            ),
+            (
+                2 * asked <= questions,
+                "prompts",
+                asked.to_string(),
+                format!("with held_out must be at most half of the {questions} questions"),
+            ),
         ];
         checks.into_iter().find(|(fine, ..)| !fine).map_or(Ok(()), |(_, name, value, allowed)| Err(KnobError::new(name, value, allowed)))
     }
@@ -146,7 +152,8 @@ impl MethodWorld {
     pub fn frequencies(&self, question: &[u8]) -> Vec<f64> {
         let class = usize::from(question[0]) * self.settings.modulus + usize::from(question[1]);
         let own = StandardNormal.sample_iter(self.seed.stream(Purpose::Idiosyncrasy, 0, class));
-        let raised: Vec<f64> = self.shared.iter().zip(own).map(|(s, eps): (&f64, f64)| (s + self.settings.world.idiosyncrasy * eps).exp()).collect();
+        let raised: Vec<f64> =
+            self.shared.iter().zip(own).map(|(s, eps): (&f64, f64)| (s + self.settings.world.idiosyncrasy * eps).exp()).collect();
         let sum: f64 = raised.iter().sum();
         raised.into_iter().map(|x| x / sum).collect()
     }
