@@ -21,4 +21,5 @@ pub mod model;
 pub mod optimizer;
 pub mod sample;
 pub mod score;
+pub(crate) mod vectors;
 pub mod weights;

@@ -92,9 +92,8 @@ impl Layout {
     /// Every matrix that multiplies activations: place, outputs, inputs.
     pub fn matrices(&self) -> Vec<(Range<usize>, usize, usize)> {
         let (d, f, q) = (self.width, self.inside, self.queries());
-        let of_block = |b: &Block| {
-            [(b.qkv.clone(), self.qkv(), d), (b.out.clone(), d, q), (b.gate_up.clone(), 2 * f, d), (b.down.clone(), d, f)]
-        };
+        let of_block =
+            |b: &Block| [(b.qkv.clone(), self.qkv(), d), (b.out.clone(), d, q), (b.gate_up.clone(), 2 * f, d), (b.down.clone(), d, f)];
         let head = (self.unembedding.clone(), self.vocab, d);
         self.blocks.iter().flat_map(of_block).chain([head]).collect()
     }
