@@ -38,4 +38,5 @@ pub mod sample;
 pub mod score;
 pub mod tasks;
 pub mod tokenizer;
+pub(crate) mod vectors;
 pub mod weights;
