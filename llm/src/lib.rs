@@ -6,6 +6,9 @@
 //! tokens -> hidden -> logits            decoder        one forward, in candle's operations
 //! Sequence -> log pi, entropy           score          with gradients
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
+//! Family, difficulty, seed -> Row       tasks/         procedural questions, each with a verifier
+//! file -> Question, Question, ..        data           JSONL and Parquet, templates of prompts
+//! gold, output -> right or wrong        math/          the verifier of mathematical answers
 //! ```
 //!
 //! A language model is one more [`mta_sims::policy::Policy`], and its tasks one more [`mta_sims::run::Environment`]: the loop, signals, rules and metrics are
@@ -17,6 +20,7 @@ pub mod decoder;
 pub mod error;
 pub mod math;
 pub mod model;
+pub mod permutation;
 pub mod rational;
 pub mod sample;
 pub mod score;

@@ -13,7 +13,7 @@ pub const ROUNDING_DIGITS: u32 = 4;
 /// Largest relative deviation of two values that are equal in exact arithmetic but were computed in doubles.
 pub const RELATIVE_TOLERANCE: f64 = 1e-9;
 
-/// Absolute values below this are 0 where arithmetic was not exact.
+/// Absolute values below this are 0 in expressions whose terms can cancel: sums, differences, and functions with zeros.
 pub const ZERO: f64 = 1e-12;
 
 /// Points an identity is tried at.
@@ -194,12 +194,16 @@ fn has_variables(e: &Expression) -> bool {
 fn identical(a: &Expression, b: &Expression) -> bool {
     let pairs = values(a, b);
     let needed = if has_variables(a) || has_variables(b) { NEEDED } else { 1 };
-    pairs.len() >= needed && pairs.iter().all(|(x, y)| close(*x, *y))
+    let zero = if cancels(a) || cancels(b) { ZERO } else { 0.0 };
+    pairs.len() >= needed && pairs.iter().all(|(x, y)| x.norm().max(y.norm()) < zero || close(*x, *y))
+}
+
+fn cancels(e: &Expression) -> bool {
+    e.any(&|part| matches!(part, Expression::Binary(Operation::Plus | Operation::Minus, ..) | Expression::Call(..)))
 }
 
 fn close(x: Complex64, y: Complex64) -> bool {
-    let size = x.norm().max(y.norm());
-    size < ZERO || (x - y).norm() <= RELATIVE_TOLERANCE * size
+    (x - y).norm() <= RELATIVE_TOLERANCE * x.norm().max(y.norm())
 }
 
 /// Values of both at the points where both are finite.

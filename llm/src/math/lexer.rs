@@ -49,7 +49,7 @@ const GREEK: &[&str] = &[
 ];
 
 /// Commands that make one name of their argument.
-const DECORATIONS: &[&str] = &["dot", "ddot", "bar", "hat", "vec", "tilde", "overline", "mathbf", "mathbb", "mathcal"];
+const DECORATIONS: &[&str] = &["dot", "ddot", "bar", "hat", "vec", "tilde", "overline", "mathbb", "mathcal"];
 
 /// One sign of an answer.
 #[derive(Clone, Debug, PartialEq)]

@@ -117,7 +117,7 @@ fn control(chars: &[char], at: usize, out: &mut String) -> usize {
 fn spelled(name: &str) -> Option<&'static str> {
     Some(match name {
         "left" | "right" | "big" | "Big" | "bigl" | "bigr" | "Bigl" | "Bigr" | "bigg" | "Bigg" | "biggl" | "biggr" | "displaystyle"
-        | "limits" | "boldsymbol" | "operatorname" | "pounds" => "",
+        | "limits" | "boldsymbol" | "mathbf" | "operatorname" | "pounds" => "",
         "quad" | "qquad" => " ",
         "dfrac" | "tfrac" | "cfrac" => "\\frac",
         "dbinom" | "tbinom" => "\\binom",
