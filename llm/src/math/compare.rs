@@ -7,11 +7,11 @@ use crate::rational::Rational;
 use mta_sims::stream::{Purpose, Seed};
 use num_complex::Complex64;
 
-/// Significant digits from which on a decimal may stand for what it rounds.
+/// Significant digits from which on a decimal may stand for a number that is not written as one.
 pub const ROUNDING_DIGITS: u32 = 4;
 
 /// Largest relative deviation of two values that are equal in exact arithmetic but were computed in doubles.
-pub const RELATIVE_TOLERANCE: f64 = 1e-9;
+pub const RELATIVE_TOLERANCE: f64 = 1e-11;
 
 /// Absolute values below this are 0 in expressions whose terms can cancel: sums, differences, and functions with zeros.
 pub const ZERO: f64 = 1e-12;
@@ -151,7 +151,9 @@ fn based(text: &str) -> Option<(&str, &str)> {
 fn same_words(gold: &Single, answer: &Single) -> bool {
     let words = |s: &Single| s.text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let only_words = |s: &Single| {
-        s.expression.is_none() && s.text.chars().all(|c| c.is_alphanumeric() || matches!(c, '(' | ')' | '.' | '\'' | '-' | ','))
+        s.expression.is_none()
+            && !s.text.starts_with('-')
+            && s.text.chars().all(|c| c.is_alphanumeric() || matches!(c, '(' | ')' | '.' | '\'' | '-' | ','))
     };
     only_words(gold) && only_words(answer) && words(gold) == words(answer) && !words(gold).is_empty()
 }
@@ -175,9 +177,11 @@ fn same_value(a: &Expression, b: &Expression) -> bool {
     equal || rounds_to(a, b) || rounds_to(b, a)
 }
 
-/// Whether `short` is a decimal of at least [`ROUNDING_DIGITS`] significant digits, less than one unit of its last place from `other`.
+/// Whether `short` is a decimal of at least [`ROUNDING_DIGITS`] significant digits, less than one unit of its last place from `other`,
+/// which is no decimal.
 fn rounds_to(short: &Expression, other: &Expression) -> bool {
-    let Some((_, unit)) = short.rounding().filter(|(digits, _)| *digits >= ROUNDING_DIGITS) else { return false };
+    let long_enough = |(digits, _): &(u32, Rational)| *digits >= ROUNDING_DIGITS && other.rounding().is_none();
+    let Some((_, unit)) = short.rounding().filter(long_enough) else { return false };
     let within = |x: Rational, y: Rational| x.minus(y).is_some_and(|d| d.magnitude().value() < unit.value() * (1.0 - RELATIVE_TOLERANCE));
     match (short.exact(), other.exact()) {
         (Some(x), Some(y)) => within(x, y),
