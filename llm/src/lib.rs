@@ -10,6 +10,9 @@
 //! Sequence -> log pi, entropy           score          with gradients
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
 //! gradients -> Weights                  optimizer      AdamW
+//! Family, difficulty, seed -> Row       tasks/         procedural questions, each with a verifier
+//! file -> Question, Question, ..        data           JSONL and Parquet, templates of prompts
+//! gold, output -> right or wrong        math/          the verifier of mathematical answers
 //! ```
 //!
 //! A language model is one more [`mta_sims::policy::Policy`], and its tasks one more [`mta_sims::run::Environment`]: the loop, signals, rules and metrics are
@@ -33,6 +36,7 @@ pub mod measure;
 pub mod model;
 pub mod optimizer;
 pub mod policy;
+pub mod permutation;
 pub mod rational;
 pub mod sample;
 pub mod score;
