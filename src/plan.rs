@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Origin};
+use crate::runner::Job;
 use crate::settings::{Assignment, Settings, set};
 use mta_sims::cell::Cell;
 use mta_sims::knob::Value;
@@ -88,6 +89,11 @@ impl Plan {
     fn check(&self, engine: &dyn Engine) -> Result<(), Error> {
         let first = self.seeds[0];
         self.rows.iter().filter(|row| row.recipe == 0).try_for_each(|row| engine.check(&row.cell, row.cell.seed == first))
+    }
+
+    /// What is to be run: one job per row.
+    pub fn jobs(&self) -> Vec<Job<'_>> {
+        self.rows.iter().map(|row| Job { id: &row.id, cell: &row.cell }).collect()
     }
 
     /// Name of the plan: a hash of its cells, whatever their order.

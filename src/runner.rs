@@ -2,9 +2,9 @@
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::plan::{Plan, Row};
 use crate::store::journal::Journal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use mta_sims::cell::Cell;
 use mta_sims::record::Curves;
 use rayon::prelude::*;
 use std::collections::HashSet;
@@ -19,11 +19,20 @@ pub static STOP: AtomicBool = AtomicBool::new(false);
 /// Longest time a finished cell waits to be on the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
-/// Runs the cells of `plan` that `journal` does not hold by `engine`, on `threads` threads (0: all).
-pub fn run(plan: &Plan, journal: &mut Journal, engine: &dyn Engine, threads: usize) -> Result<(), Error> {
-    let pending = pending(plan, journal);
+/// A cell to run, and the name its result is stored under.
+#[derive(Clone, Copy)]
+pub struct Job<'p> {
+    /// The name.
+    pub id: &'p str,
+    /// The cell.
+    pub cell: &'p Cell,
+}
+
+/// Runs those of `jobs` that `journal` does not hold by `engine`, on `threads` threads (0: all).
+pub fn run(jobs: &[Job], journal: &mut Journal, engine: &dyn Engine, threads: usize) -> Result<(), Error> {
+    let pending = pending(jobs, journal);
     let pool = pool(threads)?;
-    pool.install(|| engine.prepare(&pending.iter().map(|row| &row.cell).collect::<Vec<_>>()))?;
+    pool.install(|| engine.prepare(&pending.iter().map(|job| job.cell).collect::<Vec<_>>()))?;
     let bar = progress_bar(pending.len());
     let (sender, receiver) = mpsc::channel();
     let written = std::thread::scope(|scope| {
@@ -32,7 +41,7 @@ pub fn run(plan: &Plan, journal: &mut Journal, engine: &dyn Engine, threads: usi
     });
     bar.finish_and_clear();
     let done = written?;
-    if done < pending.len() { Err(Error::Interrupted { done: journal.finished().len(), total: plan.rows.len() }) } else { Ok(()) }
+    if done < pending.len() { Err(Error::Interrupted { done: journal.finished().len(), total: jobs.len() }) } else { Ok(()) }
 }
 
 /// A pool of `threads` threads (0: all).
@@ -40,20 +49,20 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))
 }
 
-/// The rows whose cells are not finished, each cell once.
-pub fn pending<'p>(plan: &'p Plan, journal: &Journal) -> Vec<&'p Row> {
+/// The jobs that are not finished, each once.
+fn pending<'p>(jobs: &[Job<'p>], journal: &Journal) -> Vec<Job<'p>> {
     let mut seen = HashSet::new();
-    plan.rows.iter().filter(|row| !journal.finished().contains_key(&row.id) && seen.insert(&row.id)).collect()
+    jobs.iter().filter(|job| !journal.finished().contains_key(job.id) && seen.insert(job.id)).copied().collect()
 }
 
 type Outcome = Result<(String, Curves), Error>;
 
-fn run_all(pending: &[&Row], engine: &dyn Engine, sender: mpsc::Sender<Outcome>) {
-    let run = |sender: &mut mpsc::Sender<Outcome>, row: &&Row| {
+fn run_all(pending: &[Job], engine: &dyn Engine, sender: mpsc::Sender<Outcome>) {
+    let run = |sender: &mut mpsc::Sender<Outcome>, job: &Job| {
         if STOP.load(Ordering::Relaxed) {
             return;
         }
-        if sender.send(engine.run(&row.cell).map(|curves| (row.id.clone(), curves))).is_err() {
+        if sender.send(engine.run(job.cell).map(|curves| (job.id.to_string(), curves))).is_err() {
             STOP.store(true, Ordering::Relaxed);
         }
     };

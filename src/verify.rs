@@ -6,11 +6,14 @@
 use crate::error::Error;
 use crate::runner;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mta_sims::cell::Cell;
 use mta_sims::claims::verdict::together;
 use mta_sims::claims::{Claim, Lab, Margin, Part, Rung, Source, Trial, Verdict};
+use mta_sims::record::{Curves, metrics};
 use mta_sims::stream::Seed;
 use rayon::prelude::*;
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many seeds a part may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,18 +79,51 @@ impl Judged {
 /// Judges all that is asked for, on `threads` threads (0: all).
 pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
     let pool = runner::pool(threads)?;
+    Ok(pool.install(|| judge_in(request, &Lab::new)))
+}
+
+/// Judges all that is asked for in labs of one's own, on this thread's pool.
+pub fn judge_in(request: &Request, labs: &Labs) -> Vec<Judged> {
     let trials = trials(request);
     let mut cases: Vec<Case> = trials.iter().flat_map(|(_, t)| [t.parts, t.counterexample]).map(|parts| Case::new(parts())).collect();
-    pool.install(|| decide(&mut cases, request));
+    decide(&mut cases, request, labs);
     let mut rulings = cases.into_iter().map(Case::ruling);
     let mut next = || rulings.next().expect("there are two cases per trial");
-    Ok(trials.into_iter().map(|(claim, trial)| Judged { claim, trial, ruling: next(), counterexample: next() }).collect())
+    trials.into_iter().map(|(claim, trial)| Judged { claim, trial, ruling: next(), counterexample: next() }).collect()
+}
+
+/// Where the margins of a seed are measured.
+pub type Labs<'l> = dyn Fn(Seed) -> Lab + Sync + 'l;
+
+/// Every cell that the whole budget of a request would run, each once: what parts ask of a lab that only takes notes.
+pub fn cells(request: &Request) -> Vec<Cell> {
+    let notes: Arc<Mutex<Vec<Cell>>> = Arc::default();
+    let seeds = request.first_seed..request.first_seed + request.budget.looks.last().copied().unwrap_or(0);
+    for (seed, (_, trial)) in seeds.flat_map(|seed| trials(request).into_iter().map(move |trial| (seed, trial))) {
+        let taken = Arc::clone(&notes);
+        let lab = Lab::with(Seed(seed), Arc::new(move |cell: &Cell| note(&taken, cell)));
+        for part in [trial.parts, trial.counterexample].into_iter().flat_map(|parts| parts()) {
+            if let Source::PerSeed(_, margin) = part.margin {
+                margin(&lab);
+            }
+        }
+    }
+    let mut all = notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    all.sort_by_cached_key(Cell::id);
+    all.dedup_by_key(|cell| cell.id());
+    all
+}
+
+/// Writes a cell down, and gives curves that say nothing.
+fn note(notes: &Mutex<Vec<Cell>>, cell: &Cell) -> Curves {
+    notes.lock().unwrap_or_else(PoisonError::into_inner).push(cell.clone());
+    Curves { alignment: 0.0, chosen: Vec::new(), steps: vec![0, 1], values: vec![vec![Some(0.5); 2]; metrics().len()] }
 }
 
 /// The ruling on `parts` alone, on this thread's pool.
 pub fn rule(parts: Vec<Part>, budget: Budget, alpha: f64, first_seed: u64) -> Ruling {
     let mut cases = [Case::new(parts)];
-    decide(&mut cases, &Request { claims: Vec::new(), rungs: Vec::new(), budget, alpha, first_seed });
+    decide(&mut cases, &Request { claims: Vec::new(), rungs: Vec::new(), budget, alpha, first_seed }, &Lab::new);
     let [case] = cases;
     case.ruling()
 }
@@ -152,7 +188,7 @@ impl Case {
 }
 
 /// Draws seeds, look by look, for the parts that are still open.
-fn decide(cases: &mut [Case], request: &Request) {
+fn decide(cases: &mut [Case], request: &Request, labs: &Labs) {
     let bar = progress_bar();
     let mut done = 0;
     for &look in request.budget.looks {
@@ -162,7 +198,7 @@ fn decide(cases: &mut [Case], request: &Request) {
         }
         bar.set_length(look);
         bar.set_message(format!("{} margins open", open.len()));
-        let values = measure(cases, &open, request.first_seed + done..request.first_seed + look, &bar);
+        let values = measure(cases, &open, request.first_seed + done..request.first_seed + look, labs, &bar);
         for (i, &(case, part)) in open.iter().enumerate() {
             cases[case].learn(part, values.iter().map(|row| row[i]), request.alpha);
         }
@@ -172,9 +208,9 @@ fn decide(cases: &mut [Case], request: &Request) {
 }
 
 /// One row per seed, one column per open part; each seed in a lab of its own.
-fn measure(cases: &[Case], open: &[(usize, usize)], seeds: std::ops::Range<u64>, bar: &ProgressBar) -> Vec<Vec<f64>> {
+fn measure(cases: &[Case], open: &[(usize, usize)], seeds: std::ops::Range<u64>, labs: &Labs, bar: &ProgressBar) -> Vec<Vec<f64>> {
     let row = |seed: u64| {
-        let lab = Lab::new(Seed(seed));
+        let lab = labs(Seed(seed));
         let row = open.iter().map(|(case, part)| cases[*case].measure(*part, &lab)).collect();
         bar.inc(1);
         row

@@ -172,6 +172,7 @@ pub static RECIPES: &[&Recipe] = &[
         "Spurious Rewards, arXiv 2506.10947; theory sheet P13",
     ),
     &recipe("sharpen", "log_prior", "grpo", |_| {}, "GRPO on the base model's log-probability.", SHARPENING),
+    &recipe("self-certainty", "self_certainty", "grpo", |_| {}, "GRPO on the policy's own certainty.", "Intuitor, arXiv 2505.19590"),
     &recipe("entropy-min", "log_policy", "rloo", |_| {}, "Minimises the entropy of responses.", "EM-RL, arXiv 2505.15134"),
     &recipe(
         "negative-only-zhu",

@@ -76,7 +76,7 @@ pub fn execute(plan: &Plan, engine: &dyn Engine, folder: &Path, threads: usize) 
     store::write_whole(&folder.join("config.toml"), resolved::config(plan).as_bytes())?;
     let reused = journal.finished().len();
     let _ = ctrlc::set_handler(|| runner::STOP.store(true, std::sync::atomic::Ordering::Relaxed));
-    runner::run(plan, &mut journal, engine, threads)?;
+    runner::run(&plan.jobs(), &mut journal, engine, threads)?;
     let (results, history) = (tables::results(plan, journal.finished()), tables::history(plan, journal.finished()));
     parquet::write(&results, &folder.join("results.parquet"))?;
     parquet::write(&history, &folder.join("history.parquet"))?;

@@ -1,7 +1,7 @@
 //! Majority vote learns what the base model's mode already knows.
 
 use super::mode_seeking::{DROPPED, divide, mode_divide, no_mode, own_priors};
-use super::settings::{BANDIT, TREE};
+use super::settings::{BANDIT, GROWN, TREE};
 use super::{Claim, MTA, Rung, Trial};
 
 pub(super) static CLAIM: Claim = Claim {
@@ -14,5 +14,6 @@ pub(super) static CLAIM: Claim = Claim {
         Trial::holds(Rung::Theory, DROPPED, mode_divide, no_mode),
         Trial::holds(Rung::Bandit, DROPPED, || divide(BANDIT, "majority"), || own_priors(BANDIT, "majority")),
         Trial::holds(Rung::Tree, DROPPED, || divide(TREE, "majority"), || own_priors(TREE, "majority")),
+        Trial::holds(Rung::Llm, DROPPED, || divide(GROWN, "majority"), || own_priors(GROWN, "majority")),
     ],
 };

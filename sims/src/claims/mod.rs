@@ -44,7 +44,7 @@ mod one_shot_aligned;
 mod random_aligned;
 mod random_clip;
 mod selfreward_aligned;
-mod settings;
+pub mod settings;
 mod sharpen_length;
 mod sharpen_optimum;
 mod sharpen_unstable;

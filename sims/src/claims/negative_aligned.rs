@@ -1,6 +1,6 @@
 //! Negative samples alone are slow where the model is weak, positive ones where it is strong.
 
-use super::settings::{BANDIT, Ground, TREE, as_it_is};
+use super::settings::{BANDIT, GROWN, Ground, TREE, as_it_is};
 use super::{Claim, MTA, Part, Rung, Trial, Verdict};
 use crate::config::Config;
 use mta_theory::signed_samples::hitting_times;
@@ -29,6 +29,7 @@ pub(super) static CLAIM: Claim = Claim {
         },
         Trial::holds(Rung::Bandit, DROPPED, || fixed_budget(BANDIT), || vec![long(BANDIT)]),
         Trial::holds(Rung::Tree, DROPPED, || fixed_budget(TREE), || vec![long(TREE)]),
+        Trial::holds(Rung::Llm, DROPPED, || fixed_budget(GROWN), || vec![long(GROWN)]),
     ],
 };
 

@@ -1,7 +1,7 @@
 //! Self-reward learns what the base model's mode already knows.
 
 use super::mode_seeking::{DROPPED, divide, mode_divide, no_mode, own_priors};
-use super::settings::{BANDIT, TREE};
+use super::settings::{BANDIT, GROWN, TREE};
 use super::{Claim, MTA, Rung, Trial};
 
 pub(super) static CLAIM: Claim = Claim {
@@ -14,5 +14,6 @@ pub(super) static CLAIM: Claim = Claim {
         Trial::holds(Rung::Theory, DROPPED, mode_divide, no_mode),
         Trial::holds(Rung::Bandit, DROPPED, || divide(BANDIT, "self-sharpen"), || own_priors(BANDIT, "self-sharpen")),
         Trial::holds(Rung::Tree, DROPPED, || divide(TREE, "self-sharpen"), || own_priors(TREE, "self-sharpen")),
+        Trial::holds(Rung::Llm, DROPPED, || divide(GROWN, "self-sharpen"), || own_priors(GROWN, "self-sharpen")),
     ],
 };

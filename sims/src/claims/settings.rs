@@ -25,6 +25,18 @@ pub const BANDIT: Ground = Ground { ceiling: 0.85, set: |c| c.world.held_out = 1
 /// Two tokens out of 16, 3 good ones each.
 pub const TREE: Ground = Ground { ceiling: 0.95 * 0.95, set: two_tokens };
 
+/// Grown transformers: 16 methods, 3 good ones; training can also mend a method's slips, so that everything may be reached.
+pub const GROWN: Ground = Ground { ceiling: 1.0, set: methods };
+
+fn methods(c: &mut Config) {
+    (c.world.vocab, c.world.idiosyncrasy) = (16, 0.0);
+    (c.world.prompts, c.world.held_out) = (64, 128);
+    (c.train.steps, c.train.eval_every, c.train.learning_rate) = (GROWN_STEPS, GROWN_STEPS / 4, 5e-4);
+}
+
+/// Updates of a run on a grown transformer.
+const GROWN_STEPS: usize = 60;
+
 fn two_tokens(c: &mut Config) {
     (c.world.vocab, c.world.depth, c.world.good_quality) = (16, 2, 0.95);
     (c.world.prompts, c.world.held_out) = (32, 64);
@@ -35,10 +47,15 @@ impl Ground {
     /// A recipe in this world at `alignment`, with further knobs changed.
     pub fn recipe(self, name: &str, alignment: f64, set: impl FnOnce(&mut Config)) -> Ready {
         recipe(name, |c| {
-            (self.set)(c);
+            self.prepare(c);
             c.world.alignment = alignment;
             set(c);
         })
+    }
+
+    /// What all recipes of this family of worlds have in common.
+    pub fn prepare(self, config: &mut Config) {
+        (self.set)(config);
     }
 
     /// `name` keeps at least `share` of standard RL's progress.

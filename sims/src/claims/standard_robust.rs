@@ -1,6 +1,6 @@
 //! RL on the true reward works at every alignment, until nothing right is ever sampled.
 
-use super::settings::{BANDIT, Ground, TREE, as_it_is};
+use super::settings::{BANDIT, GROWN, Ground, TREE, as_it_is};
 use super::{Claim, MTA, Part, Rung, Trial, Verdict};
 use crate::config::Config;
 
@@ -27,6 +27,13 @@ pub(super) static CLAIM: Claim = Claim {
             parts: || everywhere(TREE),
             dropped: "some rollout is right: eight tokens of which every one must be (exploration barrier, P34)",
             counterexample: || vec![gains(TREE, 0.1, |c| c.world.depth = 8)],
+        },
+        Trial {
+            rung: Rung::Llm,
+            expected: Verdict::Holds,
+            parts: || vec![gains(GROWN, 0.1, as_it_is), gains(GROWN, 0.9, as_it_is)],
+            dropped: "some rollout is right: the base model puts all its mass on methods that slip (exploration barrier, P34)",
+            counterexample: || vec![gains(GROWN, -0.9, |c| c.world.confidence = 12.0)],
         },
     ],
 };
