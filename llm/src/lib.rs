@@ -10,6 +10,7 @@
 //! Sequence -> log pi, entropy           score          with gradients
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
 //! gradients -> Weights                  optimizer      AdamW
+//! Plan -> bytes                         memory         what training will take
 //! ```
 //!
 //! A language model is one more [`mta_sims::policy::Policy`], and its tasks one more [`mta_sims::run::Environment`]: the loop, signals, rules and metrics are
@@ -30,6 +31,7 @@ mod json;
 pub mod lora;
 pub mod math;
 pub mod measure;
+pub mod memory;
 pub mod model;
 pub mod optimizer;
 pub mod policy;
