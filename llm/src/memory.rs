@@ -5,9 +5,11 @@
 //! gradients    trained x bytes
 //! moments      2 x trained x bytes                            AdamW's
 //! activations  what the composite form keeps for its backward pass, of the sequences differentiated at once
+//! constants    gradients of what has none, which candle computes and keeps until the backward pass ends
 //! cache        2 x blocks x sequences x tokens x key width x bytes    while sampling
 //! ```
-//! Sampling and training take turns, so the peak is the first two or three lines plus the larger of the last two. Not counted: buffers of single operations,
+//! Sampling and training take turns, so the peak is parameters, reference and moments, plus the larger of the
+//! cache and the rest. Not counted: buffers of single operations,
 //! the file being loaded, the allocator's slack.
 
 use crate::architecture::Architecture;
@@ -46,6 +48,8 @@ pub struct Footprint {
     pub moments: usize,
     /// What the backward pass of the composite form needs of the forward pass.
     pub activations: usize,
+    /// Gradients of angles, masks and maxima in the composite form.
+    pub constants: usize,
     /// Keys and values of all sequences that are sampled.
     pub cache: usize,
 }
@@ -57,19 +61,21 @@ impl Footprint {
         let model = architecture.size() * own;
         let adapter = plan.lora.as_ref().map(|lora| lora.size(architecture) * wide);
         let trained = adapter.unwrap_or(model);
+        let kept = Kept { architecture, lora: plan.lora.as_ref(), own, wide };
         Footprint {
             parameters: model + adapter.unwrap_or(0),
             reference: if plan.reference { model + adapter.unwrap_or(0) } else { 0 },
             gradients: trained,
             moments: 2 * trained,
-            activations: Kept { architecture, lora: plan.lora.as_ref(), own, wide }.bytes(plan),
+            activations: kept.bytes(plan),
+            constants: kept.constants(plan),
             cache: 2 * architecture.num_hidden_layers * plan.sampled * plan.tokens * architecture.key_width() * own,
         }
     }
 
     /// Most that is held at one time: sampling fills the cache, training the gradients and activations.
     pub fn peak(&self) -> usize {
-        self.parameters + self.reference + self.moments + self.cache.max(self.gradients + self.activations)
+        self.parameters + self.reference + self.moments + self.cache.max(self.gradients + self.activations + self.constants)
     }
 }
 
@@ -96,6 +102,14 @@ impl Kept<'_> {
         let ends = rows * (self.own * a.hidden_size + self.norm(1, a.hidden_size));
         let scores = plan.differentiated * plan.response * (self.own * a.hidden_size + self.head() * a.vocab_size + COLUMNS * self.wide);
         a.num_hidden_layers * block + ends + scores
+    }
+
+    /// Gradients of the cosines and sines that queries and keys are multiplied by, and of each pair's mask and maximum.
+    fn constants(&self, plan: &Plan) -> usize {
+        let a = self.architecture;
+        let angles = 2 * self.own * (a.query_width() + a.key_width());
+        let pairs = 2 * self.wide * plan.tokens * a.num_attention_heads;
+        a.num_hidden_layers * plan.differentiated * plan.tokens * (angles + pairs)
     }
 
     fn halved(&self) -> bool {

@@ -5,6 +5,7 @@ mod common;
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use common::{MODELS, fixture};
 use mta_llm::architecture::Architecture;
+use mta_llm::decoder::{Cache, Decoder};
 use mta_llm::folder;
 use mta_llm::lora::{Adapter, Lora, TARGETS};
 use mta_llm::memory::{Footprint, Plan};
@@ -72,11 +73,15 @@ fn adapters_are_counted_where_they_train() {
     assert_eq!([estimate.parameters, estimate.gradients, estimate.moments], [frozen + trained, trained, 2 * trained]);
 }
 
-/// What scoring the sequences holds, and what was estimated. In f64 and bf16, in which scoring takes the composite form.
-fn activations(model: &Model, dtype: DType, lora: Option<Lora>) -> (usize, usize) {
+/// Scores of the sequences. In f64 and bf16 `Model::score` takes the composite form.
+fn scores(model: &Model) -> Tensor {
     let tokens: Vec<u32> = (0..TOKENS as u32).map(|i| i * 7 % 40).collect();
-    let scores = model.score(&vec![Sequence { tokens: &tokens, from: 1 }; SEQUENCES], 0.9).unwrap();
-    (held(&scores), Footprint::of(&model.architecture, &plan(dtype, lora)).activations)
+    model.score(&[Sequence { tokens: &tokens, from: 1 }; SEQUENCES], 0.9).unwrap()
+}
+
+/// What scoring the sequences holds, and what was estimated.
+fn activations(model: &Model, dtype: DType, lora: Option<Lora>) -> (usize, usize) {
+    (held(&scores(model)), Footprint::of(&model.architecture, &plan(dtype, lora)).activations)
 }
 
 /// To the byte.
@@ -105,9 +110,26 @@ fn adapters_hold_activations_of_their_own() {
 
 #[test]
 fn the_cache_is_that_of_the_tensors() {
-    let a = model("llama-scaled", DType::F32).architecture;
-    let one = 2 * a.num_hidden_layers * a.key_width() * 4;
-    assert_eq!(Footprint::of(&a, &plan(DType::F32, None)).cache, one * SEQUENCES * TOKENS);
+    let tokens = Tensor::zeros((SEQUENCES, TOKENS), DType::U32, &Device::Cpu).unwrap();
+    for name in MODELS {
+        let (model, mut cache) = (model(name, DType::BF16), Cache::default());
+        Decoder { architecture: &model.architecture, weights: &model.weights }.hidden(&tokens, Some(&mut cache)).unwrap();
+        assert_eq!(Footprint::of(&model.architecture, &plan(DType::BF16, None)).cache, cache.bytes());
+    }
+}
+
+/// candle leaves a gradient of everything an operation reads: a backward pass ends with those of the variables, and with these.
+#[test]
+fn gradients_of_constants_are_those_that_are_left_over() {
+    for name in MODELS {
+        for dtype in [DType::F64, DType::BF16] {
+            let model = model(name, dtype);
+            let gradients = scores(&model).sum_all().unwrap().backward().unwrap();
+            let left = bytes(gradients.get_ids().map(|id| gradients.get_id(*id).unwrap()));
+            let estimate = Footprint::of(&model.architecture, &plan(dtype, None));
+            assert_eq!(left, estimate.gradients + estimate.constants, "{name}, {dtype:?}");
+        }
+    }
 }
 
 /// Qwen2.5-0.5B, whose published size is 494 million.
