@@ -35,7 +35,7 @@ fn data_flows_one_way() {
 /// A file that no `mod` line names is not compiled, and a signal that is not listed does not exist.
 #[test]
 fn every_signal_rule_and_figure_is_listed() {
-    for folder in ["sims/src/signals", "sims/src/rules", "figures/src/plots"] {
+    for folder in ["sims/src/signals", "sims/src/rules", "figures/src/plots", "llm/src/tasks"] {
         let list = read(&format!("{folder}/mod.rs"));
         for module in modules(&root().join(folder)) {
             assert!(list.contains(&format!("mod {module};")), "{folder}/{module}.rs has no mod line");
@@ -69,6 +69,8 @@ fn every_file_says_what_it_is_for() {
         "sims/src/rules",
         "sims/src/against",
         "llm/src",
+        "llm/src/math",
+        "llm/src/tasks",
         "figures/src",
     ] {
         for module in modules(&root().join(folder)) {

@@ -31,6 +31,8 @@ fn main() {
         ..GrowSettings::DEFAULT
     };
     g.adam.learning_rate = env("LR", 3e-3);
+    g.adam.decay_steps = growth + 20;
+    g.adam.weight_decay = env("WD", 0.0);
     g.adam.beta2 = env("B2", 0.99);
     let world = MethodWorld::new(&s, Seed(1)).unwrap();
     let q: Vec<f64> = world.task.quality.iter().copied().collect();

@@ -11,6 +11,9 @@
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
 //! gradients -> Weights                  optimizer      AdamW
 //! Plan -> bytes                         memory         what training will take
+//! Family, difficulty, seed -> Row       tasks/         procedural questions, each with a verifier
+//! file -> Question, Question, ..        data           JSONL and Parquet, templates of prompts
+//! gold, output -> right or wrong        math/          the verifier of mathematical answers
 //! ```
 //!
 //! A language model is one more [`mta_sims::policy::Policy`], and its tasks one more [`mta_sims::run::Environment`]: the loop, signals, rules and metrics are
@@ -34,10 +37,12 @@ pub mod measure;
 pub mod memory;
 pub mod model;
 pub mod optimizer;
+pub mod permutation;
 pub mod policy;
 pub mod rational;
 pub mod sample;
 pub mod score;
 pub mod tasks;
 pub mod tokenizer;
+pub(crate) mod vectors;
 pub mod weights;

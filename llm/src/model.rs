@@ -31,6 +31,9 @@ impl Model {
 
     /// One response to each ask, in order.
     pub fn generate(&self, asks: &[Ask], sampling: &Sampling) -> Result<Vec<Vec<Token>>> {
+        if fused::fits(&self.weights) {
+            return fused::generate(&self.architecture, &self.weights, asks, sampling);
+        }
         sample::generate(&self.decoder(), asks, sampling)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::decoder::{Cache, Decoder};
 use crate::error::Result;
+use crate::fused::kernels::{exponentials, log_softmax};
 use candle_core::{IndexOp, Tensor};
 use mta_sims::rollout::Token;
 use mta_sims::stream::Stream;
@@ -58,9 +59,9 @@ fn lockstep(decoder: &Decoder, asks: &[Ask], places: &[usize], sampling: &Sampli
     for t in 0..sampling.max_new_tokens {
         let tokens = Tensor::new(&new[..], device)?.reshape((places.len(), new.len() / places.len()))?;
         let hidden = decoder.hidden(&tokens, Some(&mut cache))?;
-        let logits: Vec<Vec<f32>> = decoder.logits(&hidden.i((.., hidden.dims()[1] - 1))?)?.to_vec2()?;
+        let mut logits: Vec<Vec<f32>> = decoder.logits(&hidden.i((.., hidden.dims()[1] - 1))?)?.to_vec2()?;
         new.clear();
-        for (row, &i) in logits.iter().zip(places) {
+        for (row, &i) in logits.iter_mut().zip(places) {
             let token = choose(row, sampling, asks[i].uniform(sampling, t));
             new.push(token.id);
             if !is_over(&drawn[i], sampling) {
@@ -79,42 +80,47 @@ pub(crate) fn is_over(response: &[Token], sampling: &Sampling) -> bool {
     response.len() >= sampling.max_new_tokens || response.last().is_some_and(|t| sampling.stop.contains(&t.id))
 }
 
-/// The token that `uniform` picks of a row of logits, scored.
-pub(crate) fn choose(logits: &[f32], sampling: &Sampling, uniform: f64) -> Token {
+/// The token that `uniform` picks of a row of logits, scored; the logits become log-probabilities.
+pub(crate) fn choose(logits: &mut [f32], sampling: &Sampling, uniform: f64) -> Token {
     let greedy = sampling.temperature == 0.0;
     let scale = if greedy { 1.0 } else { 1.0 / sampling.temperature };
-    let scaled: Vec<f64> = logits.iter().map(|l| f64::from(*l) * scale).collect();
-    let top = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let log_sum = top + scaled.iter().map(|l| (l - top).exp()).sum::<f64>().ln();
-    let logs: Vec<f64> = scaled.iter().map(|l| l - log_sum).collect();
-    let id = if greedy { logs.iter().position(|l| *l == top - log_sum).unwrap_or(0) } else { pick(&logs, sampling.top_p, uniform) };
-    Token {
-        id: id as u32,
-        logprob: logs[id],
-        ref_logprob: f64::NAN,
-        entropy: -logs.iter().map(|l| l.exp() * l).sum::<f64>(),
-        certainty: -logs.iter().sum::<f64>() / logs.len() as f64,
-    }
+    let (entropy, certainty) = log_softmax(logits, scale as f32);
+    let id = if greedy { mode(logits) } else { pick(logits, sampling.top_p, uniform) };
+    let (logprob, entropy, certainty) = (f64::from(logits[id]), f64::from(entropy), f64::from(certainty));
+    Token { id: id as u32, logprob, ref_logprob: f64::NAN, entropy, certainty }
+}
+
+/// The first of the most likely tokens.
+fn mode(logs: &[f32]) -> usize {
+    (1..logs.len()).fold(0, |best, v| if logs[v] > logs[best] { v } else { best })
 }
 
 /// The token at cumulative probability `uniform`: in the order of the vocabulary, or among the most likely of mass `top_p`.
-fn pick(logs: &[f64], top_p: f64, uniform: f64) -> usize {
-    let mut order: Vec<usize> = (0..logs.len()).collect();
-    let mut mass = 1.0;
-    if top_p < 1.0 {
-        order.sort_by(|a, b| logs[*b].total_cmp(&logs[*a]));
-        let mut sum = 0.0;
-        let kept = order.iter().position(|v| {
-            sum += logs[*v].exp();
-            sum >= top_p
-        });
-        order.truncate(kept.map_or(order.len(), |last| last + 1));
-        mass = order.iter().map(|v| logs[*v].exp()).sum();
+fn pick(logs: &[f32], top_p: f64, uniform: f64) -> usize {
+    let chances = exponentials(logs);
+    if top_p >= 1.0 {
+        return at_mass(chances.iter().copied().enumerate(), uniform * sum(chances.iter().copied()));
     }
-    let mut cumulative = 0.0;
-    let found = order.iter().find(|v| {
-        cumulative += logs[**v].exp();
-        uniform * mass < cumulative
-    });
-    *found.or(order.last()).expect("a vocabulary has tokens")
+    let mut order: Vec<usize> = (0..logs.len()).collect();
+    order.sort_by(|a, b| logs[*b].total_cmp(&logs[*a]));
+    let likely = |order: &[usize]| order.iter().map(|v| (*v, chances[*v])).collect::<Vec<_>>();
+    let last = order.iter().position(|v| *v == at_mass(likely(&order).into_iter(), top_p)).unwrap_or(0);
+    let kept = likely(&order[..=last]);
+    at_mass(kept.iter().copied(), uniform * sum(kept.iter().map(|(_, chance)| *chance)))
+}
+
+fn sum(chances: impl Iterator<Item = f32>) -> f64 {
+    chances.map(f64::from).sum()
+}
+
+/// The first token at which the probabilities so far come to more than `mass`, or the last.
+fn at_mass(chances: impl Iterator<Item = (usize, f32)>, mass: f64) -> usize {
+    let (mut so_far, mut last) = (0.0, 0);
+    for (v, chance) in chances {
+        (so_far, last) = (so_far + f64::from(chance), v);
+        if so_far > mass {
+            break;
+        }
+    }
+    last
 }

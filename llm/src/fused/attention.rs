@@ -2,10 +2,11 @@
 //!
 //! The query heads of one key head are one matrix, `[shared * tokens, head]`, so that each product of a group is one call.
 
-use super::gemm::{Matrix, Onto, multiply};
-use super::kernels::{norm_row, norm_row_back, rotate, rotate_back, softmax, softmax_back, vectorised};
+use super::gemm::{Matrix, Onto, multiply, multiply_spaced};
+use super::kernels::{norm_in_place, norm_row_back, rotate, rotate_back, softmax, softmax_back};
 use super::layout::{Block, Layout};
-use super::tape::{Batch, Inner, Span};
+use super::tape::{Batch, Inner, Span, pitch};
+use crate::vectors::vectorised;
 use std::ops::Range;
 
 /// Everything attention needs to know of its block.
@@ -50,19 +51,11 @@ impl Attention<'_> {
         }
     }
 
-    /// One head of one row, normalised and turned; gives the inverse root mean square.
+    /// A head of queries or keys, normalised and turned in place; gives the inverse root mean square.
     #[inline(always)]
-    pub fn turned(&self, part: Part, weight: Option<&[f32]>, position: usize, from: &[f32], to: &mut [f32]) -> f32 {
-        let inverse = match weight {
-            Some(weight) => norm_row(from, weight, self.layout.floor, to),
-            None => {
-                to.copy_from_slice(from);
-                1.0
-            }
-        };
-        if part != Part::Value {
-            rotate(to, self.turn(position));
-        }
+    pub fn turned(&self, weight: Option<&[f32]>, position: usize, head: &mut [f32]) -> f32 {
+        let inverse = weight.map_or(1.0, |weight| norm_in_place(head, weight, self.layout.floor));
+        rotate(head, self.turn(position));
         inverse
     }
 
@@ -84,16 +77,20 @@ impl Attention<'_> {
             };
             let to = &mut to[span.start * heads * head..][..span.tokens * heads * head];
             let weight = self.norm(part).map(|w| &self.flat[w]);
-            vectorised(|| {
-                for (i, to) in to.chunks_exact_mut(head).enumerate() {
-                    let (h, t) = (i / span.tokens, i % span.tokens);
-                    let from = &inner.qkv[(span.start + t) * width + (first + h) * head..][..head];
-                    let inverse = self.turned(part, weight, t, from, to);
-                    if part != Part::Value {
-                        inner.head_inverse[(span.start + t) * all_heads + first + h] = inverse;
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (i, to) in to.chunks_exact_mut(head).enumerate() {
+                        let (h, t) = (i / span.tokens, i % span.tokens);
+                        let from = &inner.qkv[(span.start + t) * width + (first + h) * head..][..head];
+                        to.copy_from_slice(from);
+                        if part != Part::Value {
+                            let inverse = self.turned(weight, t, to);
+                            inner.head_inverse[(span.start + t) * all_heads + first + h] = inverse;
+                        }
                     }
-                }
-            });
+                },
+            );
         }
     }
 
@@ -106,8 +103,8 @@ impl Attention<'_> {
                 let place = Group::new(self.layout, span, group, &mut pairs);
                 let chances = &mut inner.chances[place.chances.clone()];
                 let (q, k) = (place.queries(inner.queries), place.keys(inner.keys));
-                multiply(chances, Onto::Nothing, self.layout.attention_scale(), q, k.t());
-                softmax(chances, span.tokens);
+                multiply_spaced(chances, place.pitch, Onto::Nothing, self.layout.attention_scale(), q, k.t());
+                softmax(chances, span.tokens, place.pitch);
                 let values = place.keys(inner.values);
                 multiply(&mut room[place.rows.clone()], Onto::Nothing, 1.0, place.chances(inner.chances), values);
             }
@@ -126,9 +123,9 @@ impl Attention<'_> {
                 let (chances, dmixed) = (place.chances(inner.chances), place.queries(slopes.mixed));
                 multiply(&mut slopes.values[place.key_rows.clone()], Onto::Nothing, 1.0, chances.t(), dmixed);
                 let dscores = &mut slopes.chances[..place.chances.len()];
-                multiply(dscores, Onto::Nothing, 1.0, dmixed, place.keys(inner.values).t());
-                softmax_back(&inner.chances[place.chances.clone()], dscores, span.tokens);
-                let dscores = Matrix::new(dscores, place.queries, span.tokens);
+                multiply_spaced(dscores, place.pitch, Onto::Nothing, 1.0, dmixed, place.keys(inner.values).t());
+                softmax_back(&inner.chances[place.chances.clone()], dscores, span.tokens, place.pitch);
+                let dscores = Matrix::spaced(dscores, place.queries, span.tokens, place.pitch);
                 multiply(&mut slopes.queries[place.rows.clone()], Onto::Nothing, scale, dscores, place.keys(inner.keys));
                 multiply(&mut slopes.keys[place.key_rows.clone()], Onto::Nothing, scale, dscores.t(), place.queries(inner.queries));
             }
@@ -148,28 +145,31 @@ impl Attention<'_> {
             };
             let from = &mut from[span.start * heads * head..][..span.tokens * heads * head];
             let weight = self.norm(part);
-            vectorised(|| {
-                let mut sum = vec![0.0; head];
-                let mut raw = vec![0.0; head];
-                for (i, from) in from.chunks_exact_mut(head).enumerate() {
-                    let (h, t) = (i / span.tokens, i % span.tokens);
-                    let to = &mut inner.qkv[(span.start + t) * width + (first + h) * head..][..head];
-                    if part != Part::Value {
-                        rotate_back(from, self.turn(t));
+            vectorised(
+                #[inline(always)]
+                || {
+                    let mut sum = vec![0.0; head];
+                    let mut raw = vec![0.0; head];
+                    for (i, from) in from.chunks_exact_mut(head).enumerate() {
+                        let (h, t) = (i / span.tokens, i % span.tokens);
+                        let to = &mut inner.qkv[(span.start + t) * width + (first + h) * head..][..head];
+                        if part != Part::Value {
+                            rotate_back(from, self.turn(t));
+                        }
+                        if let Some(weight) = &weight {
+                            let inverse = inner.head_inverse[(span.start + t) * all_heads + first + h];
+                            raw.copy_from_slice(to);
+                            to.fill(0.0);
+                            norm_row_back(&raw, &self.flat[weight.clone()], inverse, from, to, &mut sum);
+                        } else {
+                            to.copy_from_slice(from);
+                        }
                     }
                     if let Some(weight) = &weight {
-                        let inverse = inner.head_inverse[(span.start + t) * all_heads + first + h];
-                        raw.copy_from_slice(to);
-                        to.fill(0.0);
-                        norm_row_back(&raw, &self.flat[weight.clone()], inverse, from, to, &mut sum);
-                    } else {
-                        to.copy_from_slice(from);
+                        gradient[weight.clone()].iter_mut().zip(&sum).for_each(|(g, s)| *g += s);
                     }
-                }
-                if let Some(weight) = &weight {
-                    gradient[weight.clone()].iter_mut().zip(&sum).for_each(|(g, s)| *g += s);
-                }
-            });
+                },
+            );
         }
     }
 }
@@ -178,6 +178,8 @@ impl Attention<'_> {
 struct Group {
     tokens: usize,
     head: usize,
+    /// Distance between rows of its attention scores.
+    pitch: usize,
     /// Rows of queries of all its heads together.
     queries: usize,
     rows: Range<usize>,
@@ -192,9 +194,17 @@ impl Group {
         let queries = layout.shared() * tokens;
         let at = span.start * layout.queries() + group * queries * head;
         let key_at = span.start * layout.keys() + group * tokens * head;
-        let chances = *pairs..*pairs + queries * tokens;
+        let chances = *pairs..*pairs + queries * pitch(tokens);
         *pairs = chances.end;
-        Group { tokens, head, queries, rows: at..at + queries * head, key_rows: key_at..key_at + tokens * head, chances }
+        Group {
+            tokens,
+            head,
+            pitch: pitch(tokens),
+            queries,
+            rows: at..at + queries * head,
+            key_rows: key_at..key_at + tokens * head,
+            chances,
+        }
     }
 
     fn queries<'a>(&self, all: &'a [f32]) -> Matrix<'a> {
@@ -206,7 +216,7 @@ impl Group {
     }
 
     fn chances<'a>(&self, all: &'a [f32]) -> Matrix<'a> {
-        Matrix::new(&all[self.chances.clone()], self.queries, self.tokens)
+        Matrix::spaced(&all[self.chances.clone()], self.queries, self.tokens, self.pitch)
     }
 }
 

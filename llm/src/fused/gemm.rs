@@ -16,6 +16,11 @@ impl<'a> Matrix<'a> {
         Matrix { data, rows, columns, down: columns, right: 1 }
     }
 
+    /// Rows `pitch` apart.
+    pub fn spaced(data: &'a [f32], rows: usize, columns: usize, pitch: usize) -> Self {
+        Matrix { data, rows, columns, down: pitch, right: 1 }
+    }
+
     /// The transposed view.
     pub fn t(self) -> Self {
         Matrix { rows: self.columns, columns: self.rows, down: self.right, right: self.down, ..self }
@@ -41,17 +46,22 @@ pub(crate) enum Onto {
     Sum,
 }
 
-/// `target = scale * left right`, or `target += ..`; the target's rows lie one after the other. On the calling thread alone.
+/// [`multiply_spaced`] into rows that lie one after the other.
+pub(crate) fn multiply(target: &mut [f32], onto: Onto, scale: f32, left: Matrix, right: Matrix) {
+    multiply_spaced(target, right.columns, onto, scale, left, right);
+}
+
+/// `target = scale * left right`, or `target += ..`; the target's rows lie `pitch` apart. On the calling thread alone.
 ///
 /// Each entry is summed over the inner dimension in an order that depends on the three sizes, the strides and the processor, and on nothing else.
 ///
 /// # Panics
 /// When the sizes do not fit each other or the slices.
 #[allow(unsafe_code)]
-pub(crate) fn multiply(target: &mut [f32], onto: Onto, scale: f32, left: Matrix, right: Matrix) {
+pub(crate) fn multiply_spaced(target: &mut [f32], pitch: usize, onto: Onto, scale: f32, left: Matrix, right: Matrix) {
     let (rows, columns, inner) = (left.rows, right.columns, left.columns);
     assert_eq!(inner, right.rows, "inner sizes");
-    assert_eq!(target.len(), rows * columns, "size of the target");
+    assert!(columns <= pitch && reach(rows, columns, pitch, 1) <= target.len(), "the target ends before its last entry");
     assert!(left.reach() <= left.data.len() && right.reach() <= right.data.len(), "a matrix ends before its last entry");
     let old = if onto == Onto::Sum { 1.0 } else { 0.0 };
     // SAFETY: `gemm` reads entry (i, j) of each operand at `i * row stride + j * column stride` and writes the target's likewise; the assertions above
@@ -63,7 +73,7 @@ pub(crate) fn multiply(target: &mut [f32], onto: Onto, scale: f32, left: Matrix,
             inner,
             target.as_mut_ptr(),
             1,
-            columns as isize,
+            pitch as isize,
             onto == Onto::Sum,
             left.data.as_ptr(),
             left.right as isize,

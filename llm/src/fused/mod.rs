@@ -1,18 +1,22 @@
 //! The decoder for CPUs in f32: the whole stack, from tokens to scores, as one candle operation with a backward pass of its own.
 
 mod attention;
+mod draw;
 mod gemm;
-mod kernels;
+pub(crate) mod kernels;
 mod layout;
 mod stack;
 mod tape;
 
 use crate::architecture::Architecture;
 use crate::error::Result;
+use crate::sample::{Ask, Sampling};
 use crate::score::Sequence;
 use crate::weights::Weights;
 use candle_core::{CpuStorage, CustomOp1, DType, Shape, Tensor};
+use draw::Party;
 use layout::Layout;
+use mta_sims::rollout::Token;
 use rayon::prelude::*;
 use stack::{Stack, turned};
 use std::sync::Mutex;
@@ -20,6 +24,8 @@ use tape::{Batch, Scratch, Tape};
 
 /// Sequences that one thread takes through the stack at a time.
 const SEQUENCES: usize = 8;
+/// Asks that one thread draws together.
+const ASKS: usize = 32;
 /// Gradients that are summed separately, at most: threads that can help in the backward pass.
 const SHARDS: usize = 8;
 /// Numbers that separate gradients may hold together.
@@ -37,6 +43,20 @@ pub(crate) fn fits(weights: &Weights) -> bool {
 pub(crate) fn score(architecture: &Architecture, weights: &Weights, sequences: &[Sequence], temperature: f64) -> Result<Tensor> {
     let flat: candle_core::Result<Vec<Tensor>> = weights.vars().iter().map(|v| v.flatten_all()).collect();
     Ok(Tensor::cat(&flat?, 0)?.apply_op1(Scores::new(architecture, sequences, temperature))?)
+}
+
+/// One response to each ask, as [`crate::sample::generate`] gives them.
+pub(crate) fn generate(architecture: &Architecture, weights: &Weights, asks: &[Ask], sampling: &Sampling) -> Result<Vec<Vec<Token>>> {
+    let layout = Layout::new(architecture);
+    let mut flat = Vec::with_capacity(layout.size);
+    for var in weights.vars() {
+        flat.extend(var.flatten_all()?.to_vec1::<f32>()?);
+    }
+    let turned = turned(&layout, &flat);
+    let turns = layout.turns(asks.iter().map(|a| a.prompt.len()).max().unwrap_or(0) + sampling.max_new_tokens);
+    let stack = Stack { layout: &layout, flat: &flat, turned: &turned, turns: &turns };
+    let drawn: Vec<Vec<Vec<Token>>> = asks.par_chunks(ASKS).map(|asks| Party::draw(stack, asks, sampling)).collect();
+    Ok(drawn.into_iter().flatten().collect())
 }
 
 /// The operation: all parameters to `[response tokens, 3]`.

@@ -4,7 +4,7 @@ use super::attention::{Attention, Slopes};
 use super::gemm::{Matrix, Onto, multiply};
 use super::kernels::{add_bias, add_rows, gated, gated_back, norm, norm_back, scores, scores_back, transpose};
 use super::layout::{Block, Layout};
-use super::tape::{Batch, Inner, Knife, Scratch, Tape};
+use super::tape::{Batch, Inner, Knife, Scratch, Tape, pitch};
 use std::ops::Range;
 
 /// Shape and numbers, ready to run.
@@ -39,7 +39,7 @@ struct Wake<'t> {
 impl<'t> Wake<'t> {
     fn sizes(layout: &Layout, batch: &Batch) -> [usize; 8] {
         let (rows, d, q, k) = (batch.rows(), layout.width, layout.queries(), layout.keys());
-        let pairs = layout.shared() * batch.longest() * batch.longest();
+        let pairs = layout.shared() * batch.longest() * pitch(batch.longest());
         [rows * d, rows * d, rows * layout.inside.max(q), rows * q, rows * k, rows * k, rows * q, pairs]
     }
 

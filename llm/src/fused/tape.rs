@@ -1,5 +1,6 @@
 //! What the forward pass leaves for the backward pass: one stretch of memory, cut into named pieces.
 
+use super::kernels::LANES;
 use super::layout::Layout;
 use crate::score::Sequence;
 use std::sync::Mutex;
@@ -11,6 +12,11 @@ pub(crate) struct Span {
     pub start: usize,
     /// Rows, which are positions 0, 1, ..
     pub tokens: usize,
+}
+
+/// Distance between rows of attention scores over `tokens` keys: whole lanes.
+pub(crate) fn pitch(tokens: usize) -> usize {
+    tokens.next_multiple_of(LANES)
 }
 
 /// Sequences one after the other, without padding. A sequence's last token is only a target: it needs no row.
@@ -53,7 +59,7 @@ impl Batch {
 
     /// Attention scores of one head over all sequences.
     pub fn pairs(&self) -> usize {
-        self.spans.iter().map(|s| s.tokens * s.tokens).sum()
+        self.spans.iter().map(|s| s.tokens * pitch(s.tokens)).sum()
     }
 }
 
@@ -191,13 +197,14 @@ const KEPT: usize = 64;
 
 /// A stretch of memory of which everything is written before it is read; it goes back to the pool when dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch(Vec<f32>);
+pub(crate) struct Scratch {
+    memory: Vec<f32>,
+    size: usize,
+}
 
 impl Scratch {
     pub fn new(size: usize) -> Self {
-        let mut memory = pooled(size).unwrap_or_default();
-        memory.resize(size, 0.0);
-        Scratch(memory)
+        Scratch { memory: pooled(size).unwrap_or_else(|| vec![0.0; size]), size }
     }
 
     /// Memory of zeros.
@@ -211,8 +218,8 @@ impl Scratch {
 /// The smallest stretch of the pool that is large enough.
 fn pooled(size: usize) -> Option<Vec<f32>> {
     let mut pool = POOL.lock().ok()?;
-    let fits = (0..pool.len()).filter(|i| pool[*i].capacity() >= size);
-    let place = fits.min_by_key(|i| pool[*i].capacity())?;
+    let fits = (0..pool.len()).filter(|i| pool[*i].len() >= size);
+    let place = fits.min_by_key(|i| pool[*i].len())?;
     Some(pool.swap_remove(place))
 }
 
@@ -222,7 +229,7 @@ impl Drop for Scratch {
             if pool.len() >= KEPT {
                 pool.remove(0);
             }
-            pool.push(std::mem::take(&mut self.0));
+            pool.push(std::mem::take(&mut self.memory));
         }
     }
 }
@@ -230,12 +237,12 @@ impl Drop for Scratch {
 impl std::ops::Deref for Scratch {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.0
+        &self.memory[..self.size]
     }
 }
 
 impl std::ops::DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
+        &mut self.memory[..self.size]
     }
 }

@@ -7,13 +7,13 @@ use crate::rational::Rational;
 use mta_sims::stream::{Purpose, Seed};
 use num_complex::Complex64;
 
-/// Significant digits from which on a decimal may stand for what it rounds.
+/// Significant digits from which on a decimal may stand for a number that is not written as one.
 pub const ROUNDING_DIGITS: u32 = 4;
 
 /// Largest relative deviation of two values that are equal in exact arithmetic but were computed in doubles.
-pub const RELATIVE_TOLERANCE: f64 = 1e-9;
+pub const RELATIVE_TOLERANCE: f64 = 1e-11;
 
-/// Absolute values below this are 0 where arithmetic was not exact.
+/// Absolute values below this are 0 in expressions whose terms can cancel: sums, differences, and functions with zeros.
 pub const ZERO: f64 = 1e-12;
 
 /// Points an identity is tried at.
@@ -151,7 +151,9 @@ fn based(text: &str) -> Option<(&str, &str)> {
 fn same_words(gold: &Single, answer: &Single) -> bool {
     let words = |s: &Single| s.text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let only_words = |s: &Single| {
-        s.expression.is_none() && s.text.chars().all(|c| c.is_alphanumeric() || matches!(c, '(' | ')' | '.' | '\'' | '-' | ','))
+        s.expression.is_none()
+            && !s.text.starts_with('-')
+            && s.text.chars().all(|c| c.is_alphanumeric() || matches!(c, '(' | ')' | '.' | '\'' | '-' | ','))
     };
     only_words(gold) && only_words(answer) && words(gold) == words(answer) && !words(gold).is_empty()
 }
@@ -175,9 +177,11 @@ fn same_value(a: &Expression, b: &Expression) -> bool {
     equal || rounds_to(a, b) || rounds_to(b, a)
 }
 
-/// Whether `short` is a decimal of at least [`ROUNDING_DIGITS`] significant digits, less than one unit of its last place from `other`.
+/// Whether `short` is a decimal of at least [`ROUNDING_DIGITS`] significant digits, less than one unit of its last place from `other`,
+/// which is no decimal.
 fn rounds_to(short: &Expression, other: &Expression) -> bool {
-    let Some((_, unit)) = short.rounding().filter(|(digits, _)| *digits >= ROUNDING_DIGITS) else { return false };
+    let long_enough = |(digits, _): &(u32, Rational)| *digits >= ROUNDING_DIGITS && other.rounding().is_none();
+    let Some((_, unit)) = short.rounding().filter(long_enough) else { return false };
     let within = |x: Rational, y: Rational| x.minus(y).is_some_and(|d| d.magnitude().value() < unit.value() * (1.0 - RELATIVE_TOLERANCE));
     match (short.exact(), other.exact()) {
         (Some(x), Some(y)) => within(x, y),
@@ -194,12 +198,16 @@ fn has_variables(e: &Expression) -> bool {
 fn identical(a: &Expression, b: &Expression) -> bool {
     let pairs = values(a, b);
     let needed = if has_variables(a) || has_variables(b) { NEEDED } else { 1 };
-    pairs.len() >= needed && pairs.iter().all(|(x, y)| close(*x, *y))
+    let zero = if cancels(a) || cancels(b) { ZERO } else { 0.0 };
+    pairs.len() >= needed && pairs.iter().all(|(x, y)| x.norm().max(y.norm()) < zero || close(*x, *y))
+}
+
+fn cancels(e: &Expression) -> bool {
+    e.any(&|part| matches!(part, Expression::Binary(Operation::Plus | Operation::Minus, ..) | Expression::Call(..)))
 }
 
 fn close(x: Complex64, y: Complex64) -> bool {
-    let size = x.norm().max(y.norm());
-    size < ZERO || (x - y).norm() <= RELATIVE_TOLERANCE * size
+    (x - y).norm() <= RELATIVE_TOLERANCE * x.norm().max(y.norm())
 }
 
 /// Values of both at the points where both are finite.

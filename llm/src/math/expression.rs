@@ -50,6 +50,9 @@ impl Function {
         ("arcsin", Function::Arcsin),
         ("arccos", Function::Arccos),
         ("arctan", Function::Arctan),
+        ("asin", Function::Arcsin),
+        ("acos", Function::Arccos),
+        ("atan", Function::Arctan),
         ("sinh", Function::Sinh),
         ("cosh", Function::Cosh),
         ("tanh", Function::Tanh),
@@ -78,6 +81,7 @@ impl Function {
     }
 
     fn at(self, x: Complex64) -> Complex64 {
+        let x = on_cut(x);
         match self {
             Function::Sqrt => x.sqrt(),
             Function::Exp => x.exp(),
@@ -99,6 +103,11 @@ impl Function {
             Function::Factorial => factorial(x).into(),
         }
     }
+}
+
+/// A real number on the upper side of every branch cut: its imaginary part +0, not -0.
+fn on_cut(x: Complex64) -> Complex64 {
+    Complex64::new(x.re, x.im + 0.0)
 }
 
 fn factorial(x: Complex64) -> f64 {
@@ -154,18 +163,18 @@ fn choose(n: i128, k: i128) -> Option<Rational> {
 
 /// Integer powers by multiplication, so that real numbers stay real.
 fn power(a: Complex64, b: Complex64) -> Complex64 {
-    if b.im == 0.0 && b.re.fract() == 0.0 && b.re.abs() <= 1024.0 { a.powi(b.re as i32) } else { a.powc(b) }
+    if b.im == 0.0 && b.re.fract() == 0.0 && b.re.abs() <= 1024.0 { a.powi(b.re as i32) } else { on_cut(a).powc(b) }
 }
 
 /// What an answer says, as a tree.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expression {
-    /// A numeral. `places`: digits after the point where it has a point, and `digits` its significant ones.
+    /// A numeral.
     Number {
         /// What it stands for.
         value: Rational,
-        /// Digits after the point, where it was written with one.
-        places: Option<u32>,
+        /// Places of its last digit after the point, where it was written with a point or an exponent; negative before the point.
+        places: Option<i32>,
         /// Significant digits as written.
         digits: u32,
     },

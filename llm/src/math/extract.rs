@@ -34,12 +34,13 @@ pub fn extract(output: &str) -> Option<(Mark, &str)> {
     marked.or_else(|| last_number(output).map(|a| (Mark::LastNumber, a)))
 }
 
-/// The content of the last `\boxed{...}` or `\fbox{...}` whose braces balance.
+/// The content of the last `\boxed{...}`, `\fbox{...}` or `\framebox{...}` whose braces balance.
 pub fn boxed(output: &str) -> Option<&str> {
     let mut limit = output.len();
     // Tries a bounded number of boxes, so that a text of nothing but open boxes costs linear time.
     for _ in 0..8 {
-        let at = output[..limit].rfind("\\boxed").max(output[..limit].rfind("\\fbox"))?;
+        let last = |mark| output[..limit].rfind(mark);
+        let at = last("\\boxed").max(last("\\fbox")).max(last("\\framebox"))?;
         let rest = output[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphabetic()).trim_start();
         let length = if rest.starts_with('{') { group_length(rest) } else { 0 };
         if length > 1 && rest[..length].ends_with('}') && balanced(&rest[..length]) {

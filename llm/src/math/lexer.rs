@@ -49,7 +49,7 @@ const GREEK: &[&str] = &[
 ];
 
 /// Commands that make one name of their argument.
-const DECORATIONS: &[&str] = &["dot", "ddot", "bar", "hat", "vec", "tilde", "overline", "mathbf", "mathbb", "mathcal"];
+const DECORATIONS: &[&str] = &["dot", "ddot", "bar", "hat", "vec", "tilde", "overline", "mathbb", "mathcal"];
 
 /// One sign of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +58,8 @@ pub enum Token {
     Number {
         /// What it stands for.
         value: Rational,
-        /// Digits after its point, where it has one.
-        places: Option<u32>,
+        /// Places of its last digit after the point, where it was written with a point or an exponent; negative before the point.
+        places: Option<i32>,
         /// Significant digits as written.
         digits: u32,
     },
@@ -127,10 +127,10 @@ impl Lexer {
         let mantissa = Rational::decimal(&numeral)?;
         let places = numeral.split_once('.').map(|(_, fraction)| fraction.len()).filter(|n| *n > 0);
         let digits = numeral.chars().filter(char::is_ascii_digit).skip_while(|c| *c == '0').count() as u32;
-        match self.exponent() {
-            None => Some(Token::Number { value: mantissa, places: places.map(|n| n as u32), digits }),
-            Some(exponent) => Some(Token::Number { value: mantissa.times(Rational::integer(10).power(exponent)?)?, places: None, digits }),
-        }
+        let places = places.map(|n| n as i32);
+        let Some(exponent) = self.exponent() else { return Some(Token::Number { value: mantissa, places, digits }) };
+        let value = mantissa.times(Rational::integer(10).power(exponent)?)?;
+        Some(Token::Number { value, places: Some(places.unwrap_or(0) - exponent as i32), digits })
     }
 
     fn exponent(&mut self) -> Option<i128> {
@@ -150,8 +150,8 @@ impl Lexer {
         while self.at < end {
             let run: String = self.chars[self.at..end].iter().collect();
             if let Some((token, length)) = named(&run) {
-                out.push(token);
                 self.at += length;
+                out.push(self.subscripted(token)?);
             } else {
                 loose += 1;
                 self.at += 1;
@@ -160,6 +160,13 @@ impl Lexer {
             }
         }
         (loose < WORD).then_some(())
+    }
+
+    fn subscripted(&mut self, token: Token) -> Option<Token> {
+        match token {
+            Token::Name(name) => self.suffixed(name).map(Token::Name),
+            other => Some(other),
+        }
     }
 
     /// A name with the subscript and primes that follow it.
@@ -218,10 +225,11 @@ fn plain(chars: &[char]) -> String {
     chars.iter().filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// The function, or pi, that `run` begins with.
+/// The function that `run` begins with, or the Greek letter that it spells.
 fn named(run: &str) -> Option<(Token, usize)> {
     let function = Function::NAMED.iter().find(|(name, _)| run.starts_with(name)).map(|(name, f)| (Token::Function(*f), name.len()));
-    function.or_else(|| (run == "pi").then_some((Token::Pi, 2)))
+    let letter = || GREEK.contains(&run).then(|| Token::Name(run.to_string()));
+    function.or_else(|| if run == "pi" { Some(Token::Pi) } else { letter() }.map(|token| (token, run.len())))
 }
 
 impl Token {

@@ -90,11 +90,22 @@ fn command(chars: &[char], at: usize, out: &mut String) -> usize {
     if TEXT.contains(&name.as_str()) {
         return quote(chars, end, out);
     }
+    if name == "operatorname" {
+        return name_of_operator(chars, end, out);
+    }
     match spelled(&name) {
         Some(sign) => out.push_str(sign),
         None => out.extend(["\\", &name]),
     }
     end
+}
+
+/// `\operatorname{f}` is f.
+fn name_of_operator(chars: &[char], at: usize, out: &mut String) -> usize {
+    let name: String = chars[at..].iter().skip_while(|c| matches!(c, '{' | '*' | ' ')).take_while(|c| c.is_ascii_alphabetic()).collect();
+    let length = chars[at..].iter().position(|c| *c == '}').map_or(0, |i| i + 1);
+    out.extend([" ", &name, " "]);
+    at + length
 }
 
 fn control(chars: &[char], at: usize, out: &mut String) -> usize {
@@ -117,7 +128,7 @@ fn control(chars: &[char], at: usize, out: &mut String) -> usize {
 fn spelled(name: &str) -> Option<&'static str> {
     Some(match name {
         "left" | "right" | "big" | "Big" | "bigl" | "bigr" | "Bigl" | "Bigr" | "bigg" | "Bigg" | "biggl" | "biggr" | "displaystyle"
-        | "limits" | "boldsymbol" | "operatorname" | "pounds" => "",
+        | "limits" | "boldsymbol" | "mathbf" | "pounds" => "",
         "quad" | "qquad" => " ",
         "dfrac" | "tfrac" | "cfrac" => "\\frac",
         "dbinom" | "tbinom" => "\\binom",

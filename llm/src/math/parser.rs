@@ -10,7 +10,7 @@
 //! ```
 //!
 //! An integer before a fraction of integers is a mixed number. A function without brackets takes the product that follows, up to a sign or another function:
-//! `\sin 2t` is sin(2t). `log` is to base 10, `\log_b` to base b.
+//! `\sin 2t` is sin(2t). A name with an integer in brackets, `I(0)`, is one quantity. `log` is to base 10, `\log_b` to base b.
 
 use super::expression::{Expression, Function, Operation};
 use super::lexer::{Token, tokens};
@@ -143,7 +143,7 @@ impl Parser<'_> {
                 let part = token.whole().and_then(|_| self.fraction_of_integers());
                 Some(part.map_or(whole.clone(), |part| Expression::binary(Operation::Plus, whole, part)))
             }
-            Token::Name(name) => Some(quantity(name)),
+            Token::Name(name) => Some(self.value_of(name)),
             Token::Pi => Some(Expression::Pi),
             Token::Function(f) => self.application(f),
             Token::Command(name) => self.command(name),
@@ -152,6 +152,18 @@ impl Parser<'_> {
             Token::Sign('{') => self.group('}'),
             Token::Sign('|') => self.absolute(),
             Token::Sign(_) => None,
+        }
+    }
+
+    /// A name, or the value of a function at a number, `I(0)`, which is a name of its own.
+    fn value_of(&mut self, name: String) -> Expression {
+        match &self.tokens[self.at..] {
+            [Token::Sign('('), number, Token::Sign(')'), ..] if number.whole().is_some() => {
+                let name = format!("{name}({})", number.whole().unwrap_or_default());
+                self.at += 3;
+                Expression::Variable(name)
+            }
+            _ => quantity(name),
         }
     }
 
