@@ -83,6 +83,7 @@ fn raise_exception(message: String) -> std::result::Result<Value, minijinja::Err
 }
 
 /// `json.dumps(value, ensure_ascii=False, indent=indent)` of Python.
+#[allow(clippy::needless_pass_by_value)] // as templates call filters
 fn to_json(value: &Value, options: Kwargs) -> std::result::Result<Value, minijinja::Error> {
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;

@@ -207,14 +207,14 @@ fn scaling(fields: &Fields, inner: &Fields, longest: usize) -> Result<RopeScalin
 
 fn divides(fields: &Fields, a: &Architecture) -> Result<()> {
     let given = fields.get("head_dim").is_some() || a.family == Family::Qwen3;
-    if !given && a.hidden_size % a.num_attention_heads != 0 {
+    if !given && !a.hidden_size.is_multiple_of(a.num_attention_heads) {
         return Err(fields.refuse("num_attention_heads", &format!("a divisor of hidden_size, {}", a.hidden_size)));
     }
-    if a.num_attention_heads % a.num_key_value_heads != 0 {
+    if !a.num_attention_heads.is_multiple_of(a.num_key_value_heads) {
         let allowed = format!("a divisor of num_attention_heads, {}", a.num_attention_heads);
         return Err(Error::damaged(fields.path, format!("num_key_value_heads is {}; allowed: {allowed}", a.num_key_value_heads)));
     }
-    if a.head_dim % 2 != 0 {
+    if !a.head_dim.is_multiple_of(2) {
         return Err(Error::damaged(fields.path, format!("head_dim is {}; allowed: an even number", a.head_dim)));
     }
     Ok(())

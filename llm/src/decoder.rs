@@ -34,6 +34,12 @@ impl Cache {
     pub fn length(&self) -> usize {
         self.blocks.first().map_or(0, |(keys, _)| keys.dims()[2])
     }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let size = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
+        self.blocks.iter().map(|(keys, values)| size(keys) + size(values)).sum()
+    }
 }
 
 /// Where each query may look: angles of its position and the mask of its keys.

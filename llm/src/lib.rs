@@ -10,6 +10,7 @@
 //! Sequence -> log pi, entropy           score          with gradients
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
 //! gradients -> Weights                  optimizer      AdamW
+//! Plan -> bytes                         memory         what training will take
 //! Family, difficulty, seed -> Row       tasks/         procedural questions, each with a verifier
 //! file -> Question, Question, ..        data           JSONL and Parquet, templates of prompts
 //! gold, output -> right or wrong        math/          the verifier of mathematical answers
@@ -33,10 +34,11 @@ mod json;
 pub mod lora;
 pub mod math;
 pub mod measure;
+pub mod memory;
 pub mod model;
 pub mod optimizer;
-pub mod policy;
 pub mod permutation;
+pub mod policy;
 pub mod rational;
 pub mod sample;
 pub mod score;

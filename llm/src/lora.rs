@@ -69,6 +69,21 @@ impl Lora {
             .collect()
     }
 
+    /// Rows of A, columns of B.
+    pub fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// Which of [`TARGETS`] have an adapter.
+    pub fn targets(&self) -> &[&'static str] {
+        &self.targets
+    }
+
+    /// Number of its parameters beside `architecture`.
+    pub fn size(&self, architecture: &Architecture) -> usize {
+        self.parameters(architecture).iter().map(|p| p.shape.iter().product::<usize>()).sum()
+    }
+
     fn hits(&self, module: &str) -> bool {
         self.targets.iter().any(|t| module.rsplit('.').next() == Some(t))
     }

@@ -16,9 +16,9 @@ fn smallest(model_type: &str) -> Value {
 }
 
 fn changed(config: &Value, fields: Value) -> Value {
-    let mut config = config.clone();
-    for (name, value) in fields.as_object().expect("fields are an object") {
-        config[name] = value.clone();
+    let (mut config, Value::Object(fields)) = (config.clone(), fields) else { panic!("fields are an object") };
+    for (name, value) in fields {
+        config[name] = value;
     }
     config
 }

@@ -59,6 +59,8 @@ fn saved_models_come_back_in_one_file_and_in_shards() {
             let target = tempfile::tempdir().unwrap();
             folder::save_in_shards(target.path(), &model, &Generation::default(), None, limit).unwrap();
             assert_eq!(target.path().join(folder::INDEX).exists(), limit < folder::SHARD_BYTES);
+            let shards = bytes(target.path()).keys().filter(|name| name.ends_with(".safetensors")).count();
+            assert!(limit > 1 || shards == model.weights.vars().len(), "a tensor larger than the limit has a shard of its own");
             assert_same(&load(target.path()).unwrap(), &model);
         }
     }

@@ -8,7 +8,9 @@ use mta_llm::error::Error;
 use mta_llm::folder;
 use mta_llm::lora::{Adapter, Lora, TARGETS};
 use mta_llm::model::Model;
-use mta_sims::stream::Seed;
+use mta_llm::sample::{Ask, Sampling};
+use mta_llm::score::Sequence;
+use mta_sims::stream::{Purpose, Seed};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
@@ -204,4 +206,21 @@ fn cached_decoding_sees_the_adapter() {
     let (model, expected) = adapted(DType::F32);
     let logits = common::decode(&model, &batch(&expected).i(..1).unwrap()).unwrap();
     assert!(distance(&logits, &expected["logits"].i(..1).unwrap()) < LOGITS);
+}
+
+/// Whichever form [`Model::score`] and [`Model::generate`] choose, they see the adapter: as the merged model does, which any form computes.
+#[test]
+fn scoring_and_sampling_see_the_adapter() {
+    let model = adapted(DType::F32).0;
+    let (merged, base) = (model.merged().unwrap(), base(DType::F32));
+    let tokens: Vec<u32> = (0..12).map(|i| i * 7 % 40).collect();
+    let scores = |m: &Model| m.score(&[Sequence { tokens: &tokens, from: 3 }], 0.8).unwrap();
+    assert!(distance(&scores(&model), &scores(&merged)) < LOGITS && distance(&scores(&model), &scores(&base)) > 0.1);
+    let sampling = Sampling { temperature: 0.0, top_p: 1.0, max_new_tokens: 8, stop: Vec::new() };
+    let words = Seed(0).stream(Purpose::Rollout, 0, 0);
+    let ask = [Ask { prompt: &tokens, words: &words, rollout: 0 }];
+    let drawn = |m: &Model| m.generate(&ask, &sampling).unwrap().remove(0).into_iter().map(|t| (t.id, t.logprob)).collect::<Vec<_>>();
+    let (beside, inside) = (drawn(&model), drawn(&merged));
+    assert!(beside.iter().zip(&inside).all(|(b, i)| b.0 == i.0 && (b.1 - i.1).abs() < LOGITS), "{beside:?}, {inside:?}");
+    assert_ne!(beside, drawn(&base));
 }

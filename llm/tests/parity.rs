@@ -2,11 +2,13 @@
 
 mod common;
 
-use candle_core::{DType, IndexOp, Tensor};
+use candle_core::{DType, Device, IndexOp, Tensor};
 use common::{GRADIENTS, LOGITS, MODELS, case, decode, gaps, largest, loss, norm, prefill, values};
 use mta_llm::error::Result;
 use mta_llm::model::Model;
+use mta_llm::sample::{Ask, Sampling};
 use mta_llm::score::{LOGPROB, Sequence};
+use mta_sims::stream::{Purpose, Seed};
 
 /// A way to differentiate a model: mean cross-entropy of each token of `[batch, tokens]` but the first, with gradients.
 struct Form {
@@ -55,6 +57,28 @@ fn scores_are_those_of_the_logits_of_transformers() {
             let expected = judged(&logits, tokens[row + 1]);
             let off = scores[row].iter().zip(expected).map(|(s, e)| (s - e).abs()).fold(0.0, f64::max);
             assert!(off < LOGITS, "{name}: row {row} is scored {:?}, not {expected:?}", scores[row]);
+        }
+    }
+}
+
+/// Cached decoding in whichever form [`Model::generate`] chooses: its tokens, scored by the decoder that is checked against transformers.
+#[test]
+fn samples_are_scored_as_the_decoder_scores_them() {
+    let sampling = Sampling { temperature: 1.0, top_p: 1.0, max_new_tokens: 40, stop: Vec::new() };
+    for name in MODELS {
+        let case = case(name, DType::F32);
+        let (words, mut tokens) = (Seed(3).stream(Purpose::Rollout, 0, 0), vec![1, 2, 3]);
+        let ask = [Ask { prompt: &tokens, words: &words, rollout: 0 }];
+        let drawn = case.model.generate(&ask, &sampling).unwrap().remove(0);
+        tokens.extend(drawn.iter().map(|t| t.id));
+        let whole = Tensor::new(&tokens[..], &Device::Cpu).and_then(|t| t.unsqueeze(0)).unwrap();
+        let logits = prefill(&case.model, &whole).unwrap();
+        let rows = logits.i(0).unwrap().to_dtype(DType::F64).unwrap().to_vec2::<f64>().unwrap();
+        assert_eq!(drawn.len(), 40);
+        for (token, row) in drawn.iter().zip(&rows[2..]) {
+            let expected = judged(row, token.id);
+            let off = [token.logprob, token.entropy, token.certainty].iter().zip(expected).map(|(s, e)| (s - e).abs()).fold(0.0, f64::max);
+            assert!(off < LOGITS, "{name}: {token:?} is not scored {expected:?}");
         }
     }
 }
