@@ -11,32 +11,34 @@ use mta_sims::record::Curves;
 use mta_sims::stream::Seed;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Base models by world, each grown once.
+/// Base models by world, each grown once and kept in a folder.
 pub struct Greenhouse {
     /// How they are grown and run.
     pub settings: GrownSettings,
+    folder: PathBuf,
     models: Mutex<HashMap<String, Arc<Grown>>>,
 }
 
 impl Greenhouse {
-    /// An empty greenhouse.
-    pub fn new(settings: GrownSettings) -> Self {
-        Greenhouse { settings, models: Mutex::default() }
+    /// A greenhouse whose models are kept in `folder`, one Hugging Face folder each.
+    pub fn new(settings: GrownSettings, folder: &Path) -> Self {
+        Greenhouse { settings, folder: folder.into(), models: Mutex::default() }
     }
 
     /// The base model of a world, grown now if it never was.
     ///
     /// # Errors
-    /// When there is no such world.
+    /// When there is no such world, or its folder cannot be read or written.
     pub fn base(&self, world: &World, seed: Seed) -> Result<Arc<Grown>, Error> {
         let name = self.name(world, seed);
         if let Some(known) = self.shelf().get(&name) {
             return Ok(Arc::clone(known));
         }
         let world = self.settings.world(world, seed).map_err(|e| Error::knob(e, &Origin::Together))?;
-        let grown = Arc::new(Grown::new(world, &self.settings.grow)?);
+        let grown = Arc::new(Grown::at(&self.folder.join(&name), world, &self.settings.grow)?);
         self.shelf().insert(name, Arc::clone(&grown));
         Ok(grown)
     }
@@ -63,8 +65,7 @@ impl Greenhouse {
 
 impl Engine for Greenhouse {
     fn id(&self, cell: &Cell) -> String {
-        let all = format!("{}{:?}", cell.description(), self.settings);
-        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+        id(&self.settings, cell)
     }
 
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
@@ -95,6 +96,12 @@ impl Engine for Greenhouse {
         let teacher = teacher_world(config).map(|world| self.base(&world, cell.seed)).transpose()?;
         Ok(base.run(&self.settings, &cell.recipe, teacher.as_deref())?)
     }
+}
+
+/// Name of a cell's result on a grown model.
+pub fn id(settings: &GrownSettings, cell: &Cell) -> String {
+    let all = format!("{}{settings:?}", cell.description());
+    blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
 }
 
 /// The simulator in the place of the transformers of a greenhouse.

@@ -7,6 +7,7 @@
 //! settings   file and flags in layers            grid      numbers as people write them
 //! plan       grid points x recipes x seeds       resolved  the settings as run
 //! engine     what runs a cell                    greenhouse  grown transformers as an engine
+//! bridge     forecasts, then transformers, then verdicts: the llm rung
 //! runner     pending cells on all threads        estimate  --dry-run
 //! store/     journal, Parquet, manifest          tables    results and history
 //! groups     results by grid point and recipe    report    the table and the sentence
@@ -19,6 +20,7 @@
 
 pub use {mta_figures as figures, mta_llm as llm, mta_sims as sims, mta_theory as theory};
 
+pub mod bridge;
 pub mod cli;
 pub mod commands;
 pub mod engine;

@@ -30,6 +30,7 @@ fn run() -> Result<(), Error> {
             commands::show::show(text(arguments, "kind"), text(arguments, "name")).map(|text| commands::say(&text))
         }
         Some(("verify", arguments)) => commands::verify::verify(arguments),
+        Some(("llm", arguments)) => commands::llm::llm(arguments),
         Some(("theory", arguments)) => commands::theory::theory(arguments).map(|text| commands::say(&text)),
         _ => unreachable!("clap requires a known subcommand"),
     }

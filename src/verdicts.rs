@@ -32,7 +32,7 @@ fn row(j: &Judged) -> [String; 8] {
         bounds(margin),
         if j.ruling.seeds > 0 { j.ruling.seeds.to_string() } else { String::new() },
         place.to_string(),
-        format!("{} ({})", j.counterexample.verdict, number(j.counterexample.smallest().1.value)),
+        j.counterexample.as_ref().map_or(String::new(), |c| format!("{} ({})", c.verdict, number(c.smallest().1.value))),
     ]
 }
 
@@ -123,10 +123,9 @@ fn record(j: &Judged) -> Value {
         "rung": j.trial.rung.name(), "verdict": j.ruling.verdict.name(), "expected": j.trial.expected.name(), "as_expected": j.is_expected(),
         "margin": margin.value, "low": finite(margin.low), "high": finite(margin.high), "worst": place,
         "seeds": j.ruling.seeds, "worlds": j.ruling.worlds, "parts": parts(&j.ruling),
-        "counterexample": {
-            "dropped": j.trial.dropped, "verdict": j.counterexample.verdict.name(), "seeds": j.counterexample.seeds,
-            "worlds": j.counterexample.worlds, "parts": parts(&j.counterexample),
-        },
+        "counterexample": j.counterexample.as_ref().map(|c| json!({
+            "dropped": j.trial.dropped, "verdict": c.verdict.name(), "seeds": c.seeds, "worlds": c.worlds, "parts": parts(c),
+        })),
         "note": j.claim.finding,
     })
 }

@@ -28,6 +28,9 @@ pub struct Budget {
 pub const BUDGETS: [Budget; 2] =
     [Budget { name: "quick", looks: &[12, 24, 48, 96] }, Budget { name: "full", looks: &[12, 24, 48, 96, 192, 384, 768] }];
 
+/// The budgets on transformers, where a seed costs minutes.
+pub const LLM_BUDGETS: [Budget; 2] = [Budget { name: "quick", looks: &[3] }, Budget { name: "full", looks: &[3, 6, 12] }];
+
 /// What to judge, and how surely.
 pub struct Request {
     /// The claims.
@@ -36,6 +39,8 @@ pub struct Request {
     pub rungs: Vec<Rung>,
     /// When to stop drawing seeds.
     pub budget: Budget,
+    /// Whether counterexamples are judged too.
+    pub counterexamples: bool,
     /// Largest probability of a wrong "holds", and of a wrong "fails", of each verdict.
     pub alpha: f64,
     /// The first seed.
@@ -50,8 +55,8 @@ pub struct Judged {
     pub trial: &'static Trial,
     /// What came out.
     pub ruling: Ruling,
-    /// What came out with one assumption dropped.
-    pub counterexample: Ruling,
+    /// What came out with one assumption dropped; none where that was not asked for.
+    pub counterexample: Option<Ruling>,
 }
 
 /// What came out of a list of parts.
@@ -72,37 +77,50 @@ impl Judged {
     /// Whether the claim turned out as expected and its counterexample fails; undecided contradicts nothing.
     pub fn is_expected(&self) -> bool {
         let reverse = if self.trial.expected == Verdict::Holds { Verdict::Fails } else { Verdict::Holds };
-        self.ruling.verdict != reverse && self.counterexample.verdict != Verdict::Holds
+        self.ruling.verdict != reverse && self.counterexample.as_ref().is_none_or(|c| c.verdict != Verdict::Holds)
     }
 }
 
-/// Judges all that is asked for, on `threads` threads (0: all).
+/// Judges all that is asked for by theory and simulation, on `threads` threads (0: all).
+///
+/// # Errors
+/// When there cannot be so many threads.
 pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
-    let pool = runner::pool(threads)?;
-    Ok(pool.install(|| judge_in(request, &Lab::new)))
+    let simulated = |rung: &Rung| *rung != Rung::Llm;
+    Ok(runner::pool(threads)?.install(|| judge_in(request, simulated, &Lab::new)))
 }
 
-/// Judges all that is asked for in labs of one's own, on this thread's pool.
-pub fn judge_in(request: &Request, labs: &Labs) -> Vec<Judged> {
-    let trials = trials(request);
-    let mut cases: Vec<Case> = trials.iter().flat_map(|(_, t)| [t.parts, t.counterexample]).map(|parts| Case::new(parts())).collect();
+/// Judges all that is asked for on `rungs` in labs of one's own, on this thread's pool.
+pub fn judge_in(request: &Request, rungs: impl Fn(&Rung) -> bool, labs: &Labs) -> Vec<Judged> {
+    let trials: Vec<_> = trials(request).into_iter().filter(|(_, t)| rungs(&t.rung)).collect();
+    let mut cases: Vec<Case> = trials.iter().flat_map(|(_, trial)| request.parts(trial)).map(Case::new).collect();
     decide(&mut cases, request, labs);
     let mut rulings = cases.into_iter().map(Case::ruling);
-    let mut next = || rulings.next().expect("there are two cases per trial");
-    trials.into_iter().map(|(claim, trial)| Judged { claim, trial, ruling: next(), counterexample: next() }).collect()
+    let mut next = || rulings.next().expect("every list of parts has its ruling");
+    let mut judged = |(claim, trial)| Judged { claim, trial, ruling: next(), counterexample: request.counterexamples.then(&mut next) };
+    trials.into_iter().map(&mut judged).collect()
+}
+
+impl Request {
+    /// What is judged of a trial: its parts, and those of its counterexample.
+    fn parts(&self, trial: &Trial) -> impl Iterator<Item = Vec<Part>> {
+        let counterexample = self.counterexamples.then_some(trial.counterexample);
+        std::iter::once(trial.parts).chain(counterexample).map(|parts| parts())
+    }
 }
 
 /// Where the margins of a seed are measured.
 pub type Labs<'l> = dyn Fn(Seed) -> Lab + Sync + 'l;
 
-/// Every cell that the whole budget of a request would run, each once: what parts ask of a lab that only takes notes.
-pub fn cells(request: &Request) -> Vec<Cell> {
+/// Every cell that the whole budget of a request would run on `rung`, each once: what parts ask of a lab that only takes notes.
+pub fn cells(request: &Request, rung: Rung) -> Vec<Cell> {
     let notes: Arc<Mutex<Vec<Cell>>> = Arc::default();
     let seeds = request.first_seed..request.first_seed + request.budget.looks.last().copied().unwrap_or(0);
-    for (seed, (_, trial)) in seeds.flat_map(|seed| trials(request).into_iter().map(move |trial| (seed, trial))) {
+    let there: Vec<_> = trials(request).into_iter().filter(|(_, t)| t.rung == rung).collect();
+    for (seed, (_, trial)) in seeds.flat_map(|seed| there.iter().map(move |trial| (seed, trial))) {
         let taken = Arc::clone(&notes);
         let lab = Lab::with(Seed(seed), Arc::new(move |cell: &Cell| note(&taken, cell)));
-        for part in [trial.parts, trial.counterexample].into_iter().flat_map(|parts| parts()) {
+        for part in request.parts(trial).flatten() {
             if let Source::PerSeed(_, margin) = part.margin {
                 margin(&lab);
             }
@@ -123,7 +141,7 @@ fn note(notes: &Mutex<Vec<Cell>>, cell: &Cell) -> Curves {
 /// The ruling on `parts` alone, on this thread's pool.
 pub fn rule(parts: Vec<Part>, budget: Budget, alpha: f64, first_seed: u64) -> Ruling {
     let mut cases = [Case::new(parts)];
-    decide(&mut cases, &Request { claims: Vec::new(), rungs: Vec::new(), budget, alpha, first_seed }, &Lab::new);
+    decide(&mut cases, &Request { claims: Vec::new(), rungs: Vec::new(), budget, counterexamples: true, alpha, first_seed }, &Lab::new);
     let [case] = cases;
     case.ruling()
 }

@@ -219,7 +219,7 @@ fn theory_decides_at_once() {
 
 fn on_theory() -> Vec<Judged> {
     let (claims, rungs) = (CLAIMS.to_vec(), vec![Rung::Theory]);
-    judge(&Request { claims, rungs, budget: BUDGETS[0], alpha: 0.01, first_seed: 0 }, 1).unwrap()
+    judge(&Request { claims, rungs, budget: BUDGETS[0], counterexamples: true, alpha: 0.01, first_seed: 0 }, 1).unwrap()
 }
 
 /// A claim that holds where it should fail, and a counterexample that holds, are not as expected; undecided contradicts nothing.

@@ -39,13 +39,20 @@ fn main() {
     let base: f64 = world.frequencies(&world.questions[0]).iter().zip(&q).map(|(f, q)| f * q).sum();
     println!("qualities {q:.2?}\nfrequencies {:.2?} base {base:.3}", world.frequencies(&world.questions[0]));
     let t = Instant::now();
-    let cached = std::path::PathBuf::from(format!("/tmp/grown-{a}")); let model = if cached.exists() { mta_llm::folder::load(&cached, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap() } else { grow(&world, &g, &mut |i, l| {
-        if i % 100 == 0 {
-            println!("grow {i} {l:.4} {:.1}s", t.elapsed().as_secs_f64())
-        }
-    })
-    .unwrap() };
-    if !cached.exists() { mta_llm::folder::save(&cached, &model, &Default::default(), None).unwrap(); }
+    let cached = std::path::PathBuf::from(format!("/tmp/grown-{a}"));
+    let model = if cached.exists() {
+        mta_llm::folder::load(&cached, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()
+    } else {
+        grow(&world, &g, &mut |i, l| {
+            if i % 100 == 0 {
+                println!("grow {i} {l:.4} {:.1}s", t.elapsed().as_secs_f64())
+            }
+        })
+        .unwrap()
+    };
+    if !cached.exists() {
+        mta_llm::folder::save(&cached, &model, &Default::default(), None).unwrap();
+    }
     println!("{} parameters", model.architecture.size());
     let prompts: Vec<Vec<u32>> = world.questions.iter().map(|q| prompt(q)).collect();
     let sampling = Sampling { temperature: 1.0, top_p: 1.0, max_new_tokens: response_length(s.terms), stop: vec![EOS] };

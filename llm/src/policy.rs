@@ -30,7 +30,7 @@ impl<'p> LanguageModel<'p> {
     /// When the device has no room.
     pub fn new(model: Model, prompts: &'p [Vec<u32>], sampling: Sampling, adam: AdamSettings, keeps_reference: bool) -> Result<Self> {
         let reference = if keeps_reference { Some(model.copy()?) } else { None };
-        let adam = AdamW::new(adam, model.weights.vars())?;
+        let adam = AdamW::new(adam, model.weights.trainable().vars())?;
         Ok(LanguageModel { model, adam, grad_norm: None, prompts, sampling, reference })
     }
 
@@ -84,7 +84,7 @@ impl<'p> LanguageModel<'p> {
             + inner(&scores, ENTROPY, nudges.iter().flat_map(|n| &n.entropy_push))?)?;
         let gradients = gain.neg()?.backward()?;
         self.adam.settings.learning_rate = learning_rate;
-        self.grad_norm = Some(self.adam.descend(self.model.weights.vars(), &gradients)?);
+        self.grad_norm = Some(self.adam.descend(self.model.weights.trainable().vars(), &gradients)?);
         Ok(())
     }
 }

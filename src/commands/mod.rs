@@ -2,6 +2,7 @@
 
 pub mod figures;
 pub mod list;
+pub mod llm;
 pub mod report;
 pub mod show;
 pub mod sweep;

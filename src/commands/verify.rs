@@ -24,7 +24,7 @@ pub fn command() -> Command {
         .after_help(HELP)
         .arg(Arg::new("claims").num_args(0..).value_name("CLAIM").help("Claims to judge, all unless named (mta-sim list claims)"))
         .arg(
-            option("rung", "RUNG", "Judge on this rung only")
+            option("rung", "RUNG", "Judge on this rung only [default: all but llm, which trains transformers]")
                 .value_parser(PossibleValuesParser::new(Rung::ALL.map(Rung::name)))
                 .action(ArgAction::Append),
         )
@@ -49,7 +49,11 @@ pub fn verify(matches: &ArgMatches) -> Result<(), Error> {
     let folder = matches.get_one::<PathBuf>("out").expect("it has a default");
     store::prepare(folder)?;
     let clock = std::time::Instant::now();
-    let judged = judge(&request, usize::from(*matches.get_one::<u16>("threads").expect("it has a default")))?;
+    let threads = usize::from(*matches.get_one::<u16>("threads").expect("it has a default"));
+    let mut judged = judge(&request, threads)?;
+    if request.rungs.contains(&Rung::Llm) {
+        judged.extend(crate::commands::llm::judge(&request, threads)?);
+    }
     write(&judged, request.alpha, folder)?;
     let sentence = verdicts::sentence(&judged, request.alpha);
     let found = verdicts::paragraphs(&judged);
@@ -86,7 +90,8 @@ fn request(matches: &ArgMatches) -> Result<Request, Error> {
     }
     let name = matches.get_one::<String>("budget").expect("it has a default");
     let budget: Budget = BUDGETS.into_iter().find(|b| b.name == name).expect("clap knows the budgets");
-    Ok(Request { claims, rungs, budget, alpha: alpha(matches)?, first_seed: matches.get_one("seed").copied().unwrap_or(FIRST_SEED) })
+    let first_seed = matches.get_one("seed").copied().unwrap_or(FIRST_SEED);
+    Ok(Request { claims, rungs, budget, counterexamples: true, alpha: alpha(matches)?, first_seed })
 }
 
 fn claims(matches: &ArgMatches) -> Result<Vec<&'static Claim>, Error> {
@@ -100,7 +105,8 @@ fn claims(matches: &ArgMatches) -> Result<Vec<&'static Claim>, Error> {
 
 fn rungs(matches: &ArgMatches) -> Vec<Rung> {
     let names: Vec<&String> = matches.get_many("rung").into_iter().flatten().collect();
-    Rung::ALL.into_iter().filter(|r| names.is_empty() || names.iter().any(|n| *n == r.name())).collect()
+    let asked = |rung: &Rung| if names.is_empty() { *rung != Rung::Llm } else { names.iter().any(|n| *n == rung.name()) };
+    Rung::ALL.into_iter().filter(asked).collect()
 }
 
 fn alpha(matches: &ArgMatches) -> Result<f64, Error> {

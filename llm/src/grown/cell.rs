@@ -1,15 +1,17 @@
 //! A cell on a grown model: the simulator's cell with a transformer for its table.
 
 use super::corpus::{EOS, prompt, response_length};
-use super::grow::{GrowSettings, grow};
+use super::grow::{GrowSettings, grow, shape};
 use super::judge::Arithmetic;
 use super::world::{MethodSettings, MethodWorld};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::folder::{self, Generation};
 use crate::measure::{Answers, ask};
 use crate::model::Model;
 use crate::optimizer::AdamSettings;
 use crate::policy::LanguageModel;
 use crate::sample::Sampling;
+use candle_core::{DType, Device};
 use mta_sims::config::{Config, Regime, Sampler, SelectBy, World as Settings};
 use mta_sims::policy::Policy;
 use mta_sims::recipe::Ready;
@@ -17,6 +19,7 @@ use mta_sims::record::{Curves, Snapshot};
 use mta_sims::run::{Progress, StepStats, Training};
 use mta_sims::stream::{Purpose, Seed};
 use rand::Rng;
+use std::path::Path;
 
 /// What the simulator's knobs do not say about a run on a grown model.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,9 +72,18 @@ pub struct Grown {
 }
 
 impl Grown {
-    /// Grows the base model of `world`.
-    pub fn new(world: MethodWorld, settings: &GrowSettings) -> Result<Self> {
+    /// The base model of `world` from `folder`, grown and saved there if it is not.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written, or holds a model of another shape.
+    pub fn at(folder: &Path, world: MethodWorld, settings: &GrowSettings) -> Result<Self> {
+        if folder.join("config.json").is_file() {
+            let model = folder::load(folder, DType::F32, &Device::Cpu)?;
+            check_shape(&model, &world, settings, folder)?;
+            return Ok(Grown::of(world, model));
+        }
         let model = grow(&world, settings, &mut |_, _| ())?;
+        folder::save(folder, &model, &Generation { eos: vec![EOS], ..Generation::default() }, None)?;
         Ok(Grown::of(world, model))
     }
 
@@ -156,6 +168,15 @@ impl Grown {
         order.sort_by(|&x, &y| ranks[x].total_cmp(&ranks[y]));
         order.truncate(count);
         Ok(order)
+    }
+}
+
+fn check_shape(model: &Model, world: &MethodWorld, settings: &GrowSettings, folder: &Path) -> Result<()> {
+    let wanted = shape(world, settings).parameters();
+    if model.architecture.parameters() == wanted {
+        Ok(())
+    } else {
+        Err(Error::damaged(folder, "holds a model of another shape than this world asks for"))
     }
 }
 

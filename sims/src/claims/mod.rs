@@ -52,7 +52,7 @@ mod standard_robust;
 mod tilted_stable;
 pub mod verdict;
 
-pub use lab::Lab;
+pub use lab::{Lab, Runner};
 pub use verdict::{Margin, Verdict};
 
 use crate::betting::Range;

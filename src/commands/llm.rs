@@ -1,0 +1,104 @@
+//! `mta-sim llm`: the same questions put to real transformers.
+
+use crate::bridge::{Bridge, Compared};
+use crate::commands::say;
+use crate::error::Error;
+use crate::groups::Groups;
+use crate::report;
+use crate::verdicts;
+use crate::verify::{Judged, LLM_BUDGETS, Request};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use mta_sims::claims::{CLAIMS, FIRST_SEED, Rung};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+const HELP: &str = "\
+Base models are grown on corpora whose methods follow the alignment prior; before each recipe runs on them the simulator writes its forecast.
+What is finished is kept: the same command goes on where it was stopped.";
+
+/// Where the llm rung keeps its models and results unless told otherwise.
+const FOLDER: &str = "runs/llm";
+
+/// Recipes of the comparison.
+const RECIPES: &str =
+    "standard,one-shot,random,incorrect,majority,self-sharpen,self-certainty,entropy-min,negative-only,positive-only,distill";
+
+/// The subcommand.
+pub fn command() -> Command {
+    Command::new("llm")
+        .about("Grow, train and judge transformers")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(verify_command())
+}
+
+fn verify_command() -> Command {
+    let option = |name: &'static str, value: &'static str, help: &'static str| Arg::new(name).long(name).value_name(value).help(help);
+    Command::new("verify")
+        .about("Forecast, run and judge every recipe on grown transformers")
+        .after_help(HELP)
+        .arg(Arg::new("quick").long("quick").action(ArgAction::SetTrue).help("Both ends of alignment and 3 seeds, without counterexamples"))
+        .arg(option("recipes", "NAMES", "Recipes of the comparison, separated by commas").default_value(RECIPES))
+        .arg(option("threads", "N", "Threads, 0 for all").default_value("0").value_parser(value_parser!(u16).range(..=1024)))
+        .arg(option("out", "FOLDER", "Where everything goes").default_value(FOLDER).value_parser(value_parser!(PathBuf)))
+}
+
+/// Runs the subcommand and prints its answer.
+///
+/// # Errors
+/// As the library's.
+pub fn llm(matches: &ArgMatches) -> Result<(), Error> {
+    match matches.subcommand() {
+        Some(("verify", arguments)) => verify(arguments),
+        _ => unreachable!("clap requires a known subcommand"),
+    }
+}
+
+fn verify(matches: &ArgMatches) -> Result<(), Error> {
+    let clock = Instant::now();
+    let (quick, folder) = (matches.get_flag("quick"), matches.get_one::<PathBuf>("out").expect("it has a default"));
+    let threads = usize::from(*matches.get_one::<u16>("threads").expect("it has a default"));
+    let recipes = matches.get_one::<String>("recipes").expect("it has a default");
+    let (alignments, budget) = if quick { ("0.1,0.9", LLM_BUDGETS[0]) } else { ("0.1..0.9:0.2", LLM_BUDGETS[1]) };
+    let seeds = budget.looks.last().copied().unwrap_or_default();
+    let bridge = Bridge::new(folder, alignments, recipes, seeds, FIRST_SEED, threads)?;
+    let compared = bridge.compare()?;
+    say(&answer(&compared));
+    let request =
+        Request { claims: CLAIMS.to_vec(), rungs: vec![Rung::Llm], budget, counterexamples: !quick, alpha: ALPHA, first_seed: FIRST_SEED };
+    let judged = bridge.judge(&request)?;
+    let tail = format!("{:.0} s: {}", clock.elapsed().as_secs_f64(), folder.display());
+    say(&format!("{}\n{}\n{tail}\n", verdicts::table(&judged), verdicts::sentence(&judged, ALPHA)));
+    Ok(())
+}
+
+/// Largest probability of a wrong verdict of either kind.
+const ALPHA: f64 = 0.01;
+
+/// Verdicts of a request on the llm rung, in the usual folder.
+///
+/// # Errors
+/// As the library's.
+pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
+    let budget = LLM_BUDGETS.into_iter().find(|b| b.name == request.budget.name).expect("budgets have the same names");
+    let seeds = budget.looks.last().copied().unwrap_or_default();
+    let bridge = Bridge::new(Path::new(FOLDER), "0.1,0.9", RECIPES, seeds, request.first_seed, threads)?;
+    let counterexamples = request.counterexamples && budget != LLM_BUDGETS[0];
+    bridge.judge(&Request { claims: request.claims.clone(), rungs: vec![Rung::Llm], budget, counterexamples, ..*request })
+}
+
+/// Outcome and forecast, one table after the other.
+fn answer(compared: &Compared) -> String {
+    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let table = |results| report::table(&compared.plan, &report::summarise(&Groups::whole(&compared.plan, results)), colours);
+    let kinetics = compared.kinetics;
+    format!(
+        "{}\n\nOn transformers:\n{}\n\nForecast (learning rate {}, sharing {}, fitted on another world):\n{}\n\n",
+        report::heading(&compared.plan),
+        table(&compared.outcome.results),
+        kinetics.learning_rate,
+        kinetics.sharing,
+        table(&compared.forecast.results)
+    )
+}
