@@ -28,7 +28,7 @@ fn every_shape_of_jsonl_is_read() {
 {"problem":"M","solution":"\\boxed{4.5e33} ergs","idx":1}
 {"question":"Q","answer":"A","metadata":{"source_dataset":"chain_sum","source_index":3}}
 {"question":"Q","answer":0.25}
-{"data_source":"gsm8k","prompt":[{"role":"system","content":"S"},{"role":"user","content":"U"}],"reward_model":{"style":"rule","ground_truth":"72"},"extra_info":{"index":5}}
+{"data_source":"gsm8k","prompt":[{"role":"user","content":"S"},{"role":"assistant","content":"A"},{"role":"user","content":"U"}],"reward_model":{"style":"rule","ground_truth":"72"},"extra_info":{"index":5}}
 "##;
     let questions = load(&jsonl(folder.path(), "mixed.jsonl", lines)).unwrap();
     let expected = [

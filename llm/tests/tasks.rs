@@ -104,6 +104,15 @@ const EXPECTED: [&str; 7] = [
     "Write an expression with + - * / and brackets that equals 373, using the numbers 4, 6, 13, 15 each at most once. -> ((6 * 15) * 4) + 13",
 ];
 
+/// Which questions a seed draws, and which side they are on, is part of the format.
+#[test]
+fn draws_are_as_they_were() {
+    assert_eq!(Split::of("What  is 4 + 3?\n"), Split::of("what is 4 + 3?"));
+    let first = |split| draw(Family::named("chain_sum").unwrap(), 2, split, 7, 2).into_iter().map(|row| row.question).collect::<Vec<_>>();
+    assert_eq!(first(Split::Train), ["What is 8 + 2 + 5?", "What is 7 + 7 + 6?"]);
+    assert_eq!(first(Split::HeldOut), ["What is 4 - 1 + 3?", "What is 9 - 1 + 8?"]);
+}
+
 /// The table in the module's documentation.
 #[test]
 fn counts_are_as_documented() {

@@ -3,7 +3,7 @@
 use super::expression::Expression;
 use super::parser::parse;
 
-/// Deepest nesting of shapes.
+/// Deepest nesting of shapes; what is deeper is text.
 const MAX_DEPTH: usize = 16;
 
 /// Most members of a list; longer ones are compared as text.

@@ -31,6 +31,7 @@ pub fn normalise(raw: &str) -> String {
         return raw.to_string();
     }
     let text = connectives(&join_thousands(&texts(&signs(raw))));
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = brace_fractions(&unit_free(&text));
     degree_free(&trim(&text).replace("^{°}", "°").replace("^°", "°"))
 }

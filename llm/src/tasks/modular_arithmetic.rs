@@ -53,3 +53,17 @@ fn apply(sign: char, a: i128, b: i128) -> i128 {
         _ => a * b,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remainders_are_not_negative() {
+        let items: Vec<Item> = (0..questions(1)).map(|number| item(1, number)).collect();
+        let asked = |text: &str| items.iter().find(|i| i.question.starts_with(text)).map(|i| i.answer.as_str());
+        assert_eq!(asked("What is (2 - 5) mod 4?"), Some("1"));
+        assert_eq!(asked("What is (7 * 8) mod 9?"), Some("2"));
+        assert_eq!(asked("What is (7 + 8) mod 11?"), Some("4"));
+    }
+}

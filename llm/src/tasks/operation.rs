@@ -80,3 +80,19 @@ fn item(level: u32, number: u128) -> Item {
         details: fields([("rule", rule.into())]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_give_what_they_say() {
+        let value = |form: Form, a, b| form.value([2, 3, 4], a, b);
+        assert_eq!(value(Form::Linear, 5, 7), 35);
+        assert_eq!(value(Form::Bilinear, 5, 7), 70);
+        assert_eq!(value(Form::Larger, 5, 7), 25);
+        assert_eq!(value(Form::Smaller, 5, 7), 14);
+        assert_eq!(value(Form::Distance, 5, 7), 15);
+        assert_eq!([(6, 3), (3, 6), (5, 7), (0, 5)].map(|(a, b)| value(Form::Multiples, a, b)), [4, 5, 4, 2]);
+    }
+}
