@@ -40,6 +40,9 @@ pub enum Error {
     /// A picture that could not be drawn.
     #[error("figure: {0}")]
     Figure(String),
+    /// Something about a language model, its data or its device.
+    #[error(transparent)]
+    Model(#[from] mta_llm::error::Error),
     /// Claims that came out against what is expected of them.
     #[error("not as expected: {0}")]
     Unexpected(String),

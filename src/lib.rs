@@ -6,6 +6,7 @@
 //! cli        the command line, made from the list of knobs
 //! settings   file and flags in layers            grid      numbers as people write them
 //! plan       grid points x recipes x seeds       resolved  the settings as run
+//! engine     what runs a cell                    greenhouse  grown transformers as an engine
 //! runner     pending cells on all threads        estimate  --dry-run
 //! store/     journal, Parquet, manifest          tables    results and history
 //! groups     results by grid point and recipe    report    the table and the sentence
@@ -20,8 +21,10 @@ pub use {mta_figures as figures, mta_llm as llm, mta_sims as sims, mta_theory as
 
 pub mod cli;
 pub mod commands;
+pub mod engine;
 pub mod error;
 pub mod estimate;
+pub mod greenhouse;
 pub mod grid;
 pub mod groups;
 pub mod page;

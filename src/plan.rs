@@ -1,14 +1,13 @@
 //! The plan of a sweep: grid points x recipes x seeds, in one canonical order.
 
+use crate::engine::{Engine, Reference};
 use crate::error::{Error, Origin};
 use crate::settings::{Assignment, Settings, set};
 use mta_sims::cell::Cell;
-use mta_sims::config::AlignBy;
 use mta_sims::knob::Value;
 use mta_sims::recipe::{RECIPES, Ready};
 use mta_sims::registry::Named;
 use mta_sims::stream::Seed;
-use mta_sims::world::World;
 
 /// Seeds per cell unless told otherwise.
 pub const DEFAULT_SEEDS: u64 = 24;
@@ -43,8 +42,19 @@ pub struct Row {
 }
 
 impl Plan {
-    /// Resolves settings into cells, and checks every one of them before any work starts.
+    /// A plan for the reference loop.
+    ///
+    /// # Errors
+    /// As [`Plan::with`].
     pub fn new(settings: &Settings) -> Result<Self, Error> {
+        Plan::with(settings, &Reference)
+    }
+
+    /// Resolves settings into cells for `engine`, and checks every one of them before any work starts.
+    ///
+    /// # Errors
+    /// When a setting is wrong, or the engine cannot run a cell.
+    pub fn with(settings: &Settings, engine: &dyn Engine) -> Result<Self, Error> {
         let axes = settings.axes();
         let mut recipes = settings.recipes()?;
         recipes.sort_by_key(|r| place(settings, &r.name));
@@ -54,13 +64,13 @@ impl Plan {
         let fixed = recipes.iter().map(|r| axes.iter().filter(|a| settings.fixes(&r.name, a)).map(|a| a.knob).collect()).collect();
         let mut plan = Plan { axes, recipes, fixed, seeds: seeds.map(Seed).collect(), rows: Vec::new() };
         for point in product(&plan.axes) {
-            plan.add_point(&point)?;
+            plan.add_point(&point, engine)?;
         }
-        plan.check_worlds()?;
+        plan.check(engine)?;
         Ok(plan)
     }
 
-    fn add_point(&mut self, point: &[Value]) -> Result<(), Error> {
+    fn add_point(&mut self, point: &[Value], engine: &dyn Engine) -> Result<(), Error> {
         for recipe in 0..self.recipes.len() {
             let mut ready = self.recipes[recipe].clone();
             for (axis, value) in self.axes.iter().zip(point).filter(|(axis, _)| !self.fixed[recipe].contains(&axis.knob)) {
@@ -69,19 +79,15 @@ impl Plan {
             ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
             for &seed in &self.seeds {
                 let cell = Cell { recipe: ready.clone(), seed };
-                self.rows.push(Row { point: point.to_vec(), recipe, id: cell.id(), cell });
+                self.rows.push(Row { point: point.to_vec(), recipe, id: engine.id(&cell), cell });
             }
         }
         Ok(())
     }
 
-    /// Makes the worlds that may not exist: the first of each grid point, and all whose alignment must be solved for.
-    fn check_worlds(&self) -> Result<(), Error> {
+    fn check(&self, engine: &dyn Engine) -> Result<(), Error> {
         let first = self.seeds[0];
-        let solved = |row: &Row| row.cell.recipe.config.world.align_by != AlignBy::Knob;
-        let mut worlds = self.rows.iter().filter(|row| row.recipe == 0 && (row.cell.seed == first || solved(row)));
-        let make = |row: &Row| World::new(&row.cell.recipe.config.world, row.cell.seed).map(drop);
-        worlds.try_for_each(make).map_err(|e| Error::knob(e, &Origin::Together))
+        self.rows.iter().filter(|row| row.recipe == 0).try_for_each(|row| engine.check(&row.cell, row.cell.seed == first))
     }
 
     /// Name of the plan: a hash of its cells, whatever their order.
@@ -112,7 +118,7 @@ impl Plan {
     /// The column that holds a knob's settings: its name, but what is aimed at where the alignment is found by bisection.
     pub fn column(&self, knob: &str) -> String {
         match self.recipes.first().map(|r| r.config.world.align_by) {
-            Some(AlignBy::PassAt(k)) if knob == "alignment" => format!("target/pass@{k}"),
+            Some(mta_sims::config::AlignBy::PassAt(k)) if knob == "alignment" => format!("target/pass@{k}"),
             _ => knob.into(),
         }
     }

@@ -1,6 +1,7 @@
 //! Runs the pending cells on all threads and writes each to the journal as it finishes.
 
-use crate::error::{Error, Origin};
+use crate::engine::Engine;
+use crate::error::Error;
 use crate::plan::{Plan, Row};
 use crate::store::journal::Journal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -18,14 +19,15 @@ pub static STOP: AtomicBool = AtomicBool::new(false);
 /// Longest time a finished cell waits to be on the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
-/// Runs the cells of `plan` that `journal` does not hold, on `threads` threads (0: all).
-pub fn run(plan: &Plan, journal: &mut Journal, threads: usize) -> Result<(), Error> {
+/// Runs the cells of `plan` that `journal` does not hold by `engine`, on `threads` threads (0: all).
+pub fn run(plan: &Plan, journal: &mut Journal, engine: &dyn Engine, threads: usize) -> Result<(), Error> {
     let pending = pending(plan, journal);
     let pool = pool(threads)?;
+    pool.install(|| engine.prepare(&pending.iter().map(|row| &row.cell).collect::<Vec<_>>()))?;
     let bar = progress_bar(pending.len());
     let (sender, receiver) = mpsc::channel();
     let written = std::thread::scope(|scope| {
-        scope.spawn(|| pool.install(|| run_all(&pending, sender)));
+        scope.spawn(|| pool.install(|| run_all(&pending, engine, sender)));
         write_all(receiver, journal, &bar)
     });
     bar.finish_and_clear();
@@ -46,13 +48,12 @@ pub fn pending<'p>(plan: &'p Plan, journal: &Journal) -> Vec<&'p Row> {
 
 type Outcome = Result<(String, Curves), Error>;
 
-fn run_all(pending: &[&Row], sender: mpsc::Sender<Outcome>) {
+fn run_all(pending: &[&Row], engine: &dyn Engine, sender: mpsc::Sender<Outcome>) {
     let run = |sender: &mut mpsc::Sender<Outcome>, row: &&Row| {
         if STOP.load(Ordering::Relaxed) {
             return;
         }
-        let outcome = row.cell.run().map(|curves| (row.id.clone(), curves)).map_err(|e| Error::knob(e, &Origin::Together));
-        if sender.send(outcome).is_err() {
+        if sender.send(engine.run(&row.cell).map(|curves| (row.id.clone(), curves))).is_err() {
             STOP.store(true, Ordering::Relaxed);
         }
     };

@@ -49,7 +49,7 @@ pub struct Architecture {
     pub rope_theta: f64,
     /// Llama 3's scaling of them, if any.
     pub rope_scaling: Option<RopeScaling>,
-    /// Whether queries, keys and values have biases.
+    /// Whether queries, keys and values have biases; see also [`Architecture::output_bias`].
     pub attention_bias: bool,
     /// Whether queries and keys are normalised per head.
     pub qk_norm: bool,
@@ -93,10 +93,18 @@ impl Architecture {
             block.extend(["q_norm", "k_norm"].map(|name| (format!("self_attn.{name}.weight"), vec![self.head_dim])));
         }
         block.push(("self_attn.o_proj.weight".into(), vec![d, q]));
+        if self.output_bias() {
+            block.push(("self_attn.o_proj.bias".into(), vec![d]));
+        }
         block.push(("post_attention_layernorm.weight".into(), vec![d]));
         block.extend(["gate_proj", "up_proj"].map(|name| (format!("mlp.{name}.weight"), vec![f, d])));
         block.push(("mlp.down_proj.weight".into(), vec![d, f]));
         block.into_iter().map(|(name, shape)| parameter(&format!("model.layers.{layer}.{name}"), shape)).collect()
+    }
+
+    /// Whether attention's output has a bias as well: `attention_bias` means so for Qwen3 and Llama, whose published models leave it off.
+    pub fn output_bias(&self) -> bool {
+        self.attention_bias && self.family != Family::Qwen2
     }
 
     /// Width of all query heads together.

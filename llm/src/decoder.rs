@@ -108,11 +108,15 @@ impl Decoder<'_> {
         Ok(wide.broadcast_div(&scale)?.to_dtype(x.dtype())?.broadcast_mul(self.weights.get(weight))?)
     }
 
-    /// `x W^T + b`.
+    /// `x W^T + b`, and what the adapter adds.
     fn linear(&self, name: &str, x: &Tensor) -> Result<Tensor> {
         let weight = self.weights.get(&format!("{name}.weight"));
         let rows: usize = x.dims()[..x.rank() - 1].iter().product();
-        let flat = x.reshape((rows, x.dim(D::Minus1)?))?.matmul(&weight.t()?)?;
+        let flat = x.reshape((rows, x.dim(D::Minus1)?))?;
+        let flat = match self.weights.adapter() {
+            Some(adapter) => adapter.linear(name, &flat, weight)?,
+            None => flat.matmul(&weight.t()?)?,
+        };
         let flat = match self.weights.find(&format!("{name}.bias")) {
             Some(bias) => flat.broadcast_add(bias)?,
             None => flat,

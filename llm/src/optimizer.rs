@@ -27,6 +27,8 @@ pub struct AdamSettings {
     pub max_grad_norm: f64,
     /// Steps over which the learning rate grows linearly from 0.
     pub warmup_steps: usize,
+    /// Step at which it has fallen linearly to 0, from the end of warm-up; 0: it never falls.
+    pub decay_steps: usize,
 }
 
 impl AdamSettings {
@@ -39,12 +41,15 @@ impl AdamSettings {
         weight_decay: 0.0,
         max_grad_norm: 1.0,
         warmup_steps: 0,
+        decay_steps: 0,
     };
 
     /// The step size of update `steps` (from 1).
     pub fn rate(&self, steps: usize) -> f64 {
-        let warmed = if self.warmup_steps == 0 { 1.0 } else { (steps as f64 / self.warmup_steps as f64).min(1.0) };
-        self.learning_rate * warmed
+        let (warmup, end) = (self.warmup_steps as f64, self.decay_steps as f64);
+        let warmed = if self.warmup_steps == 0 { 1.0 } else { (steps as f64 / warmup).min(1.0) };
+        let left = if self.decay_steps == 0 { 1.0 } else { ((end - steps as f64) / (end - warmup)).clamp(0.0, 1.0) };
+        self.learning_rate * warmed * left
     }
 
     fn factors(&self, steps: usize, scale: f64) -> Factors {

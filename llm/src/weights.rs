@@ -2,17 +2,21 @@
 
 use crate::architecture::Architecture;
 use crate::error::Result;
+use crate::lora::Adapter;
 use candle_core::{DType, Device, Tensor, Var};
 use mta_sims::stream::{Purpose, Seed};
 use rand_distr::{Distribution, Normal};
 use std::collections::HashMap;
 
-/// All parameters, in the order of [`Architecture::parameters`].
+/// All parameters, in the order of [`Architecture::parameters`]; with an adapter, frozen ones.
 #[derive(Clone, Debug)]
 pub struct Weights {
     names: Vec<String>,
     vars: Vec<Var>,
+    /// What computations see: the variables, or the same numbers without a gradient.
+    seen: Vec<Tensor>,
     place: HashMap<String, usize>,
+    adapter: Option<Box<Adapter>>,
 }
 
 /// Standard deviation of fresh matrices, as in the three families.
@@ -35,25 +39,45 @@ impl Weights {
         Weights::of(named)
     }
 
-    /// Named tensors, in the order of [`Architecture::parameters`].
+    /// Variables of the values of named tensors, in the order of [`Architecture::parameters`].
     pub fn of(named: Vec<(String, Tensor)>) -> Result<Self> {
         let place = named.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
-        let vars: candle_core::Result<Vec<Var>> = named.iter().map(|(_, tensor)| Var::from_tensor(tensor)).collect();
-        Ok(Weights { names: named.into_iter().map(|(name, _)| name).collect(), vars: vars?, place })
+        // Of a variable, candle would hand back the same variable.
+        let own = |(name, tensor): (String, Tensor)| Ok((name, Var::from_tensor(&tensor.detach())?));
+        let (names, vars) = named.into_iter().map(own).collect::<Result<(Vec<String>, Vec<Var>)>>()?;
+        let seen = vars.iter().map(|v| v.as_tensor().clone()).collect();
+        Ok(Weights { names, vars, seen, place, adapter: None })
     }
 
-    /// The parameter of this name.
+    /// The same variables, frozen, with `adapter` beside them.
+    pub fn adapted(mut self, adapter: Adapter) -> Self {
+        self.seen = self.vars.iter().map(|v| v.as_tensor().detach()).collect();
+        self.adapter = Some(Box::new(adapter));
+        self
+    }
+
+    /// The adapter, if any. Only the composite form computes with one.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_deref()
+    }
+
+    /// What training changes: the adapter's variables where there is one, or these.
+    pub fn trainable(&self) -> &Weights {
+        self.adapter().map_or(self, Adapter::weights)
+    }
+
+    /// The parameter of this name, as computations see it.
     ///
     /// # Panics
     /// When the architecture has none of that name.
     pub fn get(&self, name: &str) -> &Tensor {
         let place = self.place.get(name).unwrap_or_else(|| panic!("no parameter is called {name}"));
-        self.vars[*place].as_tensor()
+        &self.seen[*place]
     }
 
     /// The parameter of this name, if there is one.
     pub fn find(&self, name: &str) -> Option<&Tensor> {
-        self.place.get(name).map(|i| self.vars[*i].as_tensor())
+        self.place.get(name).map(|i| &self.seen[*i])
     }
 
     /// Names and variables, in order.
@@ -66,9 +90,13 @@ impl Weights {
         &self.vars
     }
 
-    /// Independent variables of the same values.
+    /// Independent variables of the same values, the adapter's included.
     pub fn copy(&self) -> Result<Self> {
-        Weights::of(self.iter().map(|(name, var)| (name.to_string(), var.as_tensor().clone())).collect())
+        let plain = Weights::of(self.iter().map(|(name, var)| (name.to_string(), var.as_tensor().clone())).collect())?;
+        Ok(match self.adapter() {
+            Some(adapter) => plain.adapted(adapter.copy()?),
+            None => plain,
+        })
     }
 
     /// Type of the numbers.

@@ -40,7 +40,7 @@ impl Environment for Task {
 }
 
 /// All a training run needs besides the policy.
-pub struct Training<'a, E> {
+pub struct Training<'a, E: ?Sized> {
     /// Every knob.
     pub config: &'a Config,
     /// What pays.
@@ -79,7 +79,7 @@ pub struct StepStats {
 }
 
 /// Trains `policy` for the configured number of steps and shows it to `observe` after each (step counts from 1).
-pub fn train<P: Policy, E: Environment>(policy: &mut P, training: &Training<E>, observe: &mut dyn FnMut(usize, &P, &StepStats)) {
+pub fn train<P: Policy, E: Environment + ?Sized>(policy: &mut P, training: &Training<E>, observe: &mut dyn FnMut(usize, &P, &StepStats)) {
     let mut progress = Progress::default();
     while progress.step < training.config.train.steps {
         let stats = training.step(policy, &mut progress);
@@ -96,7 +96,7 @@ pub struct Progress {
     pub critic: Critic,
 }
 
-impl<E: Environment> Training<'_, E> {
+impl<E: Environment + ?Sized> Training<'_, E> {
     /// One step: sample, pay, push.
     pub fn step<P: Policy>(&self, policy: &mut P, progress: &mut Progress) -> StepStats {
         let (batch, mut stats) = self.collect(&*policy, progress.step);

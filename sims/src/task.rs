@@ -73,6 +73,19 @@ impl Task {
         Task { settings, quality, right, formatted, work: vec![0; all], labels: Vec::new() }.labelled(seed)
     }
 
+    /// The same task where a response with a token that `formatted[h, v]` denies is ill formed, and never correct.
+    ///
+    /// # Panics
+    /// When the shape is not `[H, V]`.
+    pub fn gated(mut self, formatted: Array2<bool>) -> Self {
+        assert_eq!(formatted.dim(), self.formatted.dim(), "one flag per depth and token");
+        for ((_, h, v), right) in self.right.indexed_iter_mut() {
+            *right &= formatted[[h, v]];
+        }
+        self.formatted = formatted;
+        self
+    }
+
     fn labelled(mut self, seed: Seed) -> Self {
         self.labels = (0..self.settings.all_prompts()).map(|x| self.draw_label(seed, x)).collect();
         self
@@ -81,6 +94,11 @@ impl Task {
     /// Whether token `v` is right (and well formed) for `prompt` at `depth`.
     pub fn is_right(&self, prompt: usize, depth: usize, v: usize) -> bool {
         self.right[[prompt, depth, v]]
+    }
+
+    /// Whether each token keeps a response well formed, `[H, V]`.
+    pub fn formatted(&self) -> &Array2<bool> {
+        &self.formatted
     }
 
     /// Whether each token is right for `prompt` at `depth`, `[V]`.

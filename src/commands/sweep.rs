@@ -2,6 +2,7 @@
 
 use crate::cli::knob_flags;
 use crate::commands::say;
+use crate::engine::{Engine, Reference};
 use crate::error::Error;
 use crate::groups::Groups;
 use crate::plan::{DEFAULT_SEEDS, Plan};
@@ -27,7 +28,7 @@ pub fn sweep(matches: &ArgMatches) -> Result<(), Error> {
         say(&estimate::describe(&plan, &folder, threads));
         return Ok(());
     }
-    let outcome = execute(&plan, &folder, threads)?;
+    let outcome = execute(&plan, &Reference, &folder, threads)?;
     if !matches.get_flag("no-figures") {
         draw(&plan, &outcome, &folder)?;
     }
@@ -64,8 +65,8 @@ pub struct Outcome {
     started: jiff::Timestamp,
 }
 
-/// Runs the plan in `folder` and writes its tables.
-pub fn execute(plan: &Plan, folder: &Path, threads: usize) -> Result<Outcome, Error> {
+/// Runs the plan by `engine` in `folder` and writes its tables.
+pub fn execute(plan: &Plan, engine: &dyn Engine, folder: &Path, threads: usize) -> Result<Outcome, Error> {
     let (clock, started) = (Instant::now(), jiff::Timestamp::now());
     store::check_owner(folder)?;
     store::check_tables(folder)?;
@@ -75,7 +76,7 @@ pub fn execute(plan: &Plan, folder: &Path, threads: usize) -> Result<Outcome, Er
     store::write_whole(&folder.join("config.toml"), resolved::config(plan).as_bytes())?;
     let reused = journal.finished().len();
     let _ = ctrlc::set_handler(|| runner::STOP.store(true, std::sync::atomic::Ordering::Relaxed));
-    runner::run(plan, &mut journal, threads)?;
+    runner::run(plan, &mut journal, engine, threads)?;
     let (results, history) = (tables::results(plan, journal.finished()), tables::history(plan, journal.finished()));
     parquet::write(&results, &folder.join("results.parquet"))?;
     parquet::write(&history, &folder.join("history.parquet"))?;

@@ -35,7 +35,8 @@ const TAPED: usize = 1 << 28;
 
 /// Whether these weights run in this form.
 pub(crate) fn fits(weights: &Weights) -> bool {
-    weights.device().is_cpu() && weights.vars().iter().all(|v| v.dtype() == DType::F32)
+    let plain = weights.adapter().is_none() && weights.find("model.layers.0.self_attn.o_proj.bias").is_none();
+    plain && weights.device().is_cpu() && weights.vars().iter().all(|v| v.dtype() == DType::F32)
 }
 
 /// Scores of all response tokens, as [`crate::score::score`] gives them.

@@ -13,31 +13,40 @@ use crate::world::World;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// All runs of one seed.
 pub struct Lab {
     /// The seed of every world and all dice.
     pub seed: Seed,
+    runner: Arc<Runner>,
     runs: RefCell<HashMap<String, Rc<Curves>>>,
 }
 
+/// What runs a cell.
+pub type Runner = dyn Fn(&Cell) -> Curves + Send + Sync;
+
 impl Lab {
-    /// An empty lab.
+    /// An empty lab, which simulates.
+    ///
+    /// # Panics
+    /// Its runs do when the world cannot be made: claims state settings that can, and a test runs them all.
     pub fn new(seed: Seed) -> Self {
-        Lab { seed, runs: RefCell::default() }
+        Lab::with(seed, Arc::new(|cell: &Cell| cell.run().unwrap_or_else(|e| panic!("{}: {e}", cell.recipe.name))))
+    }
+
+    /// An empty lab whose cells `runner` runs.
+    pub fn with(seed: Seed, runner: Arc<Runner>) -> Self {
+        Lab { seed, runner, runs: RefCell::default() }
     }
 
     /// The curves of `recipe` in its own world.
-    ///
-    /// # Panics
-    /// When the world cannot be made: claims state settings that can, and a test runs them all.
     pub fn run(&self, recipe: &Ready) -> Rc<Curves> {
         let cell = Cell { recipe: recipe.clone(), seed: self.seed };
         let id = cell.id();
         let known = self.runs.borrow().get(&id).cloned();
         known.unwrap_or_else(|| {
-            let curves = Rc::new(cell.run().unwrap_or_else(|e| panic!("{}: {e}", recipe.name)));
+            let curves = Rc::new((self.runner)(&cell));
             self.runs.borrow_mut().insert(id, Rc::clone(&curves));
             curves
         })

@@ -1,0 +1,170 @@
+//! A cell on a grown model: the simulator's cell with a transformer for its table.
+
+use super::corpus::{EOS, prompt, response_length};
+use super::grow::{GrowSettings, grow};
+use super::judge::Arithmetic;
+use super::world::{MethodSettings, MethodWorld};
+use crate::error::Result;
+use crate::measure::{Answers, ask};
+use crate::model::Model;
+use crate::optimizer::AdamSettings;
+use crate::policy::LanguageModel;
+use crate::sample::Sampling;
+use mta_sims::config::{Config, Regime, Sampler, SelectBy, World as Settings};
+use mta_sims::policy::Policy;
+use mta_sims::recipe::Ready;
+use mta_sims::record::{Curves, Snapshot};
+use mta_sims::run::{Progress, StepStats, Training};
+use mta_sims::stream::{Purpose, Seed};
+use rand::Rng;
+
+/// What the simulator's knobs do not say about a run on a grown model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrownSettings {
+    /// Digits of a question.
+    pub terms: usize,
+    /// Base of the arithmetic.
+    pub modulus: usize,
+    /// Share of contaminated documents.
+    pub leak: f64,
+    /// How base models are grown.
+    pub grow: GrowSettings,
+    /// The optimiser of RL; its learning rate is the recipe's.
+    pub adam: AdamSettings,
+    /// Responses per prompt of an evaluation.
+    pub samples: usize,
+    /// Temperature of rollouts and evaluations.
+    pub temperature: f64,
+}
+
+impl GrownSettings {
+    /// Questions of five digits modulo 5; 16 responses per prompt at temperature 1.
+    pub const DEFAULT: Self = GrownSettings {
+        terms: 5,
+        modulus: 5,
+        leak: 0.0,
+        grow: GrowSettings::DEFAULT,
+        adam: AdamSettings::DEFAULT,
+        samples: 16,
+        temperature: 1.0,
+    };
+
+    /// The world of `knobs` and `seed`.
+    ///
+    /// # Errors
+    /// As [`MethodWorld::new`].
+    pub fn world(&self, knobs: &Settings, seed: Seed) -> std::result::Result<MethodWorld, mta_sims::knob::KnobError> {
+        let settings = MethodSettings { world: knobs.clone(), terms: self.terms, modulus: self.modulus, leak: self.leak };
+        MethodWorld::new(&settings, seed)
+    }
+}
+
+/// A base model in its world.
+pub struct Grown {
+    /// The world.
+    pub world: MethodWorld,
+    /// The model.
+    pub model: Model,
+    prompts: Vec<Vec<u32>>,
+}
+
+impl Grown {
+    /// Grows the base model of `world`.
+    pub fn new(world: MethodWorld, settings: &GrowSettings) -> Result<Self> {
+        let model = grow(&world, settings, &mut |_, _| ())?;
+        Ok(Grown::of(world, model))
+    }
+
+    /// A model that was grown in `world` before.
+    pub fn of(world: MethodWorld, model: Model) -> Self {
+        let prompts = world.questions.iter().map(|q| prompt(q)).collect();
+        Grown { world, model, prompts }
+    }
+
+    /// The verifier.
+    pub fn judge(&self) -> Arithmetic<'_> {
+        Arithmetic { world: &self.world }
+    }
+
+    /// A copy of the model, ready to be trained.
+    pub fn policy(&self, settings: &GrownSettings, keeps_reference: bool) -> Result<LanguageModel<'_>> {
+        let sampling =
+            Sampling { temperature: settings.temperature, top_p: 1.0, max_new_tokens: response_length(settings.terms), stop: vec![EOS] };
+        LanguageModel::new(self.model.copy()?, &self.prompts, sampling, settings.adam.clone(), keeps_reference)
+    }
+
+    /// Responses to `prompts`, judged.
+    pub fn ask(&self, policy: &LanguageModel, settings: &GrownSettings, prompts: std::ops::Range<usize>, round: usize) -> Result<Answers> {
+        ask(policy, &self.judge(), &prompts.collect::<Vec<_>>(), settings.samples, self.world.seed, round)
+    }
+
+    /// Trains a copy by `recipe`, evaluated as often as the recipe says; `teacher` samples where the recipe has one.
+    pub fn run(&self, settings: &GrownSettings, recipe: &Ready, teacher: Option<&Grown>) -> Result<Curves> {
+        let config = &recipe.config;
+        let mut policy = self.policy(settings, true)?;
+        let chosen = self.choose(&policy, settings, config)?;
+        let teacher = teacher.map(|t| t.policy(settings, false)).transpose()?;
+        let training = Training {
+            config,
+            signal: recipe.signal,
+            environment: &self.judge(),
+            prompts: &chosen,
+            teacher: teacher.as_ref().map(|t| t as &dyn Policy),
+            seed: self.world.seed,
+        };
+        let mut snapshots = vec![self.snapshot(&policy, settings, 0, None)?];
+        let mut progress = Progress::default();
+        while progress.step < config.train.steps {
+            let stats = training.step(&mut policy, &mut progress);
+            if progress.step.is_multiple_of(config.train.eval_every) || progress.step == config.train.steps {
+                snapshots.push(self.snapshot(&policy, settings, progress.step, Some(stats))?);
+            }
+        }
+        let listed = if matches!(config.data.regime, Regime::OneShot | Regime::Few) { chosen } else { Vec::new() };
+        Ok(Curves::of(config.world.alignment, listed, &snapshots))
+    }
+
+    fn snapshot(&self, policy: &LanguageModel, settings: &GrownSettings, step: usize, stats: Option<StepStats>) -> Result<Snapshot> {
+        let held_out = self.ask(policy, settings, self.world.held_out(), step)?.measured();
+        let train = self.ask(policy, settings, self.world.training(), step)?.measured();
+        Ok(Snapshot { step, held_out, train, stats })
+    }
+
+    /// The prompts the data regime trains on.
+    fn choose(&self, policy: &LanguageModel, settings: &GrownSettings, config: &Config) -> Result<Vec<usize>> {
+        Ok(match config.data.regime {
+            Regime::Full => self.world.training().collect(),
+            Regime::TestTime => self.world.held_out().collect(),
+            Regime::OneShot => self.best(policy, settings, config, 1)?,
+            Regime::Few => self.best(policy, settings, config, config.data.few)?,
+        })
+    }
+
+    /// Training prompts whose measured base pass rate is nearest 1/2, or any.
+    fn best(&self, policy: &LanguageModel, settings: &GrownSettings, config: &Config, count: usize) -> Result<Vec<usize>> {
+        let ranks: Vec<f64> = match config.data.select_by {
+            SelectBy::Half | SelectBy::Variance => {
+                let counts = self.ask(policy, settings, self.world.training(), SELECTION)?.counts();
+                counts.iter().map(|c| (*c as f64 / settings.samples as f64 - 0.5).abs()).collect()
+            }
+            SelectBy::Random => {
+                let mut stream = self.world.seed.stream(Purpose::Selection, 0, 0);
+                self.world.training().map(|_| stream.random()).collect()
+            }
+        };
+        let mut order: Vec<usize> = self.world.training().collect();
+        order.sort_by(|&x, &y| ranks[x].total_cmp(&ranks[y]));
+        order.truncate(count);
+        Ok(order)
+    }
+}
+
+/// The evaluation round that chooses prompts: no training step has its number.
+const SELECTION: usize = mta_sims::stream::MAX_STEPS - 1;
+
+/// Whether a recipe samples from a teacher, and then the teacher's world.
+pub fn teacher_world(config: &Config) -> Option<Settings> {
+    let stronger =
+        || Settings { alignment: config.data.teacher_alignment, confidence: config.data.teacher_confidence, ..config.world.clone() };
+    (config.data.sampler == Sampler::Teacher).then(stronger)
+}

@@ -1,0 +1,135 @@
+//! A language model as a [`Policy`]: what the simulator's loop needs of one.
+
+use crate::error::Result;
+use crate::model::Model;
+use crate::optimizer::{AdamSettings, AdamW};
+use crate::sample::{Ask, Sampling};
+use crate::score::{ENTROPY, LOGPROB, Sequence};
+use candle_core::Tensor;
+use mta_sims::policy::{Nudge, Policy, Step};
+use mta_sims::rollout::Token;
+use mta_sims::stream::{Purpose, Seed, Stream};
+
+/// A model with its prompts, its optimiser and, where someone asks for its log-probabilities, the base model.
+pub struct LanguageModel<'p> {
+    /// The model.
+    pub model: Model,
+    /// What moves it.
+    pub adam: AdamW,
+    /// Norm of the last update's gradient before clipping; none before the first.
+    pub grad_norm: Option<f64>,
+    prompts: &'p [Vec<u32>],
+    sampling: Sampling,
+    reference: Option<Model>,
+}
+
+impl<'p> LanguageModel<'p> {
+    /// `model` on tokenised `prompts`. With `keeps_reference` a copy of it stays as the base model that KL terms and prior signals refer to.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn new(model: Model, prompts: &'p [Vec<u32>], sampling: Sampling, adam: AdamSettings, keeps_reference: bool) -> Result<Self> {
+        let reference = if keeps_reference { Some(model.copy()?) } else { None };
+        let adam = AdamW::new(adam, model.weights.vars())?;
+        Ok(LanguageModel { model, adam, grad_norm: None, prompts, sampling, reference })
+    }
+
+    /// `count` responses to each prompt.
+    pub fn respond(&self, prompts: &[(usize, Stream)], count: usize) -> Result<Vec<Vec<Vec<Token>>>> {
+        let several = prompts.iter().flat_map(|(prompt, words)| (0..count).map(move |rollout| (&self.prompts[*prompt], words, rollout)));
+        let asks: Vec<Ask> = several.map(|(prompt, words, rollout)| Ask { prompt, words, rollout }).collect();
+        let drawn = self.model.generate(&asks, &self.sampling)?;
+        let responses: Vec<(usize, &[Token])> = drawn.iter().enumerate().map(|(i, r)| (prompts[i / count].0, &r[..])).collect();
+        let mut drawn = self.with_reference(&responses)?.into_iter();
+        Ok(prompts.iter().map(|_| drawn.by_ref().take(count).collect()).collect())
+    }
+
+    /// Fresh responses that only measure.
+    pub fn probe(&self, prompts: &[usize], count: usize, seed: Seed, round: usize) -> Result<Vec<Vec<Vec<Token>>>> {
+        let words = prompts.iter().map(|x| (*x, seed.stream(Purpose::Evaluation, round, *x)));
+        self.respond(&words.collect::<Vec<_>>(), count)
+    }
+
+    /// The responses with the base model's log-probabilities, where it is kept.
+    fn with_reference(&self, responses: &[(usize, &[Token])]) -> Result<Vec<Vec<Token>>> {
+        let mut all: Vec<Vec<Token>> = responses.iter().map(|(_, tokens)| tokens.to_vec()).collect();
+        if let Some(reference) = &self.reference {
+            let scores = self.scores(reference, responses)?;
+            all.iter_mut().flatten().zip(scores).for_each(|(token, row)| token.ref_logprob = f64::from(row[LOGPROB]));
+        }
+        Ok(all)
+    }
+
+    /// Rows of scores of all tokens of `responses`, without gradients.
+    fn scores(&self, model: &Model, responses: &[(usize, &[Token])]) -> Result<Vec<Vec<f32>>> {
+        let texts: Vec<(Vec<u32>, usize)> = responses.iter().map(|(prompt, tokens)| self.text(*prompt, tokens)).collect();
+        Ok(model.score(&sequences(&texts), self.temperature())?.to_vec2()?)
+    }
+
+    /// A prompt and its response as one text, and where the response begins.
+    fn text(&self, prompt: usize, tokens: &[Token]) -> (Vec<u32>, usize) {
+        let prompt = &self.prompts[prompt];
+        (prompt.iter().copied().chain(tokens.iter().map(|t| t.id)).collect(), prompt.len())
+    }
+
+    /// Greedy responses are scored as at temperature 1.
+    fn temperature(&self) -> f64 {
+        if self.sampling.temperature == 0.0 { 1.0 } else { self.sampling.temperature }
+    }
+
+    fn climb(&mut self, nudges: &[Nudge], learning_rate: f64) -> Result<()> {
+        let texts: Vec<(Vec<u32>, usize)> = nudges.iter().map(|n| self.text(n.prompt, n.tokens)).collect();
+        let scores = self.model.score(&sequences(&texts), self.temperature())?;
+        let gain = (inner(&scores, LOGPROB, nudges.iter().flat_map(|n| &n.push))?
+            + inner(&scores, ENTROPY, nudges.iter().flat_map(|n| &n.entropy_push))?)?;
+        let gradients = gain.neg()?.backward()?;
+        self.adam.settings.learning_rate = learning_rate;
+        self.grad_norm = Some(self.adam.descend(self.model.weights.vars(), &gradients)?);
+        Ok(())
+    }
+}
+
+fn sequences(texts: &[(Vec<u32>, usize)]) -> Vec<Sequence<'_>> {
+    texts.iter().map(|(tokens, from)| Sequence { tokens, from: *from }).collect()
+}
+
+/// Sum over tokens of a coefficient times a column of their scores.
+fn inner<'c>(scores: &Tensor, column: usize, coefficients: impl Iterator<Item = &'c f64>) -> Result<Tensor> {
+    let coefficients: Vec<f64> = coefficients.copied().collect();
+    let coefficients = Tensor::new(coefficients, scores.device())?.to_dtype(scores.dtype())?;
+    Ok((scores.narrow(1, column, 1)?.squeeze(1)? * coefficients)?.sum_all()?)
+}
+
+/// A computation that can fail only for lack of memory: its shapes were checked when the run was set up.
+fn computed<T>(result: Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("the device failed: {error}"))
+}
+
+impl Policy for LanguageModel<'_> {
+    fn sample(&self, prompts: &[(usize, Stream)], count: usize) -> Vec<Vec<Vec<Token>>> {
+        computed(self.respond(prompts, count))
+    }
+
+    fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>> {
+        let words = Seed(0).stream(Purpose::Evaluation, 0, 0);
+        let asks: Vec<Ask> = prompts.iter().map(|x| Ask { prompt: &self.prompts[*x], words: &words, rollout: 0 }).collect();
+        computed(self.model.generate(&asks, &Sampling { temperature: 0.0, ..self.sampling.clone() }))
+    }
+
+    fn enumerate(&self, _: usize) -> Vec<Vec<Token>> {
+        unreachable!("exact mode is refused for language models: their responses cannot be enumerated")
+    }
+
+    fn rescore(&self, responses: &[(usize, &[Token])]) -> Vec<Vec<Token>> {
+        let mut rows = computed(self.scores(&self.model, responses)).into_iter();
+        let mut score = |old: &Token| {
+            let row = rows.next().expect("every token has a row");
+            Token { logprob: f64::from(row[LOGPROB]), entropy: f64::from(row[ENTROPY]), ..*old }
+        };
+        responses.iter().map(|(_, tokens)| tokens.iter().map(&mut score).collect()).collect()
+    }
+
+    fn ascend(&mut self, nudges: &[Nudge], step: &Step) {
+        computed(self.climb(nudges, step.learning_rate));
+    }
+}

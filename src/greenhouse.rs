@@ -1,0 +1,126 @@
+//! Cells on grown transformers, and the simulator's forecasts for them.
+
+use crate::engine::Engine;
+use crate::error::{Error, Origin};
+use mta_llm::forecast::{DICE, Kinetics, Simulator};
+use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
+use mta_sims::cell::Cell;
+use mta_sims::config::{Config, KNOBS, Mode, World};
+use mta_sims::knob::KnobError;
+use mta_sims::record::Curves;
+use mta_sims::stream::Seed;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Base models by world, each grown once.
+pub struct Greenhouse {
+    /// How they are grown and run.
+    pub settings: GrownSettings,
+    models: Mutex<HashMap<String, Arc<Grown>>>,
+}
+
+impl Greenhouse {
+    /// An empty greenhouse.
+    pub fn new(settings: GrownSettings) -> Self {
+        Greenhouse { settings, models: Mutex::default() }
+    }
+
+    /// The base model of a world, grown now if it never was.
+    ///
+    /// # Errors
+    /// When there is no such world.
+    pub fn base(&self, world: &World, seed: Seed) -> Result<Arc<Grown>, Error> {
+        let name = self.name(world, seed);
+        if let Some(known) = self.shelf().get(&name) {
+            return Ok(Arc::clone(known));
+        }
+        let world = self.settings.world(world, seed).map_err(|e| Error::knob(e, &Origin::Together))?;
+        let grown = Arc::new(Grown::new(world, &self.settings.grow)?);
+        self.shelf().insert(name, Arc::clone(&grown));
+        Ok(grown)
+    }
+
+    fn shelf(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Grown>>> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything a base model depends on.
+    fn name(&self, world: &World, seed: Seed) -> String {
+        let config = Config { world: world.clone(), ..Config::DEFAULT };
+        let knobs = KNOBS.iter().filter(|k| k.section == "world").map(|k| format!("{} = {}\n", k.name, (k.get)(&config)));
+        let GrownSettings { terms, modulus, leak, grow, .. } = &self.settings;
+        let all = format!("{}seed = {} {terms} {modulus} {leak} {grow:?}", knobs.collect::<String>(), seed.0);
+        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+    }
+
+    /// The worlds whose models a cell needs: its own, and its teacher's.
+    fn worlds(cell: &Cell) -> impl Iterator<Item = World> {
+        let config = &cell.recipe.config;
+        std::iter::once(config.world.clone()).chain(teacher_world(config))
+    }
+}
+
+impl Engine for Greenhouse {
+    fn id(&self, cell: &Cell) -> String {
+        let all = format!("{}{:?}", cell.description(), self.settings);
+        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+    }
+
+    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
+        if cell.recipe.config.train.mode == Mode::Exact {
+            let allowed = "must be sampled: the responses of a language model cannot be enumerated";
+            return Err(Error::knob(KnobError::new("mode", Mode::Exact.name(), allowed), &Origin::Ready(cell.recipe.name.clone())));
+        }
+        if first {
+            self.settings.world(&cell.recipe.config.world, cell.seed).map_err(|e| Error::knob(e, &Origin::Together))?;
+        }
+        Ok(())
+    }
+
+    /// Grows every base model and teacher the cells need, in parallel.
+    fn prepare(&self, cells: &[&Cell]) -> Result<(), Error> {
+        let mut wanted: HashMap<String, (World, Seed)> = HashMap::new();
+        for (cell, world) in cells.iter().flat_map(|cell| Self::worlds(cell).map(move |world| (cell, world))) {
+            wanted.entry(self.name(&world, cell.seed)).or_insert((world, cell.seed));
+        }
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        wanted.sort_by(|a, b| a.0.cmp(&b.0));
+        wanted.into_par_iter().try_for_each(|(_, (world, seed))| self.base(&world, seed).map(drop))
+    }
+
+    fn run(&self, cell: &Cell) -> Result<Curves, Error> {
+        let config = &cell.recipe.config;
+        let base = self.base(&config.world, cell.seed)?;
+        let teacher = teacher_world(config).map(|world| self.base(&world, cell.seed)).transpose()?;
+        Ok(base.run(&self.settings, &cell.recipe, teacher.as_deref())?)
+    }
+}
+
+/// The simulator in the place of the transformers of a greenhouse.
+pub struct Forecaster<'g> {
+    /// The base models.
+    pub greenhouse: &'g Greenhouse,
+    /// How far an update moves them.
+    pub kinetics: Kinetics,
+}
+
+impl Engine for Forecaster<'_> {
+    fn id(&self, cell: &Cell) -> String {
+        let all = format!("forecast {} {:?}", self.greenhouse.id(cell), self.kinetics);
+        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+    }
+
+    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
+        self.greenhouse.check(cell, first)
+    }
+
+    fn prepare(&self, cells: &[&Cell]) -> Result<(), Error> {
+        self.greenhouse.prepare(cells)
+    }
+
+    fn run(&self, cell: &Cell) -> Result<Curves, Error> {
+        let base = self.greenhouse.base(&cell.recipe.config.world, cell.seed)?;
+        Ok(Simulator::new(&base, DICE)?.run(&cell.recipe, self.kinetics))
+    }
+}
