@@ -93,7 +93,7 @@ fn agrees(architecture: &Architecture, lengths: &[(usize, usize)], temperature: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_fused_form_equals_the_composite_form(
         family in prop_oneof![Just(Family::Qwen2), Just(Family::Qwen3), Just(Family::Llama)],
@@ -278,4 +278,15 @@ fn nothing_is_drawn_where_nothing_is_asked() {
     assert!(model.generate(&[], &sampling(1.0, 1.0, &[])).unwrap().is_empty());
     let none = Sampling { max_new_tokens: 0, ..sampling(1.0, 1.0, &[]) };
     assert!(model.generate(&asks(&prompts, &words), &none).unwrap().iter().all(Vec::is_empty));
+}
+
+#[test]
+fn tokens_outside_the_vocabulary_and_empty_prompts_are_errors() {
+    let model = model(&shape(Family::Llama, 1, (2, 1), 4, true), 9);
+    let error = |tokens: &[u32], from: usize| model.score(&[Sequence { tokens, from }], 1.0).unwrap_err().to_string();
+    assert!(error(&[1, 23], 1).contains("token 23 is not in the vocabulary: 0 to 22"));
+    assert!(error(&[1, 2], 0).contains("begins at token 0 of 2: 1 to 2"));
+    let words = streams(1);
+    let ask = Ask { prompt: &[], words: &words[0], rollout: 0 };
+    assert!(model.generate(&[ask], &sampling(1.0, 1.0, &[])).is_err());
 }
