@@ -3,7 +3,7 @@
 use crate::decoder::{Cache, Decoder};
 use crate::error::Result;
 use crate::fused::kernels::{exponentials, log_softmax};
-use candle_core::{IndexOp, Tensor};
+use candle_core::{DType, IndexOp, Tensor};
 use mta_sims::rollout::Token;
 use mta_sims::stream::Stream;
 
@@ -59,7 +59,7 @@ fn lockstep(decoder: &Decoder, asks: &[Ask], places: &[usize], sampling: &Sampli
     for t in 0..sampling.max_new_tokens {
         let tokens = Tensor::new(&new[..], device)?.reshape((places.len(), new.len() / places.len()))?;
         let hidden = decoder.hidden(&tokens, Some(&mut cache))?;
-        let mut logits: Vec<Vec<f32>> = decoder.logits(&hidden.i((.., hidden.dims()[1] - 1))?)?.to_vec2()?;
+        let mut logits: Vec<Vec<f32>> = decoder.logits(&hidden.i((.., hidden.dims()[1] - 1))?)?.to_dtype(DType::F32)?.to_vec2()?;
         new.clear();
         for (row, &i) in logits.iter_mut().zip(places) {
             let token = choose(row, sampling, asks[i].uniform(sampling, t));

@@ -1,11 +1,13 @@
-//! The fused decoder against the composite one in f64, and against finite differences.
+//! The fused decoder against the composite one in f64, against finite differences, and against itself in other company and on other threads.
 
 use candle_core::{DType, Device, Tensor, Var};
 use mta_llm::architecture::{Architecture, Family, RopeScaling};
 use mta_llm::model::Model;
+use mta_llm::sample::{Ask, Sampling};
 use mta_llm::score::Sequence;
 use mta_llm::weights::Weights;
-use mta_sims::stream::{Purpose, Seed};
+use mta_sims::rollout::Token;
+use mta_sims::stream::{Purpose, Seed, Stream};
 use proptest::prelude::*;
 
 /// A small architecture of each family.
@@ -91,7 +93,7 @@ fn agrees(architecture: &Architecture, lengths: &[(usize, usize)], temperature: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_fused_form_equals_the_composite_form(
         family in prop_oneof![Just(Family::Qwen2), Just(Family::Qwen3), Just(Family::Llama)],
@@ -168,4 +170,123 @@ fn backward_may_be_asked_twice() {
         model.weights.vars().iter().map(|v| gradients.get(v).unwrap().flatten_all().unwrap().to_vec1().unwrap()).collect()
     };
     assert_eq!(gradient(), gradient());
+}
+
+fn sampling(temperature: f64, top_p: f64, stop: &[u32]) -> Sampling {
+    Sampling { temperature, top_p, max_new_tokens: 19, stop: stop.to_vec() }
+}
+
+fn streams(count: usize) -> Vec<Stream> {
+    (0..count).map(|i| Seed(8).stream(Purpose::Rollout, 0, i / 4)).collect()
+}
+
+/// Asks of these prompts, four rollouts each.
+fn asks<'a>(prompts: &'a [(Vec<u32>, usize)], words: &'a [Stream]) -> Vec<Ask<'a>> {
+    let ask = |(i, words): (usize, &'a Stream)| Ask { prompt: &prompts[i / 4].0, words, rollout: i % 4 };
+    words.iter().enumerate().map(ask).collect()
+}
+
+fn numbers(drawn: &[Vec<Token>]) -> Vec<Vec<(u32, f64, f64, f64)>> {
+    drawn.iter().map(|r| r.iter().map(|t| (t.id, t.logprob, t.entropy, t.certainty)).collect()).collect()
+}
+
+const PROMPTS: [(usize, usize); 18] = [
+    (3, 0),
+    (1, 0),
+    (5, 0),
+    (2, 0),
+    (17, 0),
+    (1, 0),
+    (4, 0),
+    (9, 0),
+    (7, 0),
+    (3, 0),
+    (1, 0),
+    (5, 0),
+    (2, 0),
+    (16, 0),
+    (1, 0),
+    (4, 0),
+    (9, 0),
+    (7, 0),
+];
+
+#[test]
+fn sampler_and_scorer_agree_over_a_thousand_tokens_in_both_forms() {
+    for family in [Family::Qwen2, Family::Qwen3, Family::Llama] {
+        let fused = model(&shape(family, 2, (4, 2), 6, family == Family::Qwen3), 6);
+        let (prompts, words) = (tokens(&PROMPTS, 6), streams(4 * PROMPTS.len()));
+        let asks = asks(&prompts, &words);
+        for (form, model) in [("fused", &fused), ("composite", &wide(&fused))] {
+            let drawn = model.generate(&asks, &sampling(0.7, 1.0, &[])).unwrap();
+            let whole: Vec<(Vec<u32>, usize)> = asks
+                .iter()
+                .zip(&drawn)
+                .map(|(a, d)| (a.prompt.iter().copied().chain(d.iter().map(|t| t.id)).collect(), a.prompt.len()))
+                .collect();
+            let scores: Vec<f64> =
+                fused.score(&sequences(&whole), 0.7).unwrap().flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
+            let said: Vec<f64> = drawn.iter().flatten().flat_map(|t| [t.logprob, t.entropy, t.certainty]).collect();
+            assert!(said.len() >= 3000 && said.len() == scores.len(), "{} scores", said.len());
+            let worst = said.iter().zip(&scores).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            println!("{family:?}, {form}: {} tokens, {worst:.1e}", said.len() / 3);
+            assert!(worst < 1e-4, "{form} {worst}");
+        }
+    }
+}
+
+#[test]
+fn both_forms_draw_the_same_tokens() {
+    let fused = model(&shape(Family::Qwen3, 2, (4, 2), 6, true), 7);
+    let (prompts, words) = (tokens(&PROMPTS, 7), streams(4 * PROMPTS.len()));
+    let ids = |model: &Model, sampling: &Sampling| -> Vec<Vec<u32>> {
+        let drawn = model.generate(&asks(&prompts, &words), sampling).unwrap();
+        drawn.iter().map(|r| r.iter().map(|t| t.id).collect()).collect()
+    };
+    for sampling in [sampling(1.0, 1.0, &[]), sampling(0.6, 0.8, &[1, 2]), sampling(0.0, 1.0, &[5])] {
+        assert_eq!(ids(&fused, &sampling), ids(&wide(&fused), &sampling));
+    }
+}
+
+#[test]
+fn responses_depend_neither_on_their_company_nor_on_threads() {
+    let wide_shape =
+        Architecture { hidden_size: 96, intermediate_size: 200, vocab_size: 300, ..shape(Family::Qwen2, 2, (4, 2), 24, false) };
+    for architecture in [shape(Family::Qwen3, 2, (4, 2), 6, true), wide_shape] {
+        let model = model(&architecture, 8);
+        let (prompts, words) = (tokens(&PROMPTS, 8), streams(4 * PROMPTS.len()));
+        let all = asks(&prompts, &words);
+        let sampling = sampling(1.0, 0.95, &[3]);
+        let run = |threads: usize, asks: &[Ask]| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            numbers(&pool.install(|| model.generate(asks, &sampling)).unwrap())
+        };
+        let together = run(1, &all);
+        assert_eq!(run(3, &all), together);
+        let backwards: Vec<Ask> = all.iter().rev().copied().collect();
+        assert!(run(2, &backwards).iter().rev().eq(&together));
+        for (i, ask) in all.iter().enumerate().step_by(5) {
+            assert_eq!(run(1, &[*ask])[0], together[i]);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_drawn_where_nothing_is_asked() {
+    let model = model(&shape(Family::Llama, 1, (2, 1), 4, true), 9);
+    let (prompts, words) = (tokens(&PROMPTS, 9), streams(4));
+    assert!(model.generate(&[], &sampling(1.0, 1.0, &[])).unwrap().is_empty());
+    let none = Sampling { max_new_tokens: 0, ..sampling(1.0, 1.0, &[]) };
+    assert!(model.generate(&asks(&prompts, &words), &none).unwrap().iter().all(Vec::is_empty));
+}
+
+#[test]
+fn tokens_outside_the_vocabulary_and_empty_prompts_are_errors() {
+    let model = model(&shape(Family::Llama, 1, (2, 1), 4, true), 9);
+    let error = |tokens: &[u32], from: usize| model.score(&[Sequence { tokens, from }], 1.0).unwrap_err().to_string();
+    assert!(error(&[1, 23], 1).contains("token 23 is not in the vocabulary: 0 to 22"));
+    assert!(error(&[1, 2], 0).contains("begins at token 0 of 2: 1 to 2"));
+    let words = streams(1);
+    let ask = Ask { prompt: &[], words: &words[0], rollout: 0 };
+    assert!(model.generate(&[ask], &sampling(1.0, 1.0, &[])).is_err());
 }

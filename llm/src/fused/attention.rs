@@ -54,7 +54,10 @@ impl Attention<'_> {
     /// A head of queries or keys, normalised and turned in place; gives the inverse root mean square.
     #[inline(always)]
     pub fn turned(&self, weight: Option<&[f32]>, position: usize, head: &mut [f32]) -> f32 {
-        let inverse = weight.map_or(1.0, |weight| norm_in_place(head, weight, self.layout.floor));
+        let inverse = match weight {
+            Some(weight) => norm_in_place(head, weight, self.layout.floor),
+            None => 1.0,
+        };
         rotate(head, self.turn(position));
         inverse
     }

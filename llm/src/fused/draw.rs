@@ -180,12 +180,29 @@ fn look(layout: &Layout, capacity: usize, seen: usize, queries: &[f32], slot: &[
         let group = h / layout.shared();
         products(query, &keys[group * stretch..][..stretch], capacity, layout.attention_scale(), scores);
         softmax_seen(scores, seen);
-        mixed.fill(0.0);
-        let values = &values[group * stretch..][..seen * layout.head];
-        values.chunks_exact(layout.head).zip(&*scores).for_each(
-            #[inline(always)]
-            |(value, chance)| add_scaled(mixed, *chance, value),
-        );
+        mix(&scores[..seen], &values[group * stretch..][..seen * layout.head], mixed);
+    }
+}
+
+/// `mixed = chances values`, over values `[seen, head]`, in lanes.
+#[inline(always)]
+fn mix(chances: &[f32], values: &[f32], mixed: &mut [f32]) {
+    let head = mixed.len();
+    let (lanes, rest) = mixed.as_chunks_mut::<LANES>();
+    let whole = lanes.len() * LANES;
+    for (i, mixed) in lanes.iter_mut().enumerate() {
+        let mut sums = [0.0f32; LANES];
+        for (chance, value) in chances.iter().zip(values.chunks_exact(head)) {
+            let value = &value[i * LANES..][..LANES];
+            for lane in 0..LANES {
+                sums[lane] += chance * value[lane];
+            }
+        }
+        *mixed = sums;
+    }
+    rest.fill(0.0);
+    for (chance, value) in chances.iter().zip(values.chunks_exact(head)) {
+        add_scaled(rest, *chance, &value[whole..]);
     }
 }
 

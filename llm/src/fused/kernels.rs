@@ -15,7 +15,7 @@ pub(crate) const LANES: usize = 16;
 pub(crate) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts; the first has few bits, so that n times it is exact
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = if x < -87.0 { -87.0 } else { x };
     let x = if x > 88.0 { 88.0 } else { x };
@@ -39,22 +39,33 @@ fn lanes(length: usize, f: impl Fn(usize) -> f32) -> f32 {
             *sum += f(start + lane);
         }
     }
+    let mut tail = 0.0;
     for i in whole..length {
-        sums[i - whole] += f(i);
+        tail += f(i);
     }
-    folded(sums)
+    folded(
+        sums,
+        #[inline(always)]
+        |a, b| a + b,
+    ) + tail
 }
 
+/// All lanes as one, by halves.
 #[inline(always)]
-fn folded(mut sums: [f32; LANES]) -> f32 {
+fn folded(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
-            sums[lane] += sums[lane + half];
+            lanes[lane] = f(lanes[lane], lanes[lane + half]);
         }
         half /= 2;
     }
-    sums[0]
+    lanes[0]
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }
 
 #[inline(always)]
@@ -72,11 +83,15 @@ fn largest(x: &[f32]) -> f32 {
     let mut tops = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
-        for (top, x) in tops.iter_mut().zip(chunk) {
-            *top = if *x > *top { *x } else { *top };
+        for lane in 0..LANES {
+            tops[lane] = larger(chunk[lane], tops[lane]);
         }
     }
-    tops.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    let mut top = folded(tops, larger);
+    for x in rest {
+        top = larger(*x, top);
+    }
+    top
 }
 
 /// `y += a x`.
@@ -211,19 +226,25 @@ fn rotate_by(x: &mut [f32], turn: &[f32], sign: f32) {
 
 /// Softmax in place.
 #[inline(always)]
-pub(crate) fn softmax_row(x: &mut [f32]) {
-    let top = largest(x);
+fn softmax_lanes(x: &mut [[f32; LANES]]) {
+    let top = largest(x.as_flattened());
+    let mut sums = [0.0f32; LANES];
     for x in x.iter_mut() {
-        *x = exp(*x - top);
+        for lane in 0..LANES {
+            x[lane] = exp(x[lane] - top);
+            sums[lane] += x[lane];
+        }
     }
     let scale = 1.0
-        / lanes(
-            x.len(),
+        / folded(
+            sums,
             #[inline(always)]
-            |i| x[i],
+            |a, b| a + b,
         );
     for x in x.iter_mut() {
-        *x *= scale;
+        for x in x.iter_mut() {
+            *x *= scale;
+        }
     }
 }
 
@@ -232,7 +253,7 @@ pub(crate) fn softmax_row(x: &mut [f32]) {
 pub(crate) fn softmax_seen(row: &mut [f32], seen: usize) {
     let end = seen.next_multiple_of(LANES);
     row[seen..end].fill(f32::MIN);
-    softmax_row(&mut row[..end]);
+    softmax_lanes(row[..end].as_chunks_mut().0);
     row[seen..].fill(0.0);
 }
 

@@ -127,20 +127,20 @@ impl Places {
         let bias = |part: &str| self.find(&format!("model.layers.{layer}.self_attn.{part}.bias"));
         Block {
             attention_norm: get("input_layernorm"),
-            qkv: joined([get("self_attn.q_proj"), get("self_attn.k_proj"), get("self_attn.v_proj")]),
-            qkv_bias: bias("q_proj").zip(bias("k_proj")).zip(bias("v_proj")).map(|((q, k), v)| joined([q, k, v])),
+            qkv: joined(&[get("self_attn.q_proj"), get("self_attn.k_proj"), get("self_attn.v_proj")]),
+            qkv_bias: bias("q_proj").zip(bias("k_proj")).zip(bias("v_proj")).map(|((q, k), v)| joined(&[q, k, v])),
             q_norm: self.find(&name("self_attn.q_norm")),
             k_norm: self.find(&name("self_attn.k_norm")),
             out: get("self_attn.o_proj"),
             mlp_norm: get("post_attention_layernorm"),
-            gate_up: joined([get("mlp.gate_proj"), get("mlp.up_proj")]),
+            gate_up: joined(&[get("mlp.gate_proj"), get("mlp.up_proj")]),
             down: get("mlp.down_proj"),
         }
     }
 }
 
 /// Neighbours as one.
-fn joined<const N: usize>(parts: [Range<usize>; N]) -> Range<usize> {
+fn joined<const N: usize>(parts: &[Range<usize>; N]) -> Range<usize> {
     assert!(parts.windows(2).all(|w| w[0].end == w[1].start), "parameters that form one matrix are neighbours");
     parts[0].start..parts[N - 1].end
 }

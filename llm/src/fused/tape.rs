@@ -113,18 +113,9 @@ impl<'t> Knife<'t> {
 fn inner_sizes(layout: &Layout, batch: &Batch) -> [usize; 14] {
     let (rows, d, f) = (batch.rows(), layout.width, layout.inside);
     let (q, k, heads) = (layout.queries(), layout.keys(), layout.heads + layout.key_heads);
-    [1, d, layout.qkv(), heads, q, k, k, 0, q, d, 1, d, 2 * f, f].map(|width| rows * width).map_at(7, layout.heads * batch.pairs())
-}
-
-trait MapAt {
-    fn map_at(self, place: usize, value: usize) -> Self;
-}
-
-impl<const N: usize> MapAt for [usize; N] {
-    fn map_at(mut self, place: usize, value: usize) -> Self {
-        self[place] = value;
-        self
-    }
+    let [n, n_heads, n_q, n_k] = [1, heads, q, k].map(|width| rows * width);
+    let chances = layout.heads * batch.pairs();
+    [n, n * d, n * layout.qkv(), n_heads, n_q, n_k, n_k, chances, n_q, n * d, n, n * d, n * 2 * f, n * f]
 }
 
 impl<'t> Tape<'t> {
