@@ -18,8 +18,8 @@
 //! its batch, since the products of matrices then have other sizes; a *drawn token* and its numbers do not, see [`draw`]. Between processors with different
 //! vector instructions products of matrices may differ in the last bits.
 //!
-//! *Time* of a training step, of one thread on a CPU with AVX-512: at width 64 about 40 % products of matrices (5 % of them packing), 30 % rows, 5 % copies, the
-//! rest candle's bookkeeping, the optimiser and memory; at width 128 about 65 % products.
+//! *Time* of a training step, of one thread on a CPU with AVX-512: at width 64 about 45 % products of matrices and 4 % packing for them, the
+//! rest rows, copies, candle's bookkeeping, the optimiser and memory; at width 128 about 60 % products and 5 % packing.
 //!
 //! *Memory.* Tapes are kept from forward to backward where they hold at most [`TAPED`] numbers together; otherwise the backward pass makes them anew, one per
 //! thread at a time.
@@ -49,7 +49,7 @@ use tape::{Batch, Scratch, Tape};
 /// Sequences that one thread takes through the stack at a time.
 const SEQUENCES: usize = 8;
 /// Asks that one thread draws together.
-const ASKS: usize = 32;
+const ASKS: usize = 16;
 /// Gradients that are summed separately, at most: threads that can help in the backward pass.
 const SHARDS: usize = 8;
 /// Numbers that separate gradients may hold together.
