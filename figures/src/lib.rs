@@ -39,7 +39,7 @@ pub use axis::Axis;
 pub use field::{Field, Shade};
 pub use figure::{Figure, FigureError, Run};
 pub use panel::{Bar, Curve, Label, Manner, Panel, Point, Rule, Sample};
-pub use plots::{FIGURES, draw_all, find};
+pub use plots::{COMPARISONS, FIGURES, draw_all, find};
 pub use save::{ENDINGS, save, save_as};
 pub use sheet::Sheet;
 pub use study::{Data, Effort, Study};

@@ -83,7 +83,7 @@ impl Simulator {
 const RATES: [f64; 16] = [0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1, 1.6, 2.2, 3.2, 4.5, 6.4, 9.0, 12.8, 18.0];
 
 /// Sharings tried.
-const SHARINGS: [f64; 8] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0];
+const SHARINGS: [f64; 10] = [0.1, 0.2, 0.35, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0];
 
 /// Metrics that a fit looks at.
 const FITTED: [&str; 2] = ["held_out/pass@1", "train/pass@1"];

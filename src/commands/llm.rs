@@ -1,7 +1,7 @@
 //! `mta-sim llm`: the same questions put to real transformers.
 
 use crate::bridge::{Bridge, Compared};
-use crate::commands::say;
+use crate::commands::{say, sweep};
 use crate::error::Error;
 use crate::groups::Groups;
 use crate::report;
@@ -64,6 +64,7 @@ fn verify(matches: &ArgMatches) -> Result<(), Error> {
     let seeds = budget.looks.last().copied().unwrap_or_default();
     let bridge = Bridge::new(folder, alignments, recipes, seeds, FIRST_SEED, threads)?;
     let compared = bridge.compare()?;
+    draw(&compared, folder)?;
     say(&answer(&compared));
     let request =
         Request { claims: CLAIMS.to_vec(), rungs: vec![Rung::Llm], budget, counterexamples: !quick, alpha: ALPHA, first_seed: FIRST_SEED };
@@ -86,6 +87,18 @@ pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
     let bridge = Bridge::new(Path::new(FOLDER), "0.1,0.9", RECIPES, seeds, request.first_seed, threads)?;
     let counterexamples = request.counterexamples && budget != LLM_BUDGETS[0];
     bridge.judge(&Request { claims: request.claims.clone(), rungs: vec![Rung::Llm], budget, counterexamples, ..*request })
+}
+
+/// The figures of the outcome as of any sweep, and outcome against forecast.
+fn draw(compared: &Compared, folder: &Path) -> Result<(), Error> {
+    let command = sweep::command_line();
+    let (knob, others, page) = (compared.plan.main_column(), compared.plan.other_columns(), mta_figures::Page::default());
+    let [outcome, forecast] = [&compared.outcome, &compared.forecast]
+        .map(|o| mta_figures::Run { results: &o.results, history: &o.history, knob: &knob, others: &others, command: &command });
+    let pictures = folder.join("figures");
+    let drawn = mta_figures::draw_all(&outcome, &pictures, page);
+    let compare = |figure: &&'static dyn mta_figures::Figure| mta_figures::save(*figure, &[outcome, forecast], &pictures, page).map(drop);
+    drawn.map(drop).and_then(|()| mta_figures::COMPARISONS.iter().try_for_each(compare)).map_err(|e| Error::Figure(e.to_string()))
 }
 
 /// Outcome and forecast, one table after the other.

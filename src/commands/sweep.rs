@@ -122,7 +122,7 @@ fn manifest(plan: &Plan, journal: &Journal, outcome: &Outcome) -> Manifest {
 }
 
 /// The command as typed, the program by its name.
-fn command_line() -> String {
+pub fn command_line() -> String {
     let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
     std::iter::once("mta-sim".to_string()).chain(typed).collect::<Vec<_>>().join(" ")
 }

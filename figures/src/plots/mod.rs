@@ -3,6 +3,7 @@
 mod coverage;
 mod crossing;
 mod delta_se;
+mod forecast;
 mod gain_kept;
 mod length;
 mod noise;
@@ -40,6 +41,9 @@ pub static FIGURES: &[&dyn Figure] = &[
     &length::Length,
     &published::Published,
 ];
+
+/// Figures of two runs of one grid, outcome and forecast.
+pub static COMPARISONS: &[&dyn Figure] = &[&forecast::Forecast];
 
 /// The figure called `name`.
 ///
