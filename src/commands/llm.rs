@@ -1,7 +1,7 @@
 //! `mta-sim llm`: the same questions put to real transformers.
 
 use crate::bridge::{Bridge, Compared};
-use crate::commands::{say, sweep};
+use crate::commands::{self, say, sweep};
 use crate::error::Error;
 use crate::groups::Groups;
 use crate::report;
@@ -69,6 +69,7 @@ fn verify(matches: &ArgMatches) -> Result<(), Error> {
     let request =
         Request { claims: CLAIMS.to_vec(), rungs: vec![Rung::Llm], budget, counterexamples: !quick, alpha: ALPHA, first_seed: FIRST_SEED };
     let judged = bridge.judge(&request)?;
+    commands::verify::write(&judged, ALPHA, folder)?;
     let tail = format!("{:.0} s: {}", clock.elapsed().as_secs_f64(), folder.display());
     say(&format!("{}\n{}\n{tail}\n", verdicts::table(&judged), verdicts::sentence(&judged, ALPHA)));
     Ok(())

@@ -63,7 +63,11 @@ pub fn verify(matches: &ArgMatches) -> Result<(), Error> {
     if unexpected.is_empty() { Ok(()) } else { Err(Error::Unexpected(unexpected.join(", "))) }
 }
 
-fn write(judged: &[crate::verify::Judged], alpha: f64, folder: &Path) -> Result<(), Error> {
+/// Writes verdicts as JSON and as Markdown.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write(judged: &[crate::verify::Judged], alpha: f64, folder: &Path) -> Result<(), Error> {
     let json = serde_json::to_string_pretty(&verdicts::json(judged)).expect("numbers and text always serialise");
     store::write_whole(&folder.join("verdicts.json"), (json + "\n").as_bytes())?;
     store::write_whole(&folder.join("verdicts.md"), verdicts::markdown(judged, alpha).as_bytes())

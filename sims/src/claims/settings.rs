@@ -31,11 +31,11 @@ pub const GROWN: Ground = Ground { ceiling: 1.0, set: methods };
 fn methods(c: &mut Config) {
     (c.world.vocab, c.world.idiosyncrasy) = (16, 0.0);
     (c.world.prompts, c.world.held_out) = (64, 128);
-    (c.train.steps, c.train.eval_every, c.train.learning_rate) = (GROWN_STEPS, GROWN_STEPS / 4, 5e-4);
+    (c.train.steps, c.train.eval_every, c.train.learning_rate) = (GROWN_STEPS, GROWN_STEPS / 4, 3e-4);
 }
 
 /// Updates of a run on a grown transformer.
-const GROWN_STEPS: usize = 60;
+const GROWN_STEPS: usize = 80;
 
 fn two_tokens(c: &mut Config) {
     (c.world.vocab, c.world.depth, c.world.good_quality) = (16, 2, 0.95);
