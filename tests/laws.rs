@@ -130,6 +130,23 @@ proptest! {
     }
 }
 
+fn with_other_reference(group: &Group) -> Group {
+    let mut other = group.clone();
+    other.rollouts.iter_mut().enumerate().for_each(|(i, r)| r.tokens.iter_mut().for_each(|t| t.ref_logprob -= 0.3 + i as f64));
+    other
+}
+
+proptest! {
+    /// A signal pays otherwise under another base model if and only if it says that it reads the base model's log-probabilities.
+    #[test]
+    fn signals_that_read_the_reference_say_so(batch in batch()) {
+        for signal in SIGNALS {
+            let same = batch.groups.iter().all(|group| pay_of(signal, group) == pay_of(signal, &with_other_reference(group)));
+            prop_assert_eq!(same, !signal.reads_reference(), "{}", signal.name());
+        }
+    }
+}
+
 /// And the others do see it: each pays differently once the truth is turned over, in a group with one right rollout of three.
 #[test]
 fn the_other_signals_see_the_truth() {

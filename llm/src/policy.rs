@@ -21,6 +21,7 @@ pub struct LanguageModel<'p> {
     prompts: &'p [Vec<u32>],
     sampling: Sampling,
     reference: Option<Model>,
+    refers: bool,
 }
 
 impl<'p> LanguageModel<'p> {
@@ -31,23 +32,29 @@ impl<'p> LanguageModel<'p> {
     pub fn new(model: Model, prompts: &'p [Vec<u32>], sampling: Sampling, adam: AdamSettings, keeps_reference: bool) -> Result<Self> {
         let reference = if keeps_reference { Some(model.copy()?) } else { None };
         let adam = AdamW::new(adam, model.weights.trainable().vars())?;
-        Ok(LanguageModel { model, adam, grad_norm: None, prompts, sampling, reference })
+        Ok(LanguageModel { model, adam, grad_norm: None, prompts, sampling, reference, refers: keeps_reference })
     }
 
-    /// `count` responses to each prompt.
-    pub fn respond(&self, prompts: &[(usize, Stream)], count: usize) -> Result<Vec<Vec<Vec<Token>>>> {
+    /// Spares the base model's log-probabilities of rollouts that train; those that measure keep them.
+    pub fn refers_only_when_measured(mut self) -> Self {
+        self.refers = false;
+        self
+    }
+
+    /// `count` responses to each prompt, with the base model's log-probabilities where it is kept and `refers`.
+    fn respond(&self, prompts: &[(usize, Stream)], count: usize, refers: bool) -> Result<Vec<Vec<Vec<Token>>>> {
         let several = prompts.iter().flat_map(|(prompt, words)| (0..count).map(move |rollout| (&self.prompts[*prompt], words, rollout)));
         let asks: Vec<Ask> = several.map(|(prompt, words, rollout)| Ask { prompt, words, rollout }).collect();
         let drawn = self.model.generate(&asks, &self.sampling)?;
         let responses: Vec<(usize, &[Token])> = drawn.iter().enumerate().map(|(i, r)| (prompts[i / count].0, &r[..])).collect();
-        let mut drawn = self.with_reference(&responses)?.into_iter();
+        let mut drawn = if refers { self.with_reference(&responses)?.into_iter() } else { drawn.into_iter() };
         Ok(prompts.iter().map(|_| drawn.by_ref().take(count).collect()).collect())
     }
 
     /// Fresh responses that only measure.
     pub fn probe(&self, prompts: &[usize], count: usize, seed: Seed, round: usize) -> Result<Vec<Vec<Vec<Token>>>> {
         let words = prompts.iter().map(|x| (*x, seed.stream(Purpose::Evaluation, round, *x)));
-        self.respond(&words.collect::<Vec<_>>(), count)
+        self.respond(&words.collect::<Vec<_>>(), count, true)
     }
 
     /// The responses with the base model's log-probabilities, where it is kept.
@@ -107,7 +114,7 @@ fn computed<T>(result: Result<T>) -> T {
 
 impl Policy for LanguageModel<'_> {
     fn sample(&self, prompts: &[(usize, Stream)], count: usize) -> Vec<Vec<Vec<Token>>> {
-        computed(self.respond(prompts, count))
+        computed(self.respond(prompts, count, self.refers))
     }
 
     fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>> {

@@ -55,6 +55,11 @@ impl Ready {
         ready
     }
 
+    /// Whether training needs the base model's log-probability of rollouts.
+    pub fn reads_reference(&self) -> bool {
+        self.config.objective.kl_beta > 0.0 || self.signal.reads_reference()
+    }
+
     /// Checks the clashes that only signal and knobs together show.
     pub fn validate(&self) -> Result<(), KnobError> {
         self.config.validate()?;

@@ -94,8 +94,13 @@ pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
 fn draw(compared: &Compared, folder: &Path) -> Result<(), Error> {
     let command = sweep::command_line();
     let (knob, others, page) = (compared.plan.main_column(), compared.plan.other_columns(), mta_figures::Page::default());
-    let [outcome, forecast] = [&compared.outcome, &compared.forecast]
-        .map(|o| mta_figures::Run { results: &o.results, history: &o.history, knob: &knob, others: &others, command: &command });
+    let [outcome, forecast] = [&compared.outcome, &compared.forecast].map(|o| mta_figures::Run {
+        results: &o.results,
+        history: &o.history,
+        knob: &knob,
+        others: &others,
+        command: &command,
+    });
     let pictures = folder.join("figures");
     let drawn = mta_figures::draw_all(&outcome, &pictures, page);
     let compare = |figure: &&'static dyn mta_figures::Figure| mta_figures::save(*figure, &[outcome, forecast], &pictures, page).map(drop);

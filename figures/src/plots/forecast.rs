@@ -4,7 +4,7 @@ use mta_sims::statistics::{mean, mean_interval};
 use mta_sims::table::Table;
 
 use crate::rows::Rows;
-use crate::style::{Look, Marker};
+use crate::style::Look;
 use crate::tidy::{self, Groups, LEVEL};
 use crate::{Axis, Curve, Figure, FigureError, Manner, Panel, Run, Sheet, Study};
 
@@ -58,9 +58,8 @@ impl Figure for Forecast {
             let axis = |words: &str| Axis::linear(&format!("{words} {measure}")).range(0.0, 1.0);
             let diagonal = Curve::line("forecast is right", Look::theory().dashed(), [(0.0, 0.0), (1.0, 1.0)]);
             let mut panel = Panel::new(axis("forecast"), axis("outcome")).curve(diagonal);
-            for (i, name) in tidy::names(table).into_iter().enumerate() {
-                let here = |row: usize| table.cell("recipe", row) == name && table.cell("measure", row) == measure;
-                let look = Look { marker: Some(Marker::Circle), ..Look::series(i) };
+            for (name, look) in tidy::looks(table) {
+                let here = |row: usize| table.cell("measure", row) == measure;
                 panel = panel.curve(tidy::curve(table, (&name, look), "forecast", "outcome", here).drawn_as(Manner::Points));
             }
             sheet.add(panel);

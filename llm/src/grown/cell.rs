@@ -113,7 +113,8 @@ impl Grown {
     /// Trains a copy by `recipe`, evaluated as often as the recipe says; `teacher` samples where the recipe has one.
     pub fn run(&self, settings: &GrownSettings, recipe: &Ready, teacher: Option<&Grown>) -> Result<Curves> {
         let config = &recipe.config;
-        let mut policy = self.policy(settings, true)?;
+        let policy = self.policy(settings, true)?;
+        let mut policy = if recipe.reads_reference() { policy } else { policy.refers_only_when_measured() };
         let chosen = self.choose(&policy, settings, config)?;
         let teacher = teacher.map(|t| t.policy(settings, false)).transpose()?;
         let training = Training {

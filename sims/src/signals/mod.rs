@@ -77,6 +77,13 @@ pub struct Signal {
     pub pay: fn(&Group, &Signals) -> Vec<Pay>,
 }
 
+impl Signal {
+    /// Whether it looks at the base model's log-probabilities.
+    pub fn reads_reference(&self) -> bool {
+        ["log_prior", "log_prior_mean", "tempered", "tilted", "task_plus_prior"].contains(&self.entry.name)
+    }
+}
+
 /// What a rollout earns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pay {
