@@ -31,7 +31,7 @@ fn settings() -> GrownSettings {
 
 /// Six methods, two of them good; 8 training and 24 held-out questions.
 fn knobs(config: &mut Config) {
-    config.world = Settings { vocab: 6, good_tokens: 2, idiosyncrasy: 0.0, alignment: 0.4, prompts: 8, held_out: 24, ..Settings::DEFAULT };
+    config.world = Settings { vocab: 6, good_tokens: 2, idiosyncrasy: 0.0, alignment: 0.8, prompts: 8, held_out: 24, ..Settings::DEFAULT };
     (config.train.steps, config.train.eval_every, config.train.learning_rate) = (4, 2, 3e-3);
     (config.train.train_batch_size, config.train.group_size) = (4, 6);
 }
@@ -284,7 +284,7 @@ fn a_forecast_without_steps_stays_where_the_base_model_is() {
         assert!(column(&moving, name)[2].unwrap() > expected + 0.01, "with steps it moves");
         assert!((column(&moving, name)[0].unwrap() - expected).abs() < 1e-9);
     }
-    assert_eq!(still.alignment, 0.4);
+    assert_eq!(still.alignment, 0.8);
 }
 
 /// What the simulator made, the simulator recognises.
