@@ -252,8 +252,8 @@ fn method_logprobs_are_the_frequencies_of_first_tokens() {
     let (policy, vocabulary, count) = (grown().policy(&settings(), false).unwrap(), Vocabulary::of(&grown().world), 2000);
     for x in [0, 5, 20] {
         let drawn = policy.respond(&[(x, words(1, x))], count).unwrap().remove(0);
-        for v in 0..6 {
-            let chance = logprobs[x][v].exp();
+        for (v, logprob) in logprobs[x].iter().enumerate() {
+            let chance = logprob.exp();
             let seen = drawn.iter().filter(|r| r[0].id == vocabulary.method(v)).count() as f64 / count as f64;
             let error = (chance * (1.0 - chance) / count as f64).sqrt();
             assert!((seen - chance).abs() < ERRORS * error, "question {x}, method {v}: {seen} drawn, {chance} expected, within {error}");
