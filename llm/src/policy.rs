@@ -51,11 +51,11 @@ impl<'p> LanguageModel<'p> {
         self.respond(&words.collect::<Vec<_>>(), count)
     }
 
-    /// The response to each prompt of always taking the most likely token.
+    /// The response to each prompt of always taking the most likely token, scored as any other: at the temperature of rollouts.
     fn most_likely(&self, prompts: &[usize]) -> Result<Vec<Vec<Token>>> {
         let words = Seed(0).stream(Purpose::Evaluation, 0, 0);
         let asks: Vec<Ask> = prompts.iter().map(|x| Ask { prompt: &self.prompts[*x], words: &words, rollout: 0 }).collect();
-        let drawn = self.model.generate(&asks, &Sampling { temperature: 0.0, ..self.sampling.clone() })?;
+        let drawn = self.model.generate(&asks, &Sampling { top_p: 0.0, ..self.sampling.clone() })?;
         self.with_reference(&prompts.iter().zip(&drawn).map(|(x, tokens)| (*x, &tokens[..])).collect::<Vec<_>>())
     }
 

@@ -91,6 +91,20 @@ fn next(model: &Model, text: &[u32]) -> Vec<f64> {
     rows.iter().map(|row| f64::from(row[LOGPROB])).collect()
 }
 
+/// At whatever temperature rollouts are drawn, greedy responses are scored as these are.
+#[test]
+fn greedy_responses_are_scored_at_the_temperature() {
+    let policy = grown().policy(&GrownSettings { temperature: 0.6, ..settings() }, true).unwrap();
+    let greedy = policy.greedy(&[0, 1, 2]);
+    let now = policy.rescore(&[0, 1, 2].map(|x| (x, &greedy[x][..])));
+    for (said, scored) in greedy.iter().flatten().zip(now.iter().flatten()) {
+        assert!((said.logprob - scored.logprob).abs() < 1e-4 && (said.entropy - scored.entropy).abs() < 1e-4);
+        assert!((said.ref_logprob - scored.logprob).abs() < 1e-4, "the policy has not moved yet");
+    }
+    let ids = |all: Vec<Vec<Token>>| all.into_iter().map(|r| r.iter().map(|t| t.id).collect()).collect::<Vec<Vec<u32>>>();
+    assert_eq!(ids(greedy), ids(grown().policy(&settings(), false).unwrap().greedy(&[0, 1, 2])), "the mode is that of any temperature");
+}
+
 #[test]
 fn greedy_takes_the_most_likely_token_every_time() {
     let policy = grown().policy(&settings(), true).unwrap();
@@ -144,7 +158,7 @@ fn the_reference_stays_the_base_model_and_a_copy_is_independent() {
     assert!(base.respond(&[(2, words(9, 0))], 1).unwrap()[0][0][0].ref_logprob.is_nan(), "no reference is kept where none is asked for");
 }
 
-/// Half precision is scored too, not only f32 and f64.
+/// Half precision runs in the composite form.
 #[test]
 fn a_policy_in_half_precision_is_scored_and_moved() {
     let base = grown();
