@@ -64,6 +64,15 @@ pub fn grown_settings() -> String {
     differing.map(|k| format!("{} = {}\n", k.name, (k.get)(&grown))).collect()
 }
 
+/// Kinetics fitted before.
+fn read_kinetics(path: &Path) -> Result<Kinetics, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::file(path, "cannot be read; delete it to fit again"))?;
+    let damaged = |what: String| Error::Damaged { path: path.into(), what: format!("is damaged ({what}); delete it to fit again") };
+    let kinetics: Kinetics = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+    kinetics.validate().map_err(|e| damaged(e.to_string()))?;
+    Ok(kinetics)
+}
+
 impl Bridge {
     /// A bridge over `alignments` with `recipes` and `seeds` from `seed` on.
     ///
@@ -96,9 +105,8 @@ impl Bridge {
     /// Read where they are known, else fitted to standard and one-shot training in the probe world.
     fn kinetics(&self, plan: &Plan) -> Result<Kinetics, Error> {
         let path = self.folder.join("kinetics.json");
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            return serde_json::from_str(&text)
-                .map_err(|e| Error::Damaged { path, what: format!("is damaged ({e}); delete it to fit again") });
+        if path.exists() {
+            return read_kinetics(&path);
         }
         let kinetics = self.probe(Seed(plan.seeds[0].0 + PROBE.1))?;
         let text = serde_json::to_string_pretty(&kinetics).expect("two numbers always serialise");

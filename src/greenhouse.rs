@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::error::{Error, Origin};
 use mta_llm::forecast::{DICE, Kinetics, Simulator};
+use mta_llm::grown::SEMANTICS;
 use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
 use mta_sims::cell::Cell;
 use mta_sims::config::{Config, KNOBS, Mode, World};
@@ -52,7 +53,7 @@ impl Greenhouse {
         let config = Config { world: world.clone(), ..Config::DEFAULT };
         let knobs = KNOBS.iter().filter(|k| k.section == "world").map(|k| format!("{} = {}\n", k.name, (k.get)(&config)));
         let GrownSettings { terms, modulus, leak, grow, .. } = &self.settings;
-        let all = format!("{}seed = {} {terms} {modulus} {leak} {grow:?}", knobs.collect::<String>(), seed.0);
+        let all = format!("grown = {SEMANTICS}\n{}seed = {} {terms} {modulus} {leak} {grow:?}", knobs.collect::<String>(), seed.0);
         blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
     }
 
@@ -100,7 +101,7 @@ impl Engine for Greenhouse {
 
 /// Name of a cell's result on a grown model.
 pub fn id(settings: &GrownSettings, cell: &Cell) -> String {
-    let all = format!("{}{settings:?}", cell.description());
+    let all = format!("grown = {SEMANTICS}\n{}{settings:?}", cell.description());
     blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
 }
 

@@ -9,6 +9,8 @@ use crate::grown::cell::Grown;
 use crate::grown::corpus::{Vocabulary, prompt};
 use crate::score::{LOGPROB, Sequence};
 use mta_sims::cell::run_in;
+use mta_sims::config::Knob;
+use mta_sims::knob::{KnobError, Value};
 use mta_sims::recipe::Ready;
 use mta_sims::record::{Curves, metrics};
 use mta_sims::stream::{Purpose, Seed};
@@ -24,6 +26,14 @@ pub struct Kinetics {
     pub learning_rate: f64,
     /// Part of an update that other questions feel.
     pub sharing: f64,
+}
+
+impl Kinetics {
+    /// Checks the numbers against the ranges of the simulator's knobs.
+    pub fn validate(self) -> std::result::Result<(), KnobError> {
+        let check = |name: &str, value: f64| Knob::find(name).map_or(Ok(()), |knob| knob.check(&Value::Number(value)));
+        check("learning_rate", self.learning_rate).and_then(|()| check("sharing", self.sharing))
+    }
 }
 
 /// Log-probability that the base model begins a response with each method, `[question][method]`, in nats.

@@ -5,7 +5,8 @@ use crate::model::Model;
 use crate::optimizer::{AdamSettings, AdamW};
 use crate::sample::{Ask, Sampling};
 use crate::score::{ENTROPY, LOGPROB, Sequence};
-use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Tensor};
 use mta_sims::policy::{Nudge, Policy, Step};
 use mta_sims::rollout::Token;
 use mta_sims::stream::{Purpose, Seed, Stream};
@@ -57,20 +58,28 @@ impl<'p> LanguageModel<'p> {
         self.respond(&words.collect::<Vec<_>>(), count, true)
     }
 
+    /// The response to each prompt of always taking the most likely token, scored as any other: at the temperature of rollouts.
+    fn most_likely(&self, prompts: &[usize]) -> Result<Vec<Vec<Token>>> {
+        let words = Seed(0).stream(Purpose::Evaluation, 0, 0);
+        let asks: Vec<Ask> = prompts.iter().map(|x| Ask { prompt: &self.prompts[*x], words: &words, rollout: 0 }).collect();
+        let drawn = self.model.generate(&asks, &Sampling { top_p: 0.0, ..self.sampling.clone() })?;
+        self.with_reference(&prompts.iter().zip(&drawn).map(|(x, tokens)| (*x, &tokens[..])).collect::<Vec<_>>())
+    }
+
     /// The responses with the base model's log-probabilities, where it is kept.
     fn with_reference(&self, responses: &[(usize, &[Token])]) -> Result<Vec<Vec<Token>>> {
         let mut all: Vec<Vec<Token>> = responses.iter().map(|(_, tokens)| tokens.to_vec()).collect();
         if let Some(reference) = &self.reference {
             let scores = self.scores(reference, responses)?;
-            all.iter_mut().flatten().zip(scores).for_each(|(token, row)| token.ref_logprob = f64::from(row[LOGPROB]));
+            all.iter_mut().flatten().zip(scores).for_each(|(token, row)| token.ref_logprob = row[LOGPROB]);
         }
         Ok(all)
     }
 
     /// Rows of scores of all tokens of `responses`, without gradients.
-    fn scores(&self, model: &Model, responses: &[(usize, &[Token])]) -> Result<Vec<Vec<f32>>> {
+    fn scores(&self, model: &Model, responses: &[(usize, &[Token])]) -> Result<Vec<Vec<f64>>> {
         let texts: Vec<(Vec<u32>, usize)> = responses.iter().map(|(prompt, tokens)| self.text(*prompt, tokens)).collect();
-        Ok(model.score(&sequences(&texts), self.temperature())?.to_vec2()?)
+        Ok(model.score(&sequences(&texts), self.temperature())?.to_dtype(DType::F64)?.to_vec2()?)
     }
 
     /// A prompt and its response as one text, and where the response begins.
@@ -84,12 +93,21 @@ impl<'p> LanguageModel<'p> {
         if self.sampling.temperature == 0.0 { 1.0 } else { self.sampling.temperature }
     }
 
-    fn climb(&mut self, nudges: &[Nudge], learning_rate: f64) -> Result<()> {
+    /// Gradient, for every trained parameter, of the loss whose slopes the nudges are.
+    ///
+    /// ```text
+    /// loss = -sum_t (push_t log pi_t + entropy_push_t H_t)
+    /// ```
+    pub fn gradients(&self, nudges: &[Nudge]) -> Result<GradStore> {
         let texts: Vec<(Vec<u32>, usize)> = nudges.iter().map(|n| self.text(n.prompt, n.tokens)).collect();
         let scores = self.model.score(&sequences(&texts), self.temperature())?;
         let gain = (inner(&scores, LOGPROB, nudges.iter().flat_map(|n| &n.push))?
             + inner(&scores, ENTROPY, nudges.iter().flat_map(|n| &n.entropy_push))?)?;
-        let gradients = gain.neg()?.backward()?;
+        Ok(gain.neg()?.backward()?)
+    }
+
+    fn climb(&mut self, nudges: &[Nudge], learning_rate: f64) -> Result<()> {
+        let gradients = self.gradients(nudges)?;
         self.adam.settings.learning_rate = learning_rate;
         self.grad_norm = Some(self.adam.descend(self.model.weights.trainable().vars(), &gradients)?);
         Ok(())
@@ -118,9 +136,7 @@ impl Policy for LanguageModel<'_> {
     }
 
     fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>> {
-        let words = Seed(0).stream(Purpose::Evaluation, 0, 0);
-        let asks: Vec<Ask> = prompts.iter().map(|x| Ask { prompt: &self.prompts[*x], words: &words, rollout: 0 }).collect();
-        computed(self.model.generate(&asks, &Sampling { temperature: 0.0, ..self.sampling.clone() }))
+        computed(self.most_likely(prompts))
     }
 
     fn enumerate(&self, _: usize) -> Vec<Vec<Token>> {
@@ -131,7 +147,7 @@ impl Policy for LanguageModel<'_> {
         let mut rows = computed(self.scores(&self.model, responses)).into_iter();
         let mut score = |old: &Token| {
             let row = rows.next().expect("every token has a row");
-            Token { logprob: f64::from(row[LOGPROB]), entropy: f64::from(row[ENTROPY]), ..*old }
+            Token { logprob: row[LOGPROB], entropy: row[ENTROPY], ..*old }
         };
         responses.iter().map(|(_, tokens)| tokens.iter().map(&mut score).collect()).collect()
     }

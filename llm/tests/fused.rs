@@ -211,26 +211,33 @@ const PROMPTS: [(usize, usize); 18] = [
     (7, 0),
 ];
 
+/// Largest distance between what samplers and scorers say of the tokens sampled, and how many tokens.
+fn disagreement(sampler: &Model, scorer: &Model, sampling: &Sampling) -> (f64, usize) {
+    let (prompts, words) = (tokens(&PROMPTS, 6), streams(4 * PROMPTS.len()));
+    let asks = asks(&prompts, &words);
+    let drawn = sampler.generate(&asks, sampling).unwrap();
+    let whole: Vec<(Vec<u32>, usize)> =
+        asks.iter().zip(&drawn).map(|(a, d)| (a.prompt.iter().copied().chain(d.iter().map(|t| t.id)).collect(), a.prompt.len())).collect();
+    let scores = scorer.score(&sequences(&whole), sampling.temperature).unwrap();
+    let scores: Vec<f64> = scores.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
+    let said: Vec<f64> = drawn.iter().flatten().flat_map(|t| [t.logprob, t.entropy, t.certainty]).collect();
+    assert_eq!(said.len(), scores.len());
+    (said.iter().zip(&scores).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max), said.len() / 3)
+}
+
 #[test]
 fn sampler_and_scorer_agree_over_a_thousand_tokens_in_both_forms() {
     for family in [Family::Qwen2, Family::Qwen3, Family::Llama] {
         let fused = model(&shape(family, 2, (4, 2), 6, family == Family::Qwen3), 6);
-        let (prompts, words) = (tokens(&PROMPTS, 6), streams(4 * PROMPTS.len()));
-        let asks = asks(&prompts, &words);
-        for (form, model) in [("fused", &fused), ("composite", &wide(&fused))] {
-            let drawn = model.generate(&asks, &sampling(0.7, 1.0, &[])).unwrap();
-            let whole: Vec<(Vec<u32>, usize)> = asks
-                .iter()
-                .zip(&drawn)
-                .map(|(a, d)| (a.prompt.iter().copied().chain(d.iter().map(|t| t.id)).collect(), a.prompt.len()))
-                .collect();
-            let scores: Vec<f64> =
-                fused.score(&sequences(&whole), 0.7).unwrap().flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
-            let said: Vec<f64> = drawn.iter().flatten().flat_map(|t| [t.logprob, t.entropy, t.certainty]).collect();
-            assert!(said.len() >= 3000 && said.len() == scores.len(), "{} scores", said.len());
-            let worst = said.iter().zip(&scores).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            println!("{family:?}, {form}: {} tokens, {worst:.1e}", said.len() / 3);
-            assert!(worst < 1e-4, "{form} {worst}");
+        let composite = wide(&fused);
+        for (temperature, top_p) in [(0.7, 1.0), (1.0, 0.9), (1.6, 0.5)] {
+            for (form, sampler, scorer) in
+                [("fused", &fused, &fused), ("composite", &composite, &composite), ("composite, scored fused", &composite, &fused)]
+            {
+                let (worst, tokens) = disagreement(sampler, scorer, &sampling(temperature, top_p, &[]));
+                println!("{family:?}, {form}, temperature {temperature}, top-p {top_p}: {tokens} tokens, {worst:.1e}");
+                assert!(tokens >= 1000 && worst < 1e-4, "{form} {worst}");
+            }
         }
     }
 }

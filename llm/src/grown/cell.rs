@@ -110,13 +110,14 @@ impl Grown {
         ask(policy, &self.judge(), &prompts.collect::<Vec<_>>(), settings.samples, self.world.seed, round)
     }
 
-    /// Trains a copy by `recipe`, evaluated as often as the recipe says; `teacher` samples where the recipe has one.
+    /// Trains a copy by `recipe`, evaluated as often as the recipe says; `teacher` samples where the recipe has one, and is then what KL terms refer to, as in
+    /// the simulator.
     pub fn run(&self, settings: &GrownSettings, recipe: &Ready, teacher: Option<&Grown>) -> Result<Curves> {
         let config = &recipe.config;
         let policy = self.policy(settings, true)?;
         let mut policy = if recipe.reads_reference() { policy } else { policy.refers_only_when_measured() };
         let chosen = self.choose(&policy, settings, config)?;
-        let teacher = teacher.map(|t| t.policy(settings, false)).transpose()?;
+        let teacher = teacher.map(|t| t.policy(settings, true)).transpose()?;
         let training = Training {
             config,
             signal: recipe.signal,

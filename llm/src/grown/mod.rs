@@ -13,3 +13,7 @@ pub mod corpus;
 pub mod grow;
 pub mod judge;
 pub mod world;
+
+/// Changes whenever a world, its corpus or its verifier comes to mean something else, so that base models and results of an older meaning are not taken for
+/// new ones.
+pub const SEMANTICS: u32 = 2;

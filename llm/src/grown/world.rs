@@ -9,8 +9,9 @@
 //! # Source
 //! Procedures with stable slips: Brown and Burton, Cognitive Science 2, 1978.
 
-use mta_sims::config::World as Settings;
-use mta_sims::knob::KnobError;
+use crate::permutation::Permutation;
+use mta_sims::config::{AlignBy, World as Settings};
+use mta_sims::knob::{KnobError, Setting};
 use mta_sims::prior::Prior;
 use mta_sims::stream::{Purpose, Seed, Stream};
 use mta_sims::task::Task;
@@ -43,12 +44,20 @@ impl MethodSettings {
         let checks = [
             ((2..=12).contains(&self.terms), "terms", self.terms.to_string(), "must be in [2, 12]".to_string()),
             ((2..=36).contains(&self.modulus), "modulus", self.modulus.to_string(), "must be in [2, 36]".to_string()),
-            ((0.0..1.0).contains(&self.leak), "leak", self.leak.to_string(), "must be in [0, 1)".to_string()),
             (
-                self.world.depth == 1 && !self.world.end_token,
-                "depth",
-                self.world.depth.to_string(),
-                "must be 1: a method is one token".into(),
+                self.terms <= self.modulus,
+                "modulus",
+                self.modulus.to_string(),
+                format!("must be at least terms = {}: as many slips as the modulus would cancel", self.terms),
+            ),
+            ((0.0..1.0).contains(&self.leak), "leak", self.leak.to_string(), "must be in [0, 1)".to_string()),
+            (self.world.depth == 1, "depth", self.world.depth.to_string(), "must be 1: a method is one token".into()),
+            (!self.world.end_token, "end_token", "true".into(), "must be false: a method is one token".into()),
+            (
+                self.world.align_by == AlignBy::Knob,
+                "align_by",
+                self.world.align_by.value().to_string(),
+                "must be knob: what a corpus makes of a model is not known before".into(),
             ),
             (
                 2 * asked <= questions,
@@ -127,6 +136,7 @@ impl MethodWorld {
             methods[v].steps(&questions[x]).last() == Some(&answer(&questions[x], settings.modulus))
         });
         let task = Task::explicit(right, settings.world.prompts, seed);
+        check_qualities(&task, settings)?;
         let shared = Prior::new(&task, seed, settings.world.alignment, settings.world.confidence).shared.row(0).to_vec();
         let task = task.gated(simulated.formatted().clone());
         Ok(MethodWorld { settings: settings.clone(), seed, questions, methods, task, shared })
@@ -173,17 +183,19 @@ fn answer(question: &[u8], modulus: usize) -> u8 {
     (question.iter().map(|d| usize::from(*d)).sum::<usize>() % modulus) as u8
 }
 
+/// Alignment is a correlation with qualities, so some must differ.
+fn check_qualities(task: &Task, settings: &MethodSettings) -> Result<(), KnobError> {
+    let quality = task.quality.row(0);
+    let allowed = "leaves methods that answer equally many questions; alignment needs some to be better than others";
+    if quality.iter().any(|q| *q != quality[0]) { Ok(()) } else { Err(KnobError::new("good_tokens", settings.world.good_tokens, allowed)) }
+}
+
 /// Training questions come from the front of the seed's order of questions, held-out ones from its back, so that their numbers do not change one another.
 fn distinct_questions(settings: &MethodSettings, seed: Seed) -> Vec<Vec<u8>> {
-    let mut stream = seed.stream(Purpose::Question, 0, 0);
-    let mut known = std::collections::HashSet::new();
-    let mut next = || loop {
-        let code = stream.random_range(0..settings.questions());
-        if known.insert(code) {
-            return unpack(code, settings);
-        }
-    };
-    (0..settings.world.all_prompts()).map(|_| next()).collect()
+    let size = settings.questions();
+    let order = Permutation::new(seed, 0, "methods", size as u128);
+    let places = (0..settings.world.prompts).chain((0..settings.world.held_out).map(|i| size - 1 - i));
+    places.map(|place| unpack(order.at(place as u128) as usize, settings)).collect()
 }
 
 fn unpack(mut code: usize, settings: &MethodSettings) -> Vec<u8> {
