@@ -5,7 +5,8 @@ use crate::model::Model;
 use crate::optimizer::{AdamSettings, AdamW};
 use crate::sample::{Ask, Sampling};
 use crate::score::{ENTROPY, LOGPROB, Sequence};
-use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Tensor, Var};
 use mta_sims::policy::{Nudge, Policy, Step};
 use mta_sims::rollout::Token;
 use mta_sims::stream::{Purpose, Seed, Stream};
@@ -18,6 +19,10 @@ pub struct LanguageModel<'p> {
     pub adam: AdamW,
     /// Norm of the last update's gradient before clipping; none before the first.
     pub grad_norm: Option<f64>,
+    /// What the last update climbed, `sum of (push log pi + entropy_push H)`, before it; none before the first.
+    pub gain: Option<f64>,
+    /// Sequences scored or differentiated at once, 0 for all: fewer take less memory and give the same sums up to rounding.
+    pub micro_batch: usize,
     prompts: &'p [Vec<u32>],
     sampling: Sampling,
     reference: Option<Model>,
@@ -31,7 +36,7 @@ impl<'p> LanguageModel<'p> {
     pub fn new(model: Model, prompts: &'p [Vec<u32>], sampling: Sampling, adam: AdamSettings, keeps_reference: bool) -> Result<Self> {
         let reference = if keeps_reference { Some(model.copy()?) } else { None };
         let adam = AdamW::new(adam, model.weights.trainable().vars())?;
-        Ok(LanguageModel { model, adam, grad_norm: None, prompts, sampling, reference })
+        Ok(LanguageModel { model, adam, grad_norm: None, gain: None, micro_batch: 0, prompts, sampling, reference })
     }
 
     /// `count` responses to each prompt.
@@ -63,7 +68,16 @@ impl<'p> LanguageModel<'p> {
     /// Rows of scores of all tokens of `responses`, without gradients.
     fn scores(&self, model: &Model, responses: &[(usize, &[Token])]) -> Result<Vec<Vec<f32>>> {
         let texts: Vec<(Vec<u32>, usize)> = responses.iter().map(|(prompt, tokens)| self.text(*prompt, tokens)).collect();
-        Ok(model.score(&sequences(&texts), self.temperature())?.to_vec2()?)
+        let mut rows = Vec::new();
+        for part in texts.chunks(self.at_once(texts.len())) {
+            rows.extend(model.score(&sequences(part), self.temperature())?.to_dtype(DType::F32)?.to_vec2()?);
+        }
+        Ok(rows)
+    }
+
+    /// Sequences of a micro-batch out of `all`.
+    fn at_once(&self, all: usize) -> usize {
+        if self.micro_batch == 0 { all.max(1) } else { self.micro_batch }
     }
 
     /// A prompt and its response as one text, and where the response begins.
@@ -78,15 +92,39 @@ impl<'p> LanguageModel<'p> {
     }
 
     fn climb(&mut self, nudges: &[Nudge], learning_rate: f64) -> Result<()> {
+        let (mut gain, mut gradients) = (0.0, None);
+        for part in nudges.chunks(self.at_once(nudges.len())) {
+            let (more, slope) = self.slope(part)?;
+            gain += more;
+            gradients = Some(added(gradients, slope, self.model.weights.trainable().vars())?);
+        }
+        let Some(gradients) = gradients else { return Ok(()) };
+        self.adam.settings.learning_rate = learning_rate;
+        self.grad_norm = Some(self.adam.descend(self.model.weights.trainable().vars(), &gradients)?);
+        self.gain = Some(gain);
+        Ok(())
+    }
+
+    /// What `nudges` climb, and the gradient of minus that.
+    fn slope(&self, nudges: &[Nudge]) -> Result<(f64, GradStore)> {
         let texts: Vec<(Vec<u32>, usize)> = nudges.iter().map(|n| self.text(n.prompt, n.tokens)).collect();
         let scores = self.model.score(&sequences(&texts), self.temperature())?;
         let gain = (inner(&scores, LOGPROB, nudges.iter().flat_map(|n| &n.push))?
             + inner(&scores, ENTROPY, nudges.iter().flat_map(|n| &n.entropy_push))?)?;
-        let gradients = gain.neg()?.backward()?;
-        self.adam.settings.learning_rate = learning_rate;
-        self.grad_norm = Some(self.adam.descend(self.model.weights.trainable().vars(), &gradients)?);
-        Ok(())
+        Ok((gain.to_dtype(DType::F64)?.to_scalar()?, gain.neg()?.backward()?))
     }
+}
+
+/// Gradients of two parts of a batch, summed for `vars`.
+fn added(sum: Option<GradStore>, mut part: GradStore, vars: &[Var]) -> Result<GradStore> {
+    let Some(mut sum) = sum else { return Ok(part) };
+    for var in vars {
+        if let Some(new) = part.remove(var) {
+            let total = sum.get(var).map_or_else(|| Ok(new.clone()), |old| old + &new)?;
+            sum.insert(var, total);
+        }
+    }
+    Ok(sum)
 }
 
 fn sequences(texts: &[(Vec<u32>, usize)]) -> Vec<Sequence<'_>> {
