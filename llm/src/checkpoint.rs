@@ -127,12 +127,17 @@ fn trained(path: &Path, base: &Model) -> Result<Model> {
         return Ok(Model { architecture: base.architecture.clone(), weights: base.weights.clone().adapted(adapter) });
     }
     let model = folder::load(path, dtype, device)?;
-    if model.architecture == base.architecture { Ok(model) } else { Err(Error::damaged(path, "holds a model of another shape than its run's")) }
+    if model.architecture == base.architecture {
+        Ok(model)
+    } else {
+        Err(Error::damaged(path, "holds a model of another shape than its run's"))
+    }
 }
 
 fn moments(path: &Path, model: &Model) -> Result<Vec<(Tensor, Tensor)>> {
     let trained = model.trainable();
-    let shapes = trained.iter().flat_map(|(name, var)| MOMENTS.map(|m| Parameter { name: format!("{name}.{m}"), shape: var.dims().to_vec() }));
+    let shapes =
+        trained.iter().flat_map(|(name, var)| MOMENTS.map(|m| Parameter { name: format!("{name}.{m}"), shape: var.dims().to_vec() }));
     let wanted = Wanted { parameters: shapes.collect(), config: "the model", passed_over: |_| false };
     let read = wanted.read(path, std::slice::from_ref(&path.to_path_buf()), trained.dtype(), trained.device())?;
     let tensors: Vec<Tensor> = read.iter().map(|(_, var)| var.as_tensor().clone()).collect();

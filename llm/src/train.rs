@@ -112,25 +112,23 @@ pub fn needs_reference(config: &Config, course: Course) -> bool {
     }
 }
 
-impl Plan<'_> {
-    /// What the memory of the run hangs on: tokens of the longest prompt and response, sequences at once.
-    pub fn shape(&self, prompt: usize, dtype: DType) -> memory::Plan {
-        let train = &self.config.train;
-        let per_prompt = if matches!(self.course, Course::Supervised) { 1 } else { train.group_size };
-        let sampled = train.train_batch_size * per_prompt.max(self.config.signal.votes);
-        let minibatch = (train.train_batch_size * per_prompt).div_ceil(train.minibatches);
-        let micro = self.settings.micro_batch;
-        memory::Plan {
-            dtype,
-            lora: self.settings.lora.clone(),
-            reference: needs_reference(self.config, self.course),
-            sampled,
-            differentiated: if micro == 0 { minibatch } else { micro.min(minibatch) },
-            tokens: prompt + self.exam.longest,
-            response: self.exam.longest,
-        }
+/// What the memory of a run hangs on, with prompts and responses of so many tokens at most.
+pub fn shape(config: &Config, course: Course, settings: &Settings, [prompt, response]: [usize; 2], dtype: DType) -> memory::Plan {
+    let train = &config.train;
+    let per_prompt = if matches!(course, Course::Supervised) { 1 } else { train.group_size };
+    let minibatch = train.train_batch_size.div_ceil(train.minibatches) * per_prompt;
+    memory::Plan {
+        dtype,
+        lora: settings.lora.clone(),
+        reference: needs_reference(config, course),
+        sampled: train.train_batch_size * per_prompt.max(config.signal.votes),
+        differentiated: if settings.micro_batch == 0 { minibatch } else { settings.micro_batch.min(minibatch) },
+        tokens: prompt + response,
+        response,
     }
+}
 
+impl Plan<'_> {
     fn sampling(&self) -> Sampling {
         let Settings { temperature, top_p, .. } = self.settings;
         Sampling { temperature, top_p, max_new_tokens: self.exam.longest, stop: self.exam.stop.clone() }
@@ -154,8 +152,7 @@ impl Plan<'_> {
         let limit = if matches!(self.config.data.regime, Regime::OneShot | Regime::Few) { self.settings.candidates } else { usize::MAX };
         let training: Vec<usize> = self.exam.training.clone().take(limit).collect();
         let held_out: Vec<usize> = self.exam.held_out.clone().collect();
-        let choice =
-            Choice { training: &training, held_out: &held_out, samples: self.settings.eval_samples, seed: self.settings.seed };
+        let choice = Choice { training: &training, held_out: &held_out, samples: self.settings.eval_samples, seed: self.settings.seed };
         choice.of(policy, self.exam, self.config)
     }
 }
@@ -317,7 +314,8 @@ impl<'p> Run<'p> {
         if done.is_some() {
             let update = [("loss", self.policy.gain.map(|gain| -gain)), ("grad_norm", self.policy.grad_norm)];
             let rate = ("learning_rate", Some(self.policy.adam.settings.rate(self.policy.adam.steps)));
-            let known = update.into_iter().chain([rate]).filter_map(|(name, x)| Some((name.to_string(), x.filter(|x| x.is_finite())?.into())));
+            let known =
+                update.into_iter().chain([rate]).filter_map(|(name, x)| Some((name.to_string(), x.filter(|x| x.is_finite())?.into())));
             row.extend(known);
         }
         row.insert("seconds".into(), clock.elapsed().as_secs_f64().into());

@@ -66,7 +66,8 @@ pub fn read(folder: &Path) -> Result<Told> {
 /// Knobs of the world by name; those that are not named have their defaults.
 fn knobs(named: Option<&Value>, path: &Path) -> Result<Settings> {
     let mut config = Config::DEFAULT;
-    let named = named.and_then(Value::as_object).ok_or_else(|| Error::damaged(path, "field world is missing; allowed: an object of knobs"))?;
+    let named =
+        named.and_then(Value::as_object).ok_or_else(|| Error::damaged(path, "field world is missing; allowed: an object of knobs"))?;
     for (name, value) in named {
         let knob = Knob::find(name).filter(|k| k.section == "world");
         let knob = knob.ok_or_else(|| Error::damaged(path, format!("field world.{name} is no knob of a world")))?;
