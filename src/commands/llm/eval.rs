@@ -79,6 +79,9 @@ pub(super) fn eval(matches: &ArgMatches) -> Result<(), Error> {
     Ok(())
 }
 
+/// Given responses scored at once.
+const SCORED: usize = 8;
+
 /// Documents of a corpus of which the perplexity is measured.
 const LESSONS: usize = 1024;
 
@@ -128,7 +131,7 @@ fn answer(of: &Answer) -> Result<String, Error> {
         ("entropy of a response, nats", Some(done.answers.measured().entropy)),
         ("length, tokens", Some(done.answers.measured().mean_length)),
         ("perplexity of its responses", done.own_perplexity()),
-        ("perplexity of given ones", perplexity(of.model, of.exam, &lessons(of.exam, done), draw.at_once)?),
+        ("perplexity of given ones", perplexity(of.model, of.exam, &lessons(of.exam, done), SCORED)?),
     ];
     rows.extend(alone.map(|(name, x)| vec![name.into(), number(x, 4)]));
     Ok(head + &columns(&["", "value", "95 % from", "to"], rows) + &methods(of.exam, done))
@@ -194,6 +197,6 @@ pub(super) fn of_grown(model: &Model, mut exam: Exam, documents: usize, samples:
     let sampling = Sampling { temperature: 1.0, top_p: 1.0, max_new_tokens: 1, stop: Vec::new() };
     let done = assess(model, &exam, sampling, draw, usize::MAX)?;
     let lessons: Vec<&Lesson> = exam.lessons.iter().collect();
-    let perplexity = perplexity(model, &exam, &lessons, 0)?;
+    let perplexity = perplexity(model, &exam, &lessons, SCORED)?;
     Ok((exam, Measured { done, perplexity }))
 }

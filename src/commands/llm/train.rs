@@ -279,10 +279,9 @@ impl Job {
 
     /// Lessons from a grown model's corpus: documents that it has not read.
     fn teach(&mut self) {
-        let train = &self.ready.config.train;
-        let (from, count) = (self.subject.documents, train.steps * train.train_batch_size);
+        let from = self.subject.documents;
         if let Some(exam) = self.subject.exam.as_mut().filter(|_| self.supervised) {
-            exam.teach(from..from + count.min(LESSONS));
+            exam.teach(from..from + LESSONS);
         }
     }
 
@@ -312,8 +311,8 @@ impl Job {
     }
 }
 
-/// Most documents that imitation draws from.
-const LESSONS: usize = 65_536;
+/// Documents of a grown model's corpus that imitation draws from.
+const LESSONS: usize = 16_384;
 
 /// Runs, with a bar on a terminal.
 fn follow(plan: &Plan, model: Model, teacher: Option<Model>, out: &Path) -> Result<(), Error> {
