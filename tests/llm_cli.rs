@@ -56,7 +56,7 @@ const WRONG: &[(&str, &str)] = &[
     ("grow --out family --leak 1", "--leak = 1: must be in [0, 1)"),
     ("grow --out family --leak -1", "'-1'"),
     ("grow --out family --hidden-size 20", "--hidden-size 20: must be a multiple of 16"),
-    ("grow --out family --prompts 600", "prompts"),
+    ("grow --out family --prompts 2000", "--prompts = 2128: with held_out must be at most half of the 3125 questions"),
     ("grow --out family --depth 2", "--depth"),
     ("eval", "--model <FOLDER>"),
     ("eval --model nowhere", "nowhere/config.json: cannot be read"),

@@ -71,7 +71,7 @@ pub(super) fn eval(matches: &ArgMatches) -> Result<(), Error> {
         exam.teach(documents..documents + LESSONS);
     }
     let exam = subject.exam()?;
-    let done = assess(&model, exam, sampling, draw, limit)?;
+    let done = assess(&model, exam, &sampling, draw, limit)?;
     if let Some(folder) = out {
         write(folder, exam, &done)?;
     }
@@ -102,8 +102,8 @@ fn adapted(model: Model, adapter: Option<&PathBuf>) -> Result<Model, Error> {
 }
 
 /// Samples and judges the first `limit` held-out questions.
-pub(super) fn assess(model: &Model, exam: &Exam, sampling: Sampling, draw: Draw, limit: usize) -> Result<Assessment, Error> {
-    let sampling = Sampling { max_new_tokens: exam.longest, stop: exam.stop.clone(), ..sampling };
+pub(super) fn assess(model: &Model, exam: &Exam, sampling: &Sampling, draw: Draw, limit: usize) -> Result<Assessment, Error> {
+    let sampling = Sampling { max_new_tokens: exam.longest, stop: exam.stop.clone(), ..sampling.clone() };
     let policy = LanguageModel::new(model.clone(), &exam.prompts, sampling, AdamSettings::DEFAULT, false)?;
     let prompts: Vec<usize> = exam.held_out.clone().take(limit).collect();
     Ok(Assessment::new(&policy, exam, &prompts, draw)?)
@@ -195,7 +195,7 @@ pub(super) fn of_grown(model: &Model, mut exam: Exam, documents: usize, samples:
     exam.teach(documents..documents + LESSONS);
     let draw = Draw { samples, at_once: 4096, seed, round: 0 };
     let sampling = Sampling { temperature: 1.0, top_p: 1.0, max_new_tokens: 1, stop: Vec::new() };
-    let done = assess(model, &exam, sampling, draw, usize::MAX)?;
+    let done = assess(model, &exam, &sampling, draw, usize::MAX)?;
     let lessons: Vec<&Lesson> = exam.lessons.iter().collect();
     let perplexity = perplexity(model, &exam, &lessons, SCORED)?;
     Ok((exam, Measured { done, perplexity }))
