@@ -132,7 +132,8 @@ fn damaged_model_folders_are_refused() {
     let whole_numbers = weights(|bytes| {
         String::from_utf8_lossy(&bytes[..200]).replacen("F32", "I32", 1).into_bytes().into_iter().chain(bytes[200..].to_vec()).collect()
     });
-    let cases: Vec<(Box<dyn Fn(&Path)>, &str)> = vec![
+    type Damage = Box<dyn Fn(&Path)>;
+    let cases: Vec<(Damage, &str)> = vec![
         (Box::new(halved), "not a whole safetensors file"),
         (Box::new(|model| fs::remove_file(model.join("model.safetensors")).unwrap()), "neither model.safetensors nor"),
         (Box::new(shards), "names the shard model-00002-of-00002.safetensors, which is not in the folder"),
