@@ -60,7 +60,7 @@ fn run_flags() -> Vec<Arg> {
 }
 
 /// The flag of a knob: its name with `-`, its aliases hidden.
-fn knob_flag(knob: &'static Knob) -> Arg {
+pub fn knob_flag(knob: &'static Knob) -> Arg {
     let kind = (knob.kind)();
     let default = (knob.get)(&mta_sims::config::Config::DEFAULT);
     let note = if knob.section == "objective" { "default: the rule's".into() } else { format!("default: {default}") };
@@ -113,7 +113,8 @@ fn show() -> Command {
         .arg(Arg::new("name").required(true).help("Its name"))
 }
 
-/// The knobs given as flags, with their text.
+/// The knobs given as flags, with their text; a command may have the flags of some knobs only.
 pub fn knob_flags(matches: &ArgMatches) -> impl Iterator<Item = (&'static str, &str)> {
-    KNOBS.iter().filter_map(|k| matches.get_one::<String>(k.name).map(|text| (k.name, text.as_str())))
+    let given = |name| matches.try_get_one::<String>(name).ok().flatten();
+    KNOBS.iter().filter_map(move |k| given(k.name).map(|text| (k.name, text.as_str())))
 }

@@ -46,6 +46,14 @@ pub enum Error {
     /// Claims that came out against what is expected of them.
     #[error("not as expected: {0}")]
     Unexpected(String),
+    /// The user stopped a training run.
+    #[error("stopped after step {step} of {steps}; its checkpoint is kept, and the same command goes on from there")]
+    Stopped {
+        /// Steps done.
+        step: usize,
+        /// Steps planned.
+        steps: usize,
+    },
     /// The user stopped the run.
     #[error("stopped: {done} of {total} cells are finished and kept; the same command goes on from there")]
     Interrupted {
@@ -99,7 +107,7 @@ impl Error {
     /// The process exit code: 2 for what the user can mend, 130 for an interrupt, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Interrupted { .. } => 130,
+            Error::Interrupted { .. } | Error::Stopped { .. } => 130,
             Error::Figure(_) | Error::Unexpected(_) => 1,
             _ => 2,
         }

@@ -231,7 +231,7 @@ fn what_was_not_expected_is_said() {
     assert!(judged.iter().all(Judged::is_expected));
     let wrong: &'static Trial = Box::leak(Box::new(Trial { expected: Verdict::Fails, ..*judged[0].trial }));
     judged[0].trial = wrong;
-    judged[1].counterexample.verdict = Verdict::Holds;
+    judged[1].counterexample.as_mut().unwrap().verdict = Verdict::Holds;
     judged[2].ruling.verdict = Verdict::Undecided;
     let unexpected: Vec<bool> = judged.iter().map(|j| !j.is_expected()).collect();
     assert_eq!(unexpected.iter().filter(|x| **x).count(), 2);

@@ -86,40 +86,59 @@ impl Template {
 /// A file that cannot be read, has another extension, holds no rows, or a row of none of the [shapes](self): the message names file, line or row, field, its
 /// value and what is allowed.
 pub fn load(path: &Path) -> Result<Vec<Question>> {
+    rows(path, &question)
+}
+
+/// [`load`], each question with the response its file gives for it: the first of the fields `response`, `completion`, `solution`, `answer` (whole) and
+/// `reward_model.ground_truth`.
+///
+/// # Errors
+/// As [`load`].
+pub fn solved(path: &Path) -> Result<Vec<(Question, String)>> {
+    rows(path, &|row, path, number| Ok((question(row, path, number)?, required(row, &SOLUTIONS)?)))
+}
+
+/// Where a whole response stands.
+const SOLUTIONS: [&str; 5] = ["response", "completion", "solution", "answer", "reward_model.ground_truth"];
+
+/// What `reader` makes of a row.
+type Reader<'r, T> = &'r dyn Fn(&Map<String, Value>, &Path, usize) -> Read<T>;
+
+fn rows<T>(path: &Path, reader: Reader<T>) -> Result<Vec<T>> {
     let questions = match path.extension().and_then(|e| e.to_str()) {
-        Some("jsonl") => load_jsonl(path),
-        Some("parquet") => load_parquet(path),
+        Some("jsonl") => load_jsonl(path, reader),
+        Some("parquet") => load_parquet(path, reader),
         _ => Err(Error::damaged(path, "is no question file; allowed extensions: jsonl, parquet")),
     }?;
     if questions.is_empty() { Err(Error::damaged(path, "holds no questions")) } else { Ok(questions) }
 }
 
-fn load_jsonl(path: &Path) -> Result<Vec<Question>> {
+fn load_jsonl<T>(path: &Path, reader: Reader<T>) -> Result<Vec<T>> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path, "cannot be read"))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .enumerate()
-        .map(|(row, (line, text))| from_line(text, path, row).map_err(|e| Error::damaged(path, format!("line {}: {e}", line + 1))))
+        .map(|(row, (line, text))| from_line(text, path, row, reader).map_err(|e| Error::damaged(path, format!("line {}: {e}", line + 1))))
         .collect()
 }
 
-fn from_line(text: &str, path: &Path, row: usize) -> std::result::Result<Question, String> {
+fn from_line<T>(text: &str, path: &Path, row: usize, reader: Reader<T>) -> Read<T> {
     let value: Value = serde_json::from_str(text).map_err(|e| format!("is not JSON ({e})"))?;
     match value {
-        Value::Object(fields) => question(&fields, path, row),
+        Value::Object(fields) => reader(&fields, path, row),
         other => Err(format!("is {}; allowed: an object", shown(&other))),
     }
 }
 
-fn load_parquet(path: &Path) -> Result<Vec<Question>> {
+fn load_parquet<T>(path: &Path, reader: Reader<T>) -> Result<Vec<T>> {
     let file = File::open(path).map_err(Error::file(path, "cannot be read"))?;
     let damaged = |e| Error::damaged(path, format!("is truncated, damaged or compressed otherwise than by snappy ({e})"));
-    let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let table = SerializedFileReader::new(file).map_err(damaged)?;
     let read = |(row, record): (usize, std::result::Result<Row, _>)| {
         let fields = object(record.map_err(damaged)?);
-        question(&fields, path, row).map_err(|e| Error::damaged(path, format!("row {}: {e}", row + 1)))
+        reader(&fields, path, row).map_err(|e| Error::damaged(path, format!("row {}: {e}", row + 1)))
     };
-    reader.into_iter().enumerate().map(read).collect()
+    table.into_iter().enumerate().map(read).collect()
 }
 
 fn object(row: Row) -> Map<String, Value> {

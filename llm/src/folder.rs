@@ -23,8 +23,9 @@ pub const INDEX: &str = "model.safetensors.index.json";
 pub const SHARD_BYTES: usize = 5_000_000_000;
 /// Files that are not ours to change: a trained model takes them along.
 #[rustfmt::skip]
-const COMPANIONS: [&str; 7] = [
+const COMPANIONS: [&str; 8] = [
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt",
+    "world.json",
 ];
 
 /// The model in `folder`, its numbers converted to `dtype`.

@@ -14,18 +14,24 @@
 //! Family, difficulty, seed -> Row       tasks/         procedural questions, each with a verifier
 //! file -> Question, Question, ..        data           JSONL and Parquet, templates of prompts
 //! gold, output -> right or wrong        math/          the verifier of mathematical answers
+//! folder, questions -> Exam             exam           prompts, their split, their judge: of grown models and of question files
+//! Exam, Ready -> trained model          train          steps, metrics and checkpoints (checkpoint) that resume to the last bit
+//! Exam, n -> pass@k, maj@n, shares      assess         what sampled responses say, with intervals
 //! ```
 //!
 //! A language model is one more [`mta_sims::policy::Policy`], and its tasks one more [`mta_sims::run::Environment`]: the loop, signals, rules and metrics are
 //! those of the simulator.
 
 pub mod architecture;
+pub mod assess;
 pub mod atomic;
 pub mod chat;
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod decoder;
 pub mod error;
+pub mod exam;
 pub mod folder;
 pub mod forecast;
 pub(crate) mod fused;
@@ -44,5 +50,6 @@ pub mod sample;
 pub mod score;
 pub mod tasks;
 pub mod tokenizer;
+pub mod train;
 pub(crate) mod vectors;
 pub mod weights;

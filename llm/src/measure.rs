@@ -39,9 +39,7 @@ pub fn ask(
     seed: Seed,
     round: usize,
 ) -> Result<Answers> {
-    let responses = policy.probe(prompts, count, seed, round)?;
-    let judge = |(prompt, group): (&usize, &Vec<Vec<Token>>)| group.iter().map(|tokens| answered(environment, *prompt, tokens)).collect();
-    Ok(Answers(prompts.iter().zip(&responses).map(judge).collect()))
+    Ok(Answers::of(environment, prompts, &policy.probe(prompts, count, seed, round)?))
 }
 
 fn answered(environment: &dyn Environment, prompt: usize, tokens: &[Token]) -> Answered {
@@ -52,6 +50,12 @@ fn answered(environment: &dyn Environment, prompt: usize, tokens: &[Token]) -> A
 }
 
 impl Answers {
+    /// `responses` to `prompts`, judged.
+    pub fn of(environment: &dyn Environment, prompts: &[usize], responses: &[Vec<Vec<Token>>]) -> Self {
+        let judge = |(x, group): (&usize, &Vec<Vec<Token>>)| group.iter().map(|tokens| answered(environment, *x, tokens)).collect();
+        Answers(prompts.iter().zip(responses).map(judge).collect())
+    }
+
     /// Correct responses of each prompt.
     pub fn counts(&self) -> Vec<usize> {
         self.0.iter().map(|group| group.iter().filter(|a| a.correct).count()).collect()

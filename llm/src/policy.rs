@@ -6,7 +6,7 @@ use crate::optimizer::{AdamSettings, AdamW};
 use crate::sample::{Ask, Sampling};
 use crate::score::{ENTROPY, LOGPROB, Sequence};
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Tensor, Var};
 use mta_sims::policy::{Nudge, Policy, Step};
 use mta_sims::rollout::Token;
 use mta_sims::stream::{Purpose, Seed, Stream};
@@ -19,6 +19,10 @@ pub struct LanguageModel<'p> {
     pub adam: AdamW,
     /// Norm of the last update's gradient before clipping; none before the first.
     pub grad_norm: Option<f64>,
+    /// What the last update climbed, `sum of (push log pi + entropy_push H)`, before it; none before the first.
+    pub gain: Option<f64>,
+    /// Sequences scored or differentiated at once, 0 for all: fewer take less memory and give the same sums up to rounding.
+    pub micro_batch: usize,
     prompts: &'p [Vec<u32>],
     sampling: Sampling,
     reference: Option<Model>,
@@ -33,7 +37,17 @@ impl<'p> LanguageModel<'p> {
     pub fn new(model: Model, prompts: &'p [Vec<u32>], sampling: Sampling, adam: AdamSettings, keeps_reference: bool) -> Result<Self> {
         let reference = if keeps_reference { Some(model.copy()?) } else { None };
         let adam = AdamW::new(adam, model.weights.trainable().vars())?;
-        Ok(LanguageModel { model, adam, grad_norm: None, prompts, sampling, reference, refers: keeps_reference })
+        Ok(LanguageModel {
+            model,
+            adam,
+            grad_norm: None,
+            gain: None,
+            micro_batch: 0,
+            prompts,
+            sampling,
+            reference,
+            refers: keeps_reference,
+        })
     }
 
     /// Spares the base model's log-probabilities of rollouts that train; those that measure keep them.
@@ -42,8 +56,15 @@ impl<'p> LanguageModel<'p> {
         self
     }
 
-    /// `count` responses to each prompt, with the base model's log-probabilities where it is kept and `refers`.
-    fn respond(&self, prompts: &[(usize, Stream)], count: usize, refers: bool) -> Result<Vec<Vec<Vec<Token>>>> {
+    /// `count` responses to each prompt, with the base model's log-probabilities where it is kept.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn respond(&self, prompts: &[(usize, Stream)], count: usize) -> Result<Vec<Vec<Vec<Token>>>> {
+        self.draw(prompts, count, true)
+    }
+
+    fn draw(&self, prompts: &[(usize, Stream)], count: usize, refers: bool) -> Result<Vec<Vec<Vec<Token>>>> {
         let several = prompts.iter().flat_map(|(prompt, words)| (0..count).map(move |rollout| (&self.prompts[*prompt], words, rollout)));
         let asks: Vec<Ask> = several.map(|(prompt, words, rollout)| Ask { prompt, words, rollout }).collect();
         let drawn = self.model.generate(&asks, &self.sampling)?;
@@ -55,7 +76,7 @@ impl<'p> LanguageModel<'p> {
     /// Fresh responses that only measure.
     pub fn probe(&self, prompts: &[usize], count: usize, seed: Seed, round: usize) -> Result<Vec<Vec<Vec<Token>>>> {
         let words = prompts.iter().map(|x| (*x, seed.stream(Purpose::Evaluation, round, *x)));
-        self.respond(&words.collect::<Vec<_>>(), count, true)
+        self.respond(&words.collect::<Vec<_>>(), count)
     }
 
     /// The response to each prompt of always taking the most likely token, scored as any other: at the temperature of rollouts.
@@ -79,7 +100,16 @@ impl<'p> LanguageModel<'p> {
     /// Rows of scores of all tokens of `responses`, without gradients.
     fn scores(&self, model: &Model, responses: &[(usize, &[Token])]) -> Result<Vec<Vec<f64>>> {
         let texts: Vec<(Vec<u32>, usize)> = responses.iter().map(|(prompt, tokens)| self.text(*prompt, tokens)).collect();
-        Ok(model.score(&sequences(&texts), self.temperature())?.to_dtype(DType::F64)?.to_vec2()?)
+        let mut rows = Vec::new();
+        for part in texts.chunks(self.at_once(texts.len())) {
+            rows.extend(model.score(&sequences(part), self.temperature())?.to_dtype(DType::F64)?.to_vec2()?);
+        }
+        Ok(rows)
+    }
+
+    /// Sequences of a micro-batch out of `all`.
+    fn at_once(&self, all: usize) -> usize {
+        if self.micro_batch == 0 { all.max(1) } else { self.micro_batch }
     }
 
     /// A prompt and its response as one text, and where the response begins.
@@ -93,25 +123,51 @@ impl<'p> LanguageModel<'p> {
         if self.sampling.temperature == 0.0 { 1.0 } else { self.sampling.temperature }
     }
 
-    /// Gradient, for every trained parameter, of the loss whose slopes the nudges are.
+    fn climb(&mut self, nudges: &[Nudge], learning_rate: f64) -> Result<()> {
+        let Some((gain, gradients)) = self.gradients(nudges)? else { return Ok(()) };
+        self.adam.settings.learning_rate = learning_rate;
+        self.grad_norm = Some(self.adam.descend(self.model.weights.trainable().vars(), &gradients)?);
+        self.gain = Some(gain);
+        Ok(())
+    }
+
+    /// What the nudges climb, and for every trained parameter the gradient of the loss whose slopes they are; none without nudges.
     ///
     /// ```text
-    /// loss = -sum_t (push_t log pi_t + entropy_push_t H_t)
+    /// loss = -gain = -sum_t (push_t log pi_t + entropy_push_t H_t)
     /// ```
-    pub fn gradients(&self, nudges: &[Nudge]) -> Result<GradStore> {
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn gradients(&self, nudges: &[Nudge]) -> Result<Option<(f64, GradStore)>> {
+        let (mut gain, mut gradients) = (0.0, None);
+        for part in nudges.chunks(self.at_once(nudges.len())) {
+            let (more, slope) = self.slope(part)?;
+            gain += more;
+            gradients = Some(added(gradients, slope, self.model.weights.trainable().vars())?);
+        }
+        Ok(gradients.map(|gradients| (gain, gradients)))
+    }
+
+    fn slope(&self, nudges: &[Nudge]) -> Result<(f64, GradStore)> {
         let texts: Vec<(Vec<u32>, usize)> = nudges.iter().map(|n| self.text(n.prompt, n.tokens)).collect();
         let scores = self.model.score(&sequences(&texts), self.temperature())?;
         let gain = (inner(&scores, LOGPROB, nudges.iter().flat_map(|n| &n.push))?
             + inner(&scores, ENTROPY, nudges.iter().flat_map(|n| &n.entropy_push))?)?;
-        Ok(gain.neg()?.backward()?)
+        Ok((gain.to_dtype(DType::F64)?.to_scalar()?, gain.neg()?.backward()?))
     }
+}
 
-    fn climb(&mut self, nudges: &[Nudge], learning_rate: f64) -> Result<()> {
-        let gradients = self.gradients(nudges)?;
-        self.adam.settings.learning_rate = learning_rate;
-        self.grad_norm = Some(self.adam.descend(self.model.weights.trainable().vars(), &gradients)?);
-        Ok(())
+/// Gradients of two parts of a batch, summed for `vars`.
+fn added(sum: Option<GradStore>, mut part: GradStore, vars: &[Var]) -> Result<GradStore> {
+    let Some(mut sum) = sum else { return Ok(part) };
+    for var in vars {
+        if let Some(new) = part.remove(var) {
+            let total = sum.get(var).map_or_else(|| Ok(new.clone()), |old| old + &new)?;
+            sum.insert(var, total);
+        }
     }
+    Ok(sum)
 }
 
 fn sequences(texts: &[(Vec<u32>, usize)]) -> Vec<Sequence<'_>> {
@@ -132,7 +188,7 @@ fn computed<T>(result: Result<T>) -> T {
 
 impl Policy for LanguageModel<'_> {
     fn sample(&self, prompts: &[(usize, Stream)], count: usize) -> Vec<Vec<Vec<Token>>> {
-        computed(self.respond(prompts, count, self.refers))
+        computed(self.draw(prompts, count, self.refers))
     }
 
     fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>> {

@@ -142,7 +142,7 @@ impl Policy for Watched<'_> {
 
     fn ascend(&mut self, nudges: &[Nudge], _: &Step) {
         self.seen = nudges.iter().map(|n| (n.prompt, n.tokens.to_vec())).collect();
-        self.gradients = Some(self.model.gradients(nudges).unwrap());
+        self.gradients = self.model.gradients(nudges).unwrap().map(|(_, gradients)| gradients);
     }
 }
 
@@ -426,7 +426,7 @@ fn every_level_of_the_ratio_clips_as_it_is_defined() {
 fn a_step_raises_what_was_rewarded_and_lowers_what_was_punished() {
     let prompts = prompts();
     let policy = language_model(&prompts, trio(DType::F64, 0.0).policy, None);
-    let drawn = policy.respond(&[(0, Seed(2).stream(Purpose::Rollout, 0, 0))], 8).unwrap().remove(0);
+    let drawn = policy.sample(&[(0, Seed(2).stream(Purpose::Rollout, 0, 0))], 8).remove(0);
     let different = drawn.iter().find(|r| r[0].id != drawn[0][0].id).expect("eight responses begin differently");
     let pair = [&drawn[0], different];
     let nudge = |(tokens, push): (&&Vec<Token>, f64)| (tokens.to_vec(), vec![push; tokens.len()]);
@@ -438,7 +438,7 @@ fn a_step_raises_what_was_rewarded_and_lowers_what_was_punished() {
         scored.iter().map(|tokens| tokens.iter().map(|t| t.logprob).sum()).collect()
     };
     let before = likelihoods();
-    let gradients = policy.gradients(&nudges).unwrap();
+    let (_, gradients) = policy.gradients(&nudges).unwrap().unwrap();
     let (rate, vars) = (1e-5, policy.model.weights.vars());
     let square: f64 = vars.iter().map(|v| norm(&values(gradients.get(v).unwrap())).powi(2)).sum();
     for var in vars {

@@ -1,24 +1,25 @@
 //! A cell on a grown model: the simulator's cell with a transformer for its table.
 
 use super::corpus::{EOS, prompt, response_length};
+use super::family;
 use super::grow::{GrowSettings, grow, shape};
 use super::judge::Arithmetic;
 use super::world::{MethodSettings, MethodWorld};
 use crate::error::{Error, Result};
-use crate::folder::{self, Generation};
+use crate::exam::Choice;
+use crate::folder;
 use crate::measure::{Answers, ask};
 use crate::model::Model;
 use crate::optimizer::AdamSettings;
 use crate::policy::LanguageModel;
 use crate::sample::Sampling;
 use candle_core::{DType, Device};
-use mta_sims::config::{Config, Regime, Sampler, SelectBy, World as Settings};
+use mta_sims::config::{Config, Regime, Sampler, World as Settings};
 use mta_sims::policy::Policy;
 use mta_sims::recipe::Ready;
 use mta_sims::record::{Curves, Snapshot};
 use mta_sims::run::{Progress, StepStats, Training};
-use mta_sims::stream::{Purpose, Seed};
-use rand::Rng;
+use mta_sims::stream::Seed;
 use std::path::Path;
 
 /// What the simulator's knobs do not say about a run on a grown model.
@@ -83,7 +84,7 @@ impl Grown {
             return Ok(Grown::of(world, model));
         }
         let model = grow(&world, settings, &mut |_, _| ())?;
-        folder::save(folder, &model, &Generation { eos: vec![EOS], ..Generation::default() }, None)?;
+        family::save(folder, &model, &world, settings.steps * settings.batch)?;
         Ok(Grown::of(world, model))
     }
 
@@ -146,30 +147,9 @@ impl Grown {
 
     /// The prompts the data regime trains on.
     fn choose(&self, policy: &LanguageModel, settings: &GrownSettings, config: &Config) -> Result<Vec<usize>> {
-        Ok(match config.data.regime {
-            Regime::Full => self.world.training().collect(),
-            Regime::TestTime => self.world.held_out().collect(),
-            Regime::OneShot => self.best(policy, settings, config, 1)?,
-            Regime::Few => self.best(policy, settings, config, config.data.few)?,
-        })
-    }
-
-    /// Training prompts whose measured base pass rate is nearest 1/2, or any.
-    fn best(&self, policy: &LanguageModel, settings: &GrownSettings, config: &Config, count: usize) -> Result<Vec<usize>> {
-        let ranks: Vec<f64> = match config.data.select_by {
-            SelectBy::Half | SelectBy::Variance => {
-                let counts = self.ask(policy, settings, self.world.training(), SELECTION)?.counts();
-                counts.iter().map(|c| (*c as f64 / settings.samples as f64 - 0.5).abs()).collect()
-            }
-            SelectBy::Random => {
-                let mut stream = self.world.seed.stream(Purpose::Selection, 0, 0);
-                self.world.training().map(|_| stream.random()).collect()
-            }
-        };
-        let mut order: Vec<usize> = self.world.training().collect();
-        order.sort_by(|&x, &y| ranks[x].total_cmp(&ranks[y]));
-        order.truncate(count);
-        Ok(order)
+        let (training, held_out): (Vec<usize>, Vec<usize>) = (self.world.training().collect(), self.world.held_out().collect());
+        let choice = Choice { training: &training, held_out: &held_out, samples: settings.samples, seed: self.world.seed };
+        choice.of(policy, &self.judge(), config)
     }
 }
 
@@ -181,9 +161,6 @@ fn check_shape(model: &Model, world: &MethodWorld, settings: &GrowSettings, fold
         Err(Error::damaged(folder, "holds a model of another shape than this world asks for"))
     }
 }
-
-/// The evaluation round that chooses prompts: no training step has its number.
-const SELECTION: usize = mta_sims::stream::MAX_STEPS - 1;
 
 /// Whether a recipe samples from a teacher, and then the teacher's world.
 pub fn teacher_world(config: &Config) -> Option<Settings> {

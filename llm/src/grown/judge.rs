@@ -62,7 +62,7 @@ impl Environment for Arithmetic<'_> {
 }
 
 /// A name for a response without an answer: a hash of its tokens, above all digits.
-fn unread(tokens: &[Token]) -> u128 {
+pub(crate) fn unread(tokens: &[Token]) -> u128 {
     let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.id.to_le_bytes()).collect();
     let hash: [u8; 16] = blake3::hash(&bytes).as_bytes()[..16].try_into().expect("a hash has 32 bytes");
     u128::from_le_bytes(hash) | 1 << 127

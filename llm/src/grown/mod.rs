@@ -10,6 +10,7 @@
 
 pub mod cell;
 pub mod corpus;
+pub mod family;
 pub mod grow;
 pub mod judge;
 pub mod world;

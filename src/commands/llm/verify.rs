@@ -1,5 +1,6 @@
-//! `mta-sim llm`: the same questions put to real transformers.
+//! `mta-sim llm verify`: forecasts, then every recipe on grown transformers, then verdicts.
 
+use super::option;
 use crate::bridge::{Bridge, Compared};
 use crate::commands::{self, say, sweep};
 use crate::error::Error;
@@ -25,16 +26,7 @@ const RECIPES: &str =
     "standard,one-shot,random,incorrect,majority,self-sharpen,self-certainty,entropy-min,negative-only,positive-only,distill";
 
 /// The subcommand.
-pub fn command() -> Command {
-    Command::new("llm")
-        .about("Grow, train and judge transformers")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(verify_command())
-}
-
-fn verify_command() -> Command {
-    let option = |name: &'static str, value: &'static str, help: &'static str| Arg::new(name).long(name).value_name(value).help(help);
+pub(super) fn command() -> Command {
     Command::new("verify")
         .about("Forecast, run and judge every recipe on grown transformers")
         .after_help(HELP)
@@ -48,14 +40,7 @@ fn verify_command() -> Command {
 ///
 /// # Errors
 /// As the library's.
-pub fn llm(matches: &ArgMatches) -> Result<(), Error> {
-    match matches.subcommand() {
-        Some(("verify", arguments)) => verify(arguments),
-        _ => unreachable!("clap requires a known subcommand"),
-    }
-}
-
-fn verify(matches: &ArgMatches) -> Result<(), Error> {
+pub(super) fn verify(matches: &ArgMatches) -> Result<(), Error> {
     let clock = Instant::now();
     let (quick, folder) = (matches.get_flag("quick"), matches.get_one::<PathBuf>("out").expect("it has a default"));
     let threads = usize::from(*matches.get_one::<u16>("threads").expect("it has a default"));
