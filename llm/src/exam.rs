@@ -250,6 +250,8 @@ pub struct Choice<'a> {
     pub held_out: &'a [usize],
     /// Responses by which a base pass rate is measured.
     pub samples: usize,
+    /// Sequences sampled at once.
+    pub at_once: usize,
     /// Master seed.
     pub seed: Seed,
 }
@@ -281,7 +283,10 @@ impl Choice<'_> {
             let mut stream = self.seed.stream(Purpose::Selection, 0, 0);
             return Ok(self.training.iter().map(|_| stream.random()).collect());
         }
-        let counts = ask(policy, environment, self.training, self.samples, self.seed, SELECTION)?.counts();
+        let mut counts = Vec::new();
+        for part in self.training.chunks((self.at_once / self.samples).max(1)) {
+            counts.extend(ask(policy, environment, part, self.samples, self.seed, SELECTION)?.counts());
+        }
         Ok(counts.iter().map(|c| (*c as f64 / self.samples as f64 - 0.5).abs()).collect())
     }
 }

@@ -148,11 +148,22 @@ impl Plan<'_> {
         Ok(model.adapted(adapter))
     }
 
+    /// Sequences sampled at once: those of a step.
+    fn at_once(&self) -> usize {
+        self.config.train.train_batch_size * self.config.train.group_size
+    }
+
     fn choose(&self, policy: &LanguageModel) -> Result<Vec<usize>> {
         let limit = if matches!(self.config.data.regime, Regime::OneShot | Regime::Few) { self.settings.candidates } else { usize::MAX };
         let training: Vec<usize> = self.exam.training.clone().take(limit).collect();
         let held_out: Vec<usize> = self.exam.held_out.clone().collect();
-        let choice = Choice { training: &training, held_out: &held_out, samples: self.settings.eval_samples, seed: self.settings.seed };
+        let choice = Choice {
+            training: &training,
+            held_out: &held_out,
+            samples: self.settings.eval_samples,
+            at_once: self.at_once(),
+            seed: self.settings.seed,
+        };
         choice.of(policy, self.exam, self.config)
     }
 }
@@ -333,13 +344,13 @@ impl<'p> Run<'p> {
 
     /// Measurements on held-out prompts; none where there are none.
     fn evaluate(&self) -> Result<Option<Measured>> {
-        let (settings, train) = (&self.plan.settings, &self.plan.config.train);
+        let settings = &self.plan.settings;
         let asked: Vec<usize> = self.plan.exam.held_out.clone().take(settings.eval_prompts).collect();
         if asked.is_empty() {
             return Ok(None);
         }
-        let at_once = train.train_batch_size * train.group_size;
-        let draw = Draw { samples: settings.eval_samples, at_once, seed: settings.seed, round: self.state.progress.step };
+        let draw =
+            Draw { samples: settings.eval_samples, at_once: self.plan.at_once(), seed: settings.seed, round: self.state.progress.step };
         Ok(Some(Assessment::new(&self.policy, self.plan.exam, &asked, draw)?.answers.measured()))
     }
 

@@ -148,7 +148,8 @@ impl Grown {
     /// The prompts the data regime trains on.
     fn choose(&self, policy: &LanguageModel, settings: &GrownSettings, config: &Config) -> Result<Vec<usize>> {
         let (training, held_out): (Vec<usize>, Vec<usize>) = (self.world.training().collect(), self.world.held_out().collect());
-        let choice = Choice { training: &training, held_out: &held_out, samples: settings.samples, seed: self.world.seed };
+        let choice =
+            Choice { training: &training, held_out: &held_out, samples: settings.samples, at_once: usize::MAX, seed: self.world.seed };
         choice.of(policy, &self.judge(), config)
     }
 }
