@@ -10,6 +10,10 @@
 //! Sequence -> log pi, entropy           score          with gradients
 //! Ask -> Token, Token, ..               sample         with a cache of keys and values
 //! gradients -> Weights                  optimizer      AdamW
+//! Model, prompts -> Policy              policy         what the simulator's loop drives
+//! responses -> Measured                 measure        pass@k, majority, entropy and KL of samples
+//! a, kappa, seed -> Grown -> Curves     grown/         base models with the alignment knob inside their corpus
+//! Grown, Ready -> Curves                forecast       what the simulator expects of them
 //! Plan -> bytes                         memory         what training will take
 //! Family, difficulty, seed -> Row       tasks/         procedural questions, each with a verifier
 //! file -> Question, Question, ..        data           JSONL and Parquet, templates of prompts
