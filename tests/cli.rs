@@ -126,7 +126,7 @@ const WRONG: &[(&str, &str)] = &[
     ("verify nothing-like-it", "unknown claim 'nothing-like-it'"),
     ("verify nois-j", "did you mean 'noise-j'?"),
     ("verify --rung moon", "'moon'"),
-    ("verify --rung llm", "--rung llm: none of these claims is judged there; they are judged on bandit, theory, tree"),
+    ("verify delta-se --rung llm", "--rung llm: none of these claims is judged there; they are judged on bandit, tree"),
     ("verify delta-se --rung theory", "--rung theory: none of these claims is judged there; they are judged on bandit, tree"),
     ("verify --budget huge", "'huge'"),
     ("verify --alpha 0.7", "--alpha 0.7: must be a number in [1e-12, 0.5]"),
