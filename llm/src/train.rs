@@ -22,11 +22,11 @@ use crate::optimizer::AdamSettings;
 use crate::policy::LanguageModel;
 use crate::sample::Sampling;
 use candle_core::DType;
-use mta_sims::config::{Config, Regime};
+use mta_sims::config::Config;
 use mta_sims::measure::{Measured, PASS_KS};
 use mta_sims::policy::{Nudge, Policy, Step};
+use mta_sims::recipe::reads_reference;
 use mta_sims::record::{Snapshot, metrics};
-use mta_sims::registry::Named;
 use mta_sims::rollout::Token;
 use mta_sims::run::{StepStats, Training};
 use mta_sims::signals::Signal;
@@ -101,13 +101,10 @@ pub enum Ended {
 /// One line of `metrics.jsonl`.
 pub type Row = Map<String, Value>;
 
-/// Signals that pay by the base model's log-probability.
-const PRIOR_SIGNALS: [&str; 5] = ["log_prior", "log_prior_mean", "tempered", "tilted", "task_plus_prior"];
-
 /// Whether updates ask for the base model's log-probabilities, so that a frozen copy must be kept.
 pub fn needs_reference(config: &Config, course: Course) -> bool {
     match course {
-        Course::Reinforced(signal) => config.objective.kl_beta > 0.0 || PRIOR_SIGNALS.contains(&signal.name()),
+        Course::Reinforced(signal) => reads_reference(signal, config),
         Course::Supervised => false,
     }
 }
@@ -154,7 +151,7 @@ impl Plan<'_> {
     }
 
     fn choose(&self, policy: &LanguageModel) -> Result<Vec<usize>> {
-        let limit = if matches!(self.config.data.regime, Regime::OneShot | Regime::Few) { self.settings.candidates } else { usize::MAX };
+        let limit = if self.config.data.regime.selects() { self.settings.candidates } else { usize::MAX };
         let training: Vec<usize> = self.exam.training.clone().take(limit).collect();
         let held_out: Vec<usize> = self.exam.held_out.clone().collect();
         let choice = Choice {
@@ -313,8 +310,7 @@ impl<'p> Run<'p> {
 
     /// Whether the step just done is one of those evaluated.
     fn evaluates(&self) -> bool {
-        let (step, train) = (self.state.progress.step, &self.plan.config.train);
-        step.is_multiple_of(train.eval_every) || step == train.steps
+        self.plan.config.train.evaluates(self.state.progress.step)
     }
 
     /// Writes and shows the row of the step just done (none: of the base model).
@@ -387,34 +383,5 @@ fn unmeasured() -> Measured {
         entropy: nothing,
         kl: nothing,
         mean_length: nothing,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mta_sims::config::Signals;
-    use mta_sims::rollout::{Group, Label, Rollout};
-    use mta_sims::signals::SIGNALS;
-
-    fn rollout(answer: u128, ref_logprob: f64) -> Rollout {
-        let token = Token { id: 0, logprob: -1.0 - answer as f64, ref_logprob, entropy: 0.5, certainty: 2.0 };
-        Rollout { tokens: vec![token], weight: 0.25, vote: 0.25, answer, correct: answer == 0, formatted: true }
-    }
-
-    fn pays(signal: &Signal, ref_logprob: f64) -> String {
-        let rollouts = (0..4).map(|i| rollout(i % 2, ref_logprob)).collect();
-        let group = Group { prompt: 0, rollouts, size: Some(4), label: Label { luck: 0.5, wrong: Some(1) } };
-        let parameters = Signals { pass_k: 2, ..Signals::DEFAULT };
-        format!("{:?}", (signal.pay)(&group, &parameters))
-    }
-
-    /// A signal reads the base model's log-probability exactly where the list says so.
-    #[test]
-    fn signals_that_need_a_reference_are_listed() {
-        for signal in SIGNALS {
-            let reads = pays(signal, -1.0) != pays(signal, -2.0);
-            assert_eq!(reads, PRIOR_SIGNALS.contains(&signal.name()), "{}", signal.name());
-        }
     }
 }

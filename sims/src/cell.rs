@@ -1,6 +1,6 @@
 //! A cell: one recipe on one world with one seed, run from the base model to the last step.
 
-use crate::config::{Config, KNOBS, Regime, Sampler};
+use crate::config::{Config, KNOBS, Sampler};
 use crate::data::choose;
 use crate::knob::{KnobError, Value};
 use crate::measure::measure;
@@ -56,11 +56,11 @@ pub fn run_in(world: &World, recipe: &Ready) -> Curves {
     let config = &recipe.config;
     let mut snapshots = Vec::new();
     let prompts = train_in(world, recipe, &mut |step, policy, stats| {
-        if step % config.train.eval_every == 0 || step == config.train.steps {
+        if config.train.evaluates(step) {
             snapshots.push(snapshot(world, step, policy, stats.copied()));
         }
     });
-    let chosen = if matches!(config.data.regime, Regime::OneShot | Regime::Few) { prompts } else { Vec::new() };
+    let chosen = if config.data.regime.selects() { prompts } else { Vec::new() };
     Curves::of(world.alignment, chosen, &snapshots)
 }
 

@@ -25,6 +25,12 @@ choices! {
         TestTime = "test-time",
     }
 }
+impl Regime {
+    /// Whether it trains on a choice of the training prompts.
+    pub fn selects(self) -> bool {
+        matches!(self, Regime::OneShot | Regime::Few)
+    }
+}
 choices! {
     /// How few prompts are chosen.
     SelectBy {

@@ -236,6 +236,13 @@ knobs! {
     }
 }
 
+impl Train {
+    /// Whether the policy is evaluated after `step` updates: every `eval_every`, and at the end.
+    pub fn evaluates(&self, step: usize) -> bool {
+        step.is_multiple_of(self.eval_every) || step == self.steps
+    }
+}
+
 impl World {
     /// Tokens a response may choose from at `depth` (0-based): the end token joins after the first.
     pub fn actions(&self, depth: usize) -> usize {

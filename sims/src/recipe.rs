@@ -57,7 +57,7 @@ impl Ready {
 
     /// Whether training needs the base model's log-probability of rollouts.
     pub fn reads_reference(&self) -> bool {
-        self.config.objective.kl_beta > 0.0 || self.signal.reads_reference()
+        reads_reference(self.signal, &self.config)
     }
 
     /// Checks the clashes that only signal and knobs together show.
@@ -73,6 +73,11 @@ impl Ready {
         }
         Ok(())
     }
+}
+
+/// Whether updates by `signal` under `config` ask for the base model's log-probability of rollouts: for a KL term, or for the signal itself.
+pub fn reads_reference(signal: &Signal, config: &Config) -> bool {
+    config.objective.kl_beta > 0.0 || signal.reads_reference()
 }
 
 /// Everything but the world: what a recipe may set.

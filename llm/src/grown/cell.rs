@@ -14,7 +14,7 @@ use crate::optimizer::AdamSettings;
 use crate::policy::LanguageModel;
 use crate::sample::Sampling;
 use candle_core::{DType, Device};
-use mta_sims::config::{Config, Regime, Sampler, World as Settings};
+use mta_sims::config::{Config, Sampler, World as Settings};
 use mta_sims::policy::Policy;
 use mta_sims::recipe::Ready;
 use mta_sims::record::{Curves, Snapshot};
@@ -135,7 +135,7 @@ impl Grown {
                 snapshots.push(self.snapshot(&policy, settings, progress.step, Some(stats))?);
             }
         }
-        let listed = if matches!(config.data.regime, Regime::OneShot | Regime::Few) { chosen } else { Vec::new() };
+        let listed = if config.data.regime.selects() { chosen } else { Vec::new() };
         Ok(Curves::of(config.world.alignment, listed, &snapshots))
     }
 
