@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! models/      base models, one Hugging Face folder each
-//! kinetics.json    how far an update moves a transformer, fitted on the probe world
+//! probe/       what updates did in worlds of their own
+//! kinetics.json    how far an update moves a transformer, fitted to the probe worlds
 //! forecast/    what the simulator expects, written before any recipe is run
 //! results.parquet, history.parquet    what the transformers did, as a sweep's
 //! claims/      further cells that the claims ask for
@@ -17,7 +18,7 @@ use crate::runner::{self, Job};
 use crate::settings::Settings;
 use crate::store::{self, journal::Journal};
 use crate::verify::{self, Judged, Request};
-use mta_llm::forecast::{DICE, Kinetics, Simulator};
+use mta_llm::forecast::{DICE, Fit, Probe, Simulator};
 use mta_llm::grown::cell::GrownSettings;
 use mta_sims::cell::Cell;
 use mta_sims::claims::settings::GROWN;
@@ -25,6 +26,7 @@ use mta_sims::claims::{Lab, Rung, Runner};
 use mta_sims::config::{Config, KNOBS};
 use mta_sims::record::Curves;
 use mta_sims::stream::Seed;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,12 +51,27 @@ pub struct Compared {
     pub forecast: sweep::Outcome,
     /// What the transformers did.
     pub outcome: sweep::Outcome,
-    /// How far an update moved them.
-    pub kinetics: Kinetics,
+    /// How far an update moved them, and how well that is known.
+    pub fit: Fit,
 }
 
-/// The alignment of the probe world, between the ends that are judged, and how far its seed is from theirs.
-const PROBE: (f64, u64) = (0.5, 1_000_000);
+/// The alignment of the probe worlds, between the ends that are judged.
+const PROBE_ALIGNMENT: f64 = 0.5;
+
+/// How far the seeds of the probe worlds are from those that are judged.
+const PROBE_SEEDS: [u64; 3] = [1_000_000, 1_000_001, 1_000_002];
+
+/// What is run in each: a recipe that moves all questions, and one that shows how much of an update the others feel.
+const PROBE_RECIPES: [&str; 2] = ["standard", "one-shot"];
+
+/// `kinetics.json`.
+#[derive(Serialize, Deserialize)]
+struct Fitted {
+    /// Names of the probes' results.
+    probes: Vec<String>,
+    #[serde(flatten)]
+    fit: Fit,
+}
 
 /// The settings of grown worlds as a configuration file: all that differs from the defaults.
 pub fn grown_settings() -> String {
@@ -64,13 +81,20 @@ pub fn grown_settings() -> String {
     differing.map(|k| format!("{} = {}\n", k.name, (k.get)(&grown))).collect()
 }
 
-/// Kinetics fitted before.
-fn read_kinetics(path: &Path) -> Result<Kinetics, Error> {
+/// What was fitted before.
+fn read_fitted(path: &Path) -> Result<Fitted, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path, "cannot be read; delete it to fit again"))?;
     let damaged = |what: String| Error::Damaged { path: path.into(), what: format!("is damaged ({what}); delete it to fit again") };
-    let kinetics: Kinetics = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
-    kinetics.validate().map_err(|e| damaged(e.to_string()))?;
-    Ok(kinetics)
+    let fitted: Fitted = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+    fitted.fit.kinetics.validate().map_err(|e| damaged(e.to_string()))?;
+    Ok(fitted)
+}
+
+/// The cells of the probe worlds, world by world.
+fn probe_cells(first: Seed) -> Vec<Cell> {
+    let quarterly = |c: &mut Config| c.train.eval_every = c.train.steps / 4;
+    let cell = |seed, name| Cell { recipe: GROWN.recipe(name, PROBE_ALIGNMENT, quarterly), seed };
+    PROBE_SEEDS.into_iter().flat_map(|apart| PROBE_RECIPES.map(|name| cell(Seed(first.0 + apart), name))).collect()
 }
 
 impl Bridge {
@@ -94,33 +118,36 @@ impl Bridge {
     pub fn compare(&self) -> Result<Compared, Error> {
         let plan = Plan::with(&self.settings, &self.greenhouse)?;
         store::prepare(&self.folder)?;
-        let kinetics = self.kinetics(&plan)?;
-        let forecaster = Forecaster { greenhouse: &self.greenhouse, kinetics };
+        let fit = self.fit(plan.seeds[0])?;
+        let forecaster = Forecaster { greenhouse: &self.greenhouse, kinetics: fit.kinetics };
         let expected = Plan::with(&self.settings, &forecaster)?;
         let forecast = sweep::execute(&expected, &forecaster, &self.folder.join("forecast"), self.threads)?;
         let outcome = sweep::execute(&plan, &self.greenhouse, &self.folder, self.threads)?;
-        Ok(Compared { plan, forecast, outcome, kinetics })
+        Ok(Compared { plan, forecast, outcome, fit })
     }
 
-    /// Read where they are known, else fitted to standard and one-shot training in the probe world.
-    fn kinetics(&self, plan: &Plan) -> Result<Kinetics, Error> {
-        let path = self.folder.join("kinetics.json");
-        if path.exists() {
-            return read_kinetics(&path);
+    /// Read where it is known, else made from standard and one-shot training in the probe worlds.
+    fn fit(&self, first: Seed) -> Result<Fit, Error> {
+        let (path, cells) = (self.folder.join("kinetics.json"), probe_cells(first));
+        let probes: Vec<String> = cells.iter().map(|cell| self.greenhouse.id(cell)).collect();
+        let known = if path.exists() { Some(read_fitted(&path)?) } else { None };
+        if let Some(known) = known.filter(|known| known.probes == probes) {
+            return Ok(known.fit);
         }
-        let kinetics = self.probe(Seed(plan.seeds[0].0 + PROBE.1))?;
-        let text = serde_json::to_string_pretty(&kinetics).expect("two numbers always serialise");
+        let fit = Fit::of(&self.probes(&cells)?);
+        let text = serde_json::to_string_pretty(&Fitted { probes, fit }).expect("names and numbers always serialise");
         store::write_whole(&path, (text + "\n").as_bytes())?;
-        Ok(kinetics)
+        Ok(fit)
     }
 
-    fn probe(&self, seed: Seed) -> Result<Kinetics, Error> {
-        let cells = ["standard", "one-shot"]
-            .map(|name| Cell { recipe: GROWN.recipe(name, PROBE.0, |c| c.train.eval_every = c.train.steps / 4), seed });
-        let curves = self.run(&cells, "probe")?;
-        let base = self.greenhouse.base(&cells[0].recipe.config.world, seed)?;
-        let outcomes: Vec<_> = cells.into_iter().map(|cell| (cell.recipe.clone(), curves[&self.greenhouse.id(&cell)].clone())).collect();
-        Ok(Simulator::new(&base, DICE / 4)?.fit(&outcomes))
+    fn probes(&self, cells: &[Cell]) -> Result<Vec<Probe>, Error> {
+        let curves = self.run(cells, "probe")?;
+        let outcome = |cell: &Cell| (cell.recipe.clone(), curves[&self.greenhouse.id(cell)].clone());
+        let probe = |cells: &[Cell]| {
+            let base = self.greenhouse.base(&cells[0].recipe.config.world, cells[0].seed)?;
+            Ok(Probe { simulator: Simulator::new(&base, DICE / 4)?, outcomes: cells.iter().map(outcome).collect() })
+        };
+        cells.chunks(PROBE_RECIPES.len()).map(probe).collect()
     }
 
     /// Verdicts on the llm rung: runs what the claims ask for and is not finished, then judges.

@@ -70,10 +70,10 @@ fn finished() -> tempfile::TempDir {
 fn a_comparison_is_a_forecast_and_an_outcome_for_every_cell() {
     let (folder, compared) = once();
     assert_eq!((compared.plan.rows.len(), compared.forecast.reused, compared.outcome.reused), (8, 0, 0));
-    assert_eq!(models(folder.path()).len(), 5, "four base models and the probe's");
+    assert_eq!(models(folder.path()).len(), 7, "four base models and the probes'");
     let journal = |name: &str| Journal::open(&folder.path().join(name)).unwrap().finished().keys().cloned().collect::<HashSet<_>>();
     let (forecast, outcome) = (journal("forecast"), journal("."));
-    assert_eq!((journal("probe").len(), forecast.len(), outcome.len()), (2, 8, 8));
+    assert_eq!((journal("probe").len(), forecast.len(), outcome.len()), (6, 8, 8));
     assert!(forecast.is_disjoint(&outcome), "a forecast is not taken for a result");
     assert_ne!(compared.forecast.results.to_csv(), compared.outcome.results.to_csv());
 }
@@ -83,7 +83,7 @@ fn the_same_again_runs_nothing() {
     let folder = finished();
     let again = bridge(folder.path(), 1).compare().unwrap();
     assert_eq!((again.forecast.reused, again.outcome.reused), (8, 8));
-    assert!(again.kinetics == once().1.kinetics && tables(folder.path()) == tables(once().0.path()));
+    assert!(again.fit == once().1.fit && tables(folder.path()) == tables(once().0.path()));
 }
 
 /// The kinetics of the finished comparison in a folder of its own.
@@ -156,6 +156,15 @@ fn refused(folder: &Path) -> String {
 }
 
 #[test]
+fn kinetics_of_other_probes_are_fitted_again() {
+    let folder = finished();
+    let path = folder.path().join("kinetics.json");
+    fs::write(&path, b"{\"probes\": [\"another\"], \"learning_rate\": 1.0, \"sharing\": 0.5, \"rmse\": 0.1}").unwrap();
+    let again = bridge(folder.path(), 2).compare().unwrap();
+    assert!(again.fit == once().1.fit && tables(folder.path()) == tables(once().0.path()));
+}
+
+#[test]
 fn damaged_kinetics_are_refused() {
     let texts: [&[u8]; 7] = [
         b"",
@@ -163,8 +172,8 @@ fn damaged_kinetics_are_refused() {
         b"[1, 2]",
         b"{\"learning_rate\": 1.0}",
         b"\xff\xfe",
-        b"{\"learning_rate\": -1.0, \"sharing\": 0.5}",
-        b"{\"learning_rate\": 1.0, \"sharing\": 1.5}",
+        b"{\"probes\": [], \"learning_rate\": -1.0, \"sharing\": 0.5, \"rmse\": 0.1}",
+        b"{\"probes\": [], \"learning_rate\": 1.0, \"sharing\": 1.5, \"rmse\": 0.1}",
     ];
     let folder = tempfile::tempdir().unwrap();
     for text in texts {

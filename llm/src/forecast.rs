@@ -17,6 +17,7 @@ use mta_sims::stream::{Purpose, Seed};
 use mta_sims::world::World;
 use ndarray::{Array2, Array3};
 use rand::RngCore;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// How far an update moves a transformer's choice of method, in the simulator's terms.
@@ -78,15 +79,46 @@ impl Simulator {
         let runs: Vec<Curves> = self.worlds.iter().map(|world| run_in(world, &recipe)).collect();
         Curves { alignment: recipe.config.world.alignment, values: means(&runs), ..runs[0].clone() }
     }
+}
 
-    /// The kinetics under which the simulator comes nearest to `outcomes` of the transformer: least squares over the accuracies of all evaluations, on
+/// What training really did to some base models, beside their simulators.
+pub struct Probe {
+    /// The simulator of the base model.
+    pub simulator: Simulator,
+    /// Recipes and what came of them.
+    pub outcomes: Vec<(Ready, Curves)>,
+}
+
+/// Kinetics, and how well they fit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fit {
+    /// The kinetics.
+    #[serde(flatten)]
+    pub kinetics: Kinetics,
+    /// Root of the mean squared difference that they leave between forecast and outcome, in accuracy.
+    pub rmse: f64,
+}
+
+impl Fit {
+    /// The kinetics under which the simulator comes nearest to the outcomes of all probes together: least squares over the accuracies of all evaluations, on
     /// training and held-out questions, over a grid of step sizes and sharings.
-    pub fn fit(&self, outcomes: &[(Ready, Curves)]) -> Kinetics {
-        let grid = || RATES.iter().flat_map(|rate| SHARINGS.iter().map(|sharing| Kinetics { learning_rate: *rate, sharing: *sharing }));
-        let miss = |k: Kinetics| outcomes.iter().map(|(recipe, seen)| distance(&self.run(recipe, k), seen)).sum::<f64>();
-        let ranked = grid().map(|k| (miss(k), k));
-        ranked.min_by(|a, b| a.0.total_cmp(&b.0)).expect("the grid is not empty").1
+    ///
+    /// # Panics
+    /// Without any evaluation.
+    pub fn of(probes: &[Probe]) -> Self {
+        let grid: Vec<Kinetics> =
+            RATES.iter().flat_map(|rate| SHARINGS.iter().map(|sharing| Kinetics { learning_rate: *rate, sharing: *sharing })).collect();
+        let tried: Vec<Fit> = grid.into_par_iter().map(|kinetics| Fit { kinetics, rmse: rmse(probes, kinetics) }).collect();
+        tried.into_iter().min_by(|a, b| a.rmse.total_cmp(&b.rmse)).expect("the grid is not empty")
     }
+}
+
+fn rmse(probes: &[Probe], kinetics: Kinetics) -> f64 {
+    let of = |probe: &Probe| -> Vec<f64> {
+        probe.outcomes.iter().flat_map(|(recipe, seen)| squares(&probe.simulator.run(recipe, kinetics), seen)).collect()
+    };
+    let squares: Vec<f64> = probes.iter().flat_map(of).collect();
+    (squares.iter().sum::<f64>() / squares.len() as f64).sqrt()
 }
 
 /// Step sizes tried, a factor of 1.4 apart.
@@ -98,12 +130,12 @@ const SHARINGS: [f64; 10] = [0.1, 0.2, 0.35, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0
 /// Metrics that a fit looks at.
 const FITTED: [&str; 2] = ["held_out/pass@1", "train/pass@1"];
 
-/// Sum of squared differences of the fitted metrics over evaluations.
-fn distance(expected: &Curves, seen: &Curves) -> f64 {
+/// Squared differences of the fitted metrics at each evaluation.
+fn squares(expected: &Curves, seen: &Curves) -> Vec<f64> {
     let all = metrics();
     let fitted = (0..all.len()).filter(|m| FITTED.contains(&all[*m].name.as_str()));
     let pairs = fitted.flat_map(|m| expected.values[m].iter().zip(&seen.values[m]));
-    pairs.filter_map(|(e, s)| Some((e.as_ref()? - s.as_ref()?).powi(2))).sum()
+    pairs.filter_map(|(e, s)| Some((e.as_ref()? - s.as_ref()?).powi(2))).collect()
 }
 
 /// The simulator's world: methods for arms, and a last arm for responses that name none.

@@ -1,7 +1,7 @@
 //! A grown model as a policy of the loop, in cells, and as the simulator forecasts it. One tiny model serves all tests.
 
 use candle_core::DType;
-use mta_llm::forecast::{DICE, Kinetics, Simulator, method_logprobs};
+use mta_llm::forecast::{DICE, Fit, Kinetics, Probe, Simulator, method_logprobs};
 use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
 use mta_llm::grown::corpus::{EOS, Vocabulary, prompt, response_length};
 use mta_llm::grown::grow::GrowSettings;
@@ -301,15 +301,29 @@ fn a_forecast_without_steps_stays_where_the_base_model_is() {
     assert_eq!(still.alignment, 0.8);
 }
 
-/// What the simulator made, the simulator recognises.
+/// What the simulator made, the simulator recognises, from one probe or several.
 #[test]
 fn a_fit_recovers_the_kinetics_of_simulated_outcomes() {
-    let simulator = Simulator::new(grown(), 2).unwrap();
-    for truth in [Kinetics { learning_rate: 0.56, sharing: 0.7 }, Kinetics { learning_rate: 2.2, sharing: 0.95 }] {
-        let recipes = ["standard", "one-shot"].map(|name| recipe(name, |c| c.train.steps = 12));
-        let outcomes: Vec<(Ready, Curves)> = recipes.into_iter().map(|r| (r.clone(), simulator.run(&r, truth))).collect();
-        assert_eq!(simulator.fit(&outcomes), truth);
+    for (probes, truth) in [(1, Kinetics { learning_rate: 0.56, sharing: 0.7 }), (2, Kinetics { learning_rate: 2.2, sharing: 0.95 })] {
+        let probe = |dice| {
+            let simulator = Simulator::new(grown(), dice).unwrap();
+            let recipes = ["standard", "one-shot"].map(|name| recipe(name, |c| c.train.steps = 12));
+            Probe { outcomes: recipes.into_iter().map(|r| (r.clone(), simulator.run(&r, truth))).collect(), simulator }
+        };
+        let fit = Fit::of(&(1..=probes).map(probe).collect::<Vec<_>>());
+        assert_eq!(fit, Fit { kinetics: truth, rmse: 0.0 });
     }
+}
+
+/// What a fit leaves is the distance of its forecast.
+#[test]
+fn a_fit_tells_its_error() {
+    let simulator = Simulator::new(grown(), 1).unwrap();
+    let recipe = recipe("standard", |c| c.train.steps = 4);
+    let mut seen = simulator.run(&recipe, Kinetics { learning_rate: 0.8, sharing: 0.5 });
+    seen.values.iter_mut().flatten().flatten().for_each(|x| *x = 2.0);
+    let fit = Fit::of(&[Probe { simulator, outcomes: vec![(recipe, seen)] }]);
+    assert!((1.0..2.0).contains(&fit.rmse), "accuracies are in [0, 1]: {}", fit.rmse);
 }
 
 /// A shape of the simulated world: base model's chances for methods, the rest for responses that name none, which are ill formed and wrong.

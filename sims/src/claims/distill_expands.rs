@@ -1,7 +1,7 @@
 //! A teacher reaches what reward cannot.
 
 use super::lab::{first, last};
-use super::settings::{BANDIT, Ground, TREE};
+use super::settings::{BANDIT, GROWN, Ground, TREE};
 use super::{BOUNDARY, Claim, Part, Rung, Trial, Verdict};
 use mta_theory::distillation::{distillation_time, policy_gradient_time};
 
@@ -12,7 +12,7 @@ pub(super) static CLAIM: Claim = Claim {
     id: "distill-expands",
     paper: BOUNDARY,
     statement: "Distillation from a stronger teacher raises pass@k at every k.",
-    prediction: "held-out pass@k of a base model of alignment -.5 rises by .1 at k = 1 and 8, and loses at most .02 at k = 64, 256 and 1024, in most worlds; in \
+    prediction: "held-out pass@k of a base model of alignment -.5 rises by .1 at k = 1 and 8, and loses at most .02 at k = 64, 256 and 1024 (transformers: 16), in most worlds; in \
                  theory the \
                  time to learn from a teacher grows with log(1/p0) and not with 1/p0",
     finding: "",
@@ -26,6 +26,7 @@ pub(super) static CLAIM: Claim = Claim {
         },
         Trial::holds(Rung::Bandit, DROPPED, || every_k(BANDIT, 1.0), || every_k(BANDIT, -0.9)),
         Trial::holds(Rung::Tree, DROPPED, || every_k(TREE, 1.0), || every_k(TREE, -0.9)),
+        Trial::holds(Rung::Llm, DROPPED, || few(GROWN, 1.0), || few(GROWN, -0.9)),
     ],
 };
 
@@ -38,10 +39,12 @@ fn faster(teacher: f64) -> Part {
 }
 
 fn every_k(ground: Ground, teacher: f64) -> Vec<Part> {
-    [(1, 0.1), (8, 0.1), (64, -SLACK), (256, -SLACK), (1024, -SLACK)]
-        .into_iter()
-        .map(|(k, least)| rises(ground, teacher, k, least))
-        .collect()
+    [(1, 0.1), (8, 0.1), (64, -SLACK), (256, -SLACK), (1024, -SLACK)].map(|(k, least)| rises(ground, teacher, k, least)).into()
+}
+
+/// Every k that 16 responses to a prompt can tell.
+fn few(ground: Ground, teacher: f64) -> Vec<Part> {
+    [(1, 0.1), (8, 0.1), (16, -SLACK)].map(|(k, least)| rises(ground, teacher, k, least)).into()
 }
 
 fn rises(ground: Ground, teacher: f64, k: u32, least: f64) -> Part {

@@ -1,6 +1,6 @@
 //! Paying for wrong answers, if they are well formed.
 
-use super::settings::{BANDIT, Ground, TREE};
+use super::settings::{BANDIT, GROWN, Ground, TREE};
 use super::{Claim, MTA, Part, Rung, Trial};
 use crate::config::Config;
 
@@ -20,6 +20,7 @@ pub(super) static CLAIM: Claim = Claim {
     trials: &[
         Trial::holds(Rung::Bandit, DROPPED, || divide(BANDIT, 0.1), || vec![no_gate(BANDIT)]),
         Trial::holds(Rung::Tree, DROPPED, || divide(TREE, 0.3), || vec![no_gate(TREE)]),
+        Trial::holds(Rung::Llm, DROPPED, || divide(GROWN, 0.1), || vec![no_gate(GROWN)]),
     ],
 };
 

@@ -9,6 +9,7 @@ use crate::report;
 use crate::verdicts;
 use crate::verify::{Judged, LLM_BUDGETS, Request};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use mta_llm::forecast::Fit;
 use mta_sims::claims::{CLAIMS, FIRST_SEED, Rung};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -45,8 +46,7 @@ pub(super) fn verify(matches: &ArgMatches) -> Result<(), Error> {
     let (quick, folder) = (matches.get_flag("quick"), matches.get_one::<PathBuf>("out").expect("it has a default"));
     let threads = usize::from(*matches.get_one::<u16>("threads").expect("it has a default"));
     let recipes = matches.get_one::<String>("recipes").expect("it has a default");
-    let (alignments, budget) = if quick { ("0.1,0.9", LLM_BUDGETS[0]) } else { ("0.1..0.9:0.2", LLM_BUDGETS[1]) };
-    let seeds = budget.looks.last().copied().unwrap_or_default();
+    let (alignments, seeds, budget) = if quick { ("0.1,0.9", 3, LLM_BUDGETS[0]) } else { ("0.1..0.9:0.2", 6, LLM_BUDGETS[1]) };
     let bridge = Bridge::new(folder, alignments, recipes, seeds, FIRST_SEED, threads)?;
     let compared = bridge.compare()?;
     draw(&compared, folder)?;
@@ -96,13 +96,14 @@ fn draw(compared: &Compared, folder: &Path) -> Result<(), Error> {
 fn answer(compared: &Compared) -> String {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let table = |results| report::table(&compared.plan, &report::summarise(&Groups::whole(&compared.plan, results)), colours);
-    let kinetics = compared.kinetics;
+    let Fit { kinetics, rmse } = compared.fit;
     format!(
-        "{}\n\nOn transformers:\n{}\n\nForecast (learning rate {}, sharing {}, fitted on another world):\n{}\n\n",
+        "{}\n\nOn transformers:\n{}\n\nForecast (learning rate {}, sharing {}, fitted to other worlds with an error of {:.2}):\n{}\n\n",
         report::heading(&compared.plan),
         table(&compared.outcome.results),
         kinetics.learning_rate,
         kinetics.sharing,
+        rmse,
         table(&compared.forecast.results)
     )
 }
