@@ -1,12 +1,15 @@
 //! The llm rung in miniature, end to end: forecasts stand before results, nothing depends on threads or interruptions, and damage is an error.
 
 use mta_sim::bridge::{Bridge, Compared};
+use mta_sim::engine::Engine;
 use mta_sim::error::Error;
 use mta_sim::greenhouse::Greenhouse;
 use mta_sim::llm::grown::cell::GrownSettings;
 use mta_sim::llm::grown::grow::GrowSettings;
 use mta_sim::llm::optimizer::AdamSettings;
+use mta_sim::sims::claims::{CLAIMS, FIRST_SEED, Rung};
 use mta_sim::store::journal::Journal;
+use mta_sim::verify::{self, Budget, Request};
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,6 +67,23 @@ fn finished() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(once().0.path(), folder.path());
     folder
+}
+
+/// Every cell that a claim asks of transformers, counterexamples too, can be grown.
+#[test]
+fn claims_ask_for_worlds_that_exist() {
+    let greenhouse = Greenhouse::new(GrownSettings::DEFAULT, Path::new("nowhere"));
+    let request = Request {
+        claims: CLAIMS.to_vec(),
+        rungs: vec![Rung::Llm],
+        budget: Budget { name: "one", looks: &[1] },
+        counterexamples: true,
+        alpha: 0.01,
+        first_seed: FIRST_SEED,
+    };
+    let cells = verify::cells(&request, Rung::Llm);
+    assert!(cells.len() > 20);
+    cells.iter().for_each(|cell| greenhouse.check(cell, true).unwrap_or_else(|e| panic!("{}: {e}", cell.recipe.name)));
 }
 
 #[test]
