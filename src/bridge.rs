@@ -17,19 +17,19 @@ use crate::plan::Plan;
 use crate::runner::{self, Job};
 use crate::settings::Settings;
 use crate::store::{self, journal::Journal};
-use crate::verify::{self, Judged, Request};
+use crate::verify::{self, Judged, Labs, Request};
 use mta_llm::forecast::{DICE, Fit, Probe, Simulator};
 use mta_llm::grown::cell::GrownSettings;
 use mta_sims::cell::Cell;
 use mta_sims::claims::settings::GROWN;
-use mta_sims::claims::{Lab, Rung, Runner};
+use mta_sims::claims::{Lab, Rung};
 use mta_sims::config::{Config, KNOBS};
 use mta_sims::record::Curves;
 use mta_sims::stream::Seed;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What to run.
 pub struct Bridge {
@@ -150,20 +150,14 @@ impl Bridge {
         cells.chunks(PROBE_RECIPES.len()).map(probe).collect()
     }
 
-    /// Verdicts on the llm rung: runs what the claims ask for and is not finished, then judges.
+    /// Verdicts on the llm rung; what a look asks for and is not finished is run before it.
     ///
     /// # Errors
     /// As the sweep's.
     pub fn judge(&self, request: &Request) -> Result<Vec<Judged>, Error> {
         store::prepare(&self.folder)?;
-        let mut known = Journal::open(&self.folder)?.finished().clone();
-        let cells = verify::cells(request, Rung::Llm);
-        let missing: Vec<Cell> = cells.into_iter().filter(|cell| !known.contains_key(&self.greenhouse.id(cell))).collect();
-        known.extend(self.run(&missing, "claims")?);
-        let (known, settings) = (Arc::new(known), self.greenhouse.settings.clone());
-        let runner: Arc<Runner> = Arc::new(move |cell: &Cell| known[&greenhouse::id(&settings, cell)].clone());
-        let labs = move |seed| Lab::with(seed, Arc::clone(&runner));
-        Ok(verify::judge_in(request, |rung| *rung == Rung::Llm, &labs))
+        let finished = Journal::open(&self.folder)?.finished().clone();
+        verify::judge_in(request, |rung| *rung == Rung::Llm, &Transformers { bridge: self, finished: RwLock::new(Arc::new(finished)) })
     }
 
     /// Curves of `cells` by name, run where they are not finished, in a folder of their own.
@@ -175,5 +169,26 @@ impl Bridge {
         let mut journal = Journal::open(&folder)?;
         runner::run(&jobs, &mut journal, &self.greenhouse, self.threads)?;
         Ok(journal.finished().clone())
+    }
+}
+
+/// Labs whose cells are transformers'.
+struct Transformers<'b> {
+    bridge: &'b Bridge,
+    finished: RwLock<Arc<HashMap<String, Curves>>>,
+}
+
+impl Labs for Transformers<'_> {
+    fn prepare(&self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
+        let mut finished = self.finished.write().unwrap_or_else(PoisonError::into_inner);
+        let missing: Vec<Cell> = cells().into_iter().filter(|cell| !finished.contains_key(&self.bridge.greenhouse.id(cell))).collect();
+        Arc::make_mut(&mut finished).extend(self.bridge.run(&missing, "claims")?);
+        Ok(())
+    }
+
+    fn lab(&self, seed: Seed) -> Lab {
+        let finished = Arc::clone(&self.finished.read().unwrap_or_else(PoisonError::into_inner));
+        let settings = self.bridge.greenhouse.settings.clone();
+        Lab::with(seed, Arc::new(move |cell: &Cell| finished[&greenhouse::id(&settings, cell)].clone()))
     }
 }

@@ -87,18 +87,34 @@ impl Judged {
 /// When there cannot be so many threads.
 pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
     let simulated = |rung: &Rung| *rung != Rung::Llm;
-    Ok(runner::pool(threads)?.install(|| judge_in(request, simulated, &Lab::new)))
+    runner::pool(threads)?.install(|| judge_in(request, simulated, &Simulated))
 }
 
 /// Judges all that is asked for on `rungs` in labs of one's own, on this thread's pool.
-pub fn judge_in(request: &Request, rungs: impl Fn(&Rung) -> bool, labs: &Labs) -> Vec<Judged> {
-    let trials: Vec<_> = trials(request).into_iter().filter(|(_, t)| rungs(&t.rung)).collect();
-    let mut cases: Vec<Case> = trials.iter().flat_map(|(_, trial)| request.parts(trial)).map(Case::new).collect();
-    decide(&mut cases, request, labs);
+///
+/// # Errors
+/// When a lab cannot be prepared.
+pub fn judge_in(request: &Request, rungs: impl Fn(&Rung) -> bool, labs: &dyn Labs) -> Result<Vec<Judged>, Error> {
+    let (trials, mut cases) = opened(request, rungs);
+    decide(&mut cases, request, labs)?;
     let mut rulings = cases.into_iter().map(Case::ruling);
     let mut next = || rulings.next().expect("every list of parts has its ruling");
     let mut judged = |(claim, trial)| Judged { claim, trial, ruling: next(), counterexample: request.counterexamples.then(&mut next) };
-    trials.into_iter().map(&mut judged).collect()
+    Ok(trials.into_iter().map(&mut judged).collect())
+}
+
+/// Every cell that the whole budget of a request would run on `rung`, each once.
+pub fn cells(request: &Request, rung: Rung) -> Vec<Cell> {
+    let (_, cases) = opened(request, |r| *r == rung);
+    let last = request.budget.looks.last().copied().unwrap_or(0);
+    wanted(&cases, &all_open(&cases), request.first_seed..request.first_seed + last)
+}
+
+/// Trials, and their cases: for each its parts, then those of its counterexample where that is asked for.
+fn opened(request: &Request, rungs: impl Fn(&Rung) -> bool) -> (Vec<(&'static Claim, &'static Trial)>, Vec<Case>) {
+    let trials: Vec<_> = trials(request).into_iter().filter(|(_, t)| rungs(&t.rung)).collect();
+    let cases = trials.iter().flat_map(|(_, trial)| request.parts(trial)).map(Case::new).collect();
+    (trials, cases)
 }
 
 impl Request {
@@ -109,21 +125,42 @@ impl Request {
     }
 }
 
-/// Where the margins of a seed are measured.
-pub type Labs<'l> = dyn Fn(Seed) -> Lab + Sync + 'l;
+/// Where margins are measured.
+pub trait Labs: Sync {
+    /// Told before each look, with the cells that its margins will ask for.
+    ///
+    /// # Errors
+    /// When they cannot be run.
+    fn prepare(&self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error>;
 
-/// Every cell that the whole budget of a request would run on `rung`, each once: what parts ask of a lab that only takes notes.
-pub fn cells(request: &Request, rung: Rung) -> Vec<Cell> {
+    /// The lab of a seed.
+    fn lab(&self, seed: Seed) -> Lab;
+}
+
+/// Labs that simulate what they are asked.
+struct Simulated;
+
+impl Labs for Simulated {
+    fn prepare(&self, _: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn lab(&self, seed: Seed) -> Lab {
+        Lab::new(seed)
+    }
+}
+
+/// A part: index of its case, and inside that.
+type Place = (usize, usize);
+
+/// Every cell that `places` ask for on `seeds`, each once: what they ask of a lab that only takes notes.
+fn wanted(cases: &[Case], places: &[Place], seeds: std::ops::Range<u64>) -> Vec<Cell> {
     let notes: Arc<Mutex<Vec<Cell>>> = Arc::default();
-    let seeds = request.first_seed..request.first_seed + request.budget.looks.last().copied().unwrap_or(0);
-    let there: Vec<_> = trials(request).into_iter().filter(|(_, t)| t.rung == rung).collect();
-    for (seed, (_, trial)) in seeds.flat_map(|seed| there.iter().map(move |trial| (seed, trial))) {
+    for seed in seeds {
         let taken = Arc::clone(&notes);
         let lab = Lab::with(Seed(seed), Arc::new(move |cell: &Cell| note(&taken, cell)));
-        for part in request.parts(trial).flatten() {
-            if let Source::PerSeed(_, margin) = part.margin {
-                margin(&lab);
-            }
+        for (case, part) in places {
+            cases[*case].measure(*part, &lab);
         }
     }
     let mut all = notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -138,10 +175,11 @@ fn note(notes: &Mutex<Vec<Cell>>, cell: &Cell) -> Curves {
     Curves { alignment: 0.0, chosen: Vec::new(), steps: vec![0, 1], values: vec![vec![Some(0.5); 2]; metrics().len()] }
 }
 
-/// The ruling on `parts` alone, on this thread's pool.
+/// The ruling on `parts` alone, by simulation on this thread's pool.
 pub fn rule(parts: Vec<Part>, budget: Budget, alpha: f64, first_seed: u64) -> Ruling {
     let mut cases = [Case::new(parts)];
-    decide(&mut cases, &Request { claims: Vec::new(), rungs: Vec::new(), budget, counterexamples: true, alpha, first_seed }, &Lab::new);
+    let request = Request { claims: Vec::new(), rungs: Vec::new(), budget, counterexamples: true, alpha, first_seed };
+    decide(&mut cases, &request, &Simulated).expect("simulated labs need no preparation");
     let [case] = cases;
     case.ruling()
 }
@@ -206,29 +244,36 @@ impl Case {
 }
 
 /// Draws seeds, look by look, for the parts that are still open.
-fn decide(cases: &mut [Case], request: &Request, labs: &Labs) {
+fn decide(cases: &mut [Case], request: &Request, labs: &dyn Labs) -> Result<(), Error> {
     let bar = progress_bar();
     let mut done = 0;
     for &look in request.budget.looks {
-        let open: Vec<(usize, usize)> = cases.iter().enumerate().flat_map(|(c, case)| case.open().map(move |p| (c, p))).collect();
+        let (open, seeds) = (all_open(cases), request.first_seed + done..request.first_seed + look);
         if open.is_empty() {
             break;
         }
+        labs.prepare(&|| wanted(cases, &open, seeds.clone()))?;
         bar.set_length(look);
         bar.set_message(format!("{} margins open", open.len()));
-        let values = measure(cases, &open, request.first_seed + done..request.first_seed + look, labs, &bar);
+        let values = measure(cases, &open, seeds.clone(), labs, &bar);
         for (i, &(case, part)) in open.iter().enumerate() {
             cases[case].learn(part, values.iter().map(|row| row[i]), request.alpha);
         }
         done = look;
     }
     bar.finish_and_clear();
+    Ok(())
+}
+
+/// The parts that more seeds could decide.
+fn all_open(cases: &[Case]) -> Vec<Place> {
+    cases.iter().enumerate().flat_map(|(c, case)| case.open().map(move |part| (c, part))).collect()
 }
 
 /// One row per seed, one column per open part; each seed in a lab of its own.
-fn measure(cases: &[Case], open: &[(usize, usize)], seeds: std::ops::Range<u64>, labs: &Labs, bar: &ProgressBar) -> Vec<Vec<f64>> {
+fn measure(cases: &[Case], open: &[Place], seeds: std::ops::Range<u64>, labs: &dyn Labs, bar: &ProgressBar) -> Vec<Vec<f64>> {
     let row = |seed: u64| {
-        let lab = labs(Seed(seed));
+        let lab = labs.lab(Seed(seed));
         let row = open.iter().map(|(case, part)| cases[*case].measure(*part, &lab)).collect();
         bar.inc(1);
         row

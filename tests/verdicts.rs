@@ -144,7 +144,7 @@ const REQUIRED: [(&str, &[Rung]); 18] = {
         ("standard-robust", &[Bandit, Tree, Llm]),
         ("one-shot-aligned", &[Bandit, Tree, Llm]),
         ("random-aligned", &[Bandit, Tree, Llm]),
-        ("incorrect-aligned", &[Bandit, Tree]),
+        ("incorrect-aligned", &[Bandit, Tree, Llm]),
         ("majority-aligned", &[Theory, Bandit, Tree, Llm]),
         ("selfreward-aligned", &[Theory, Bandit, Tree, Llm]),
         ("negative-aligned", &[Theory, Bandit, Tree, Llm]),
@@ -157,7 +157,7 @@ const REQUIRED: [(&str, &[Rung]); 18] = {
         ("boundary-crossing", &[Theory, Bandit, Tree]),
         ("boundary-steps", &[Bandit, Tree]),
         ("delta-se", &[Bandit, Tree]),
-        ("distill-expands", &[Theory, Bandit, Tree]),
+        ("distill-expands", &[Theory, Bandit, Tree, Llm]),
         ("exploration-tree", &[Theory, Tree]),
     ]
 };

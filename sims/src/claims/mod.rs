@@ -1,7 +1,7 @@
 //! The papers' claims, each stated once and judged wherever it applies. One file per claim; adding one is a file, a `mod` line and a line in [`CLAIMS`].
 //!
 //! ```text
-//! Claim: what a paper says         one Trial per rung (theory, bandit, tree)
+//! Claim: what a paper says         one Trial per rung (theory, bandit, tree, llm)
 //! Trial: parts that must all hold  and a counterexample: one assumption dropped, and it fails
 //! Part: a signed margin            exact, or one value per seed in a range declared with it
 //! Margin -> Verdict                bounds that hold at every number of seeds (betting)

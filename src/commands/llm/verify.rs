@@ -31,7 +31,9 @@ pub(super) fn command() -> Command {
     Command::new("verify")
         .about("Forecast, run and judge every recipe on grown transformers")
         .after_help(HELP)
-        .arg(Arg::new("quick").long("quick").action(ArgAction::SetTrue).help("Both ends of alignment and 3 seeds, without counterexamples"))
+        .arg(Arg::new("quick").long("quick").action(ArgAction::SetTrue).help("Both ends of alignment, 3 seeds, no counterexamples"))
+        .arg(option("alignment", "GRID", "Alignments of the comparison [default: 0.1..0.9:0.2; quick: 0.1,0.9]"))
+        .arg(option("seeds", "N", "Seeds of the comparison [default: 6; quick: 3]").value_parser(value_parser!(u64).range(1..=10_000)))
         .arg(option("recipes", "NAMES", "Recipes of the comparison, separated by commas").default_value(RECIPES))
         .arg(option("threads", "N", "Threads, 0 for all").default_value("0").value_parser(value_parser!(u16).range(..=1024)))
         .arg(option("out", "FOLDER", "Where everything goes").default_value(FOLDER).value_parser(value_parser!(PathBuf)))
@@ -47,6 +49,8 @@ pub(super) fn verify(matches: &ArgMatches) -> Result<(), Error> {
     let threads = usize::from(*matches.get_one::<u16>("threads").expect("it has a default"));
     let recipes = matches.get_one::<String>("recipes").expect("it has a default");
     let (alignments, seeds, budget) = if quick { ("0.1,0.9", 3, LLM_BUDGETS[0]) } else { ("0.1..0.9:0.2", 6, LLM_BUDGETS[1]) };
+    let alignments = matches.get_one::<String>("alignment").map_or(alignments, String::as_str);
+    let seeds = matches.get_one::<u64>("seeds").copied().unwrap_or(seeds);
     let bridge = Bridge::new(folder, alignments, recipes, seeds, FIRST_SEED, threads)?;
     let compared = bridge.compare()?;
     draw(&compared, folder)?;
