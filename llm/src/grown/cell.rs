@@ -18,7 +18,7 @@ use mta_sims::config::{Config, Sampler, World as Settings};
 use mta_sims::policy::Policy;
 use mta_sims::recipe::Ready;
 use mta_sims::record::{Curves, Snapshot};
-use mta_sims::run::{Progress, StepStats, Training};
+use mta_sims::run::{StepStats, Training, train};
 use mta_sims::stream::Seed;
 use std::path::Path;
 
@@ -127,14 +127,13 @@ impl Grown {
             teacher: teacher.as_ref().map(|t| t as &dyn Policy),
             seed: self.world.seed,
         };
-        let mut snapshots = vec![self.snapshot(&policy, settings, 0, None)?];
-        let mut progress = Progress::default();
-        while progress.step < config.train.steps {
-            let stats = training.step(&mut policy, &mut progress);
-            if progress.step.is_multiple_of(config.train.eval_every) || progress.step == config.train.steps {
-                snapshots.push(self.snapshot(&policy, settings, progress.step, Some(stats))?);
+        let mut snapshots = vec![Ok(self.snapshot(&policy, settings, 0, None)?)];
+        train(&mut policy, &training, &mut |step, policy, stats| {
+            if config.train.evaluates(step) {
+                snapshots.push(self.snapshot(policy, settings, step, Some(*stats)));
             }
-        }
+        });
+        let snapshots = snapshots.into_iter().collect::<Result<Vec<_>>>()?;
         let listed = if config.data.regime.selects() { chosen } else { Vec::new() };
         Ok(Curves::of(config.world.alignment, listed, &snapshots))
     }
