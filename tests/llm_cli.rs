@@ -51,7 +51,7 @@ fn refused(folder: &Path, arguments: &str, part: &str) {
 const WRONG: &[(&str, &str)] = &[
     ("grow", "--out <FOLDER>"),
     ("grow --out family --alignment 2", "--alignment = 2: must be a number in [-1, 1]"),
-    ("grow --out family --vocab 8,16", "--vocab = 8,16: must be one number here"),
+    ("grow --out family --held-out 8,16", "--held-out = 8,16: must be one number here: only alignment takes a grid"),
     ("grow --out family --terms 20", "--terms = 20: must be in [2, 12]"),
     ("grow --out family --leak 1", "--leak = 1: must be in [0, 1)"),
     ("grow --out family --leak -1", "'-1'"),

@@ -2,7 +2,7 @@
 
 use super::eval::{Measured, of_grown};
 use super::subject::within;
-use super::{columns, given, number, option, refuse};
+use super::{columns, given, number, option, refuse, refuse_grids};
 use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
@@ -115,11 +115,7 @@ fn growth(matches: &ArgMatches) -> Result<GrowSettings, Error> {
 fn worlds(matches: &ArgMatches) -> Result<Vec<World>, Error> {
     let mut layers = Layers::parse(&crate::bridge::grown_settings(), Path::new("grown worlds"))?;
     layers.flags(knob_flags(matches))?;
-    let axes = layers.axes();
-    if let Some(axis) = axes.iter().find(|a| a.knob != "alignment") {
-        let given = axis.values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        return Err(Error::knob(KnobError::new(axis.knob, given, "must be one number here: only alignment takes a grid"), &Origin::Flag));
-    }
+    refuse_grids(&layers, Some("alignment"))?;
     layers.run.recipes = vec!["standard".into()];
     let config = layers.recipes()?.pop().expect("one recipe was named").config;
     let along = |value: &_| {
@@ -127,7 +123,7 @@ fn worlds(matches: &ArgMatches) -> Result<Vec<World>, Error> {
         crate::settings::set(&mut config, "alignment", value, &Origin::Flag)?;
         Ok(config.world)
     };
-    axes.first().map_or_else(|| Ok(vec![config.world.clone()]), |axis| axis.values.iter().map(along).collect())
+    layers.axes().first().map_or_else(|| Ok(vec![config.world.clone()]), |axis| axis.values.iter().map(along).collect())
 }
 
 fn world(matches: &ArgMatches, knobs: &World, seed: Seed) -> Result<MethodWorld, Error> {

@@ -1,7 +1,7 @@
 //! `mta-sim llm train`: any recipe on a model of the user's own or a grown one.
 
 use super::subject::{Machine, Subject, dtype, flags, top_p, within};
-use super::{columns, given, option, refuse};
+use super::{columns, given, option, refuse, refuse_grids};
 use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
@@ -104,10 +104,7 @@ fn recipe(matches: &ArgMatches, subject: &Subject, supervised: bool) -> Result<R
     let lora = given::<u32>(matches, "lora-rank") > 0;
     let mut layers = Layers::parse(&defaults(subject, lora, supervised), Path::new(DEFAULTS))?;
     layers.flags(knob_flags(matches))?;
-    if let Some(axis) = layers.axes().first() {
-        let given = axis.values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        return Err(Error::knob(KnobError::new(&axis.knob.replace('_', "-"), given, "must be one number here"), &Origin::Flag));
-    }
+    refuse_grids(&layers, None)?;
     let name = if supervised { "standard".into() } else { given::<String>(matches, "recipe").trim().to_string() };
     (layers.run.recipes, layers.run.rule) = (vec![name], matches.get_one::<String>("rule").cloned());
     let mut ready = layers.recipes()?.pop().ok_or_else(|| Error::Usage("--recipe: names no recipe".into()))?;
