@@ -6,6 +6,7 @@ use mta_llm::forecast::{DICE, Kinetics, Simulator};
 use mta_llm::grown::SEMANTICS;
 use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
 use mta_sims::cell::Cell;
+use mta_sims::digest;
 use mta_sims::config::{Config, KNOBS, Mode, World};
 use mta_sims::knob::KnobError;
 use mta_sims::record::Curves;
@@ -54,7 +55,7 @@ impl Greenhouse {
         let knobs = KNOBS.iter().filter(|k| k.section == "world").map(|k| format!("{} = {}\n", k.name, (k.get)(&config)));
         let GrownSettings { terms, modulus, leak, grow, .. } = &self.settings;
         let all = format!("grown = {SEMANTICS}\n{}seed = {} {terms} {modulus} {leak} {grow:?}", knobs.collect::<String>(), seed.0);
-        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+        digest::name(&all)
     }
 
     /// The worlds whose models a cell needs: its own, and its teacher's.
@@ -102,7 +103,7 @@ impl Engine for Greenhouse {
 /// Name of a cell's result on a grown model.
 pub fn id(settings: &GrownSettings, cell: &Cell) -> String {
     let all = format!("grown = {SEMANTICS}\n{}{settings:?}", cell.description());
-    blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+    digest::name(&all)
 }
 
 /// The simulator in the place of the transformers of a greenhouse.
@@ -116,7 +117,7 @@ pub struct Forecaster<'g> {
 impl Engine for Forecaster<'_> {
     fn id(&self, cell: &Cell) -> String {
         let all = format!("forecast {} {:?}", self.greenhouse.id(cell), self.kinetics);
-        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+        digest::name(&all)
     }
 
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use crate::measure::ask;
 use crate::policy::LanguageModel;
 use crate::tokenizer::Tokenizer;
 use mta_sims::config::{Config, Regime, SelectBy};
+use mta_sims::digest;
 use mta_sims::rollout::{Label, Token};
 use mta_sims::run::Environment;
 use mta_sims::stream::{MAX_STEPS, Purpose, Seed};
@@ -218,8 +219,7 @@ impl Questions {
 
 /// The name of an answer: the hash of its canonical spelling.
 fn name(answer: &str) -> u128 {
-    let hash = blake3::hash(normalise(answer).as_bytes());
-    u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
+    digest::number(normalise(answer).as_bytes())
 }
 
 impl Environment for Exam {
