@@ -5,10 +5,11 @@ use crate::error::{Error, Origin};
 use mta_llm::forecast::{DICE, Kinetics, Simulator};
 use mta_llm::grown::SEMANTICS;
 use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
+use mta_llm::policy::check_mode;
 use mta_sims::cell::Cell;
+use mta_sims::config::{Config, KNOBS, World};
 use mta_sims::digest;
-use mta_sims::config::{Config, KNOBS, Mode, World};
-use mta_sims::knob::KnobError;
+use mta_sims::recipe::Ready;
 use mta_sims::record::Curves;
 use mta_sims::stream::Seed;
 use rayon::prelude::*;
@@ -71,12 +72,10 @@ impl Engine for Greenhouse {
     }
 
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
-        if cell.recipe.config.train.mode == Mode::Exact {
-            let allowed = "must be sampled: the responses of a language model cannot be enumerated";
-            return Err(Error::knob(KnobError::new("mode", Mode::Exact.name(), allowed), &Origin::Ready(cell.recipe.name.clone())));
-        }
+        let Ready { name, config, .. } = &cell.recipe;
+        check_mode(config.train.mode).map_err(|e| Error::knob(e, &Origin::Ready(name.clone())))?;
         if first {
-            self.settings.world(&cell.recipe.config.world, cell.seed).map_err(|e| Error::knob(e, &Origin::Together))?;
+            self.settings.world(&config.world, cell.seed).map_err(|e| Error::knob(e, &Origin::Together))?;
         }
         Ok(())
     }

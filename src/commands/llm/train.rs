@@ -14,9 +14,9 @@ use mta_llm::lora::{Lora, TARGETS};
 use mta_llm::memory::{self, Footprint};
 use mta_llm::model::Model;
 use mta_llm::optimizer::AdamSettings;
+use mta_llm::policy::check_mode;
 use mta_llm::train::{Course, Ended, Plan, Row, Settings, train as run};
-use mta_sims::config::{KNOBS, Mode, Regime, Sampler};
-use mta_sims::knob::KnobError;
+use mta_sims::config::{KNOBS, Regime, Sampler};
 use mta_sims::recipe::Ready;
 use mta_sims::registry::Named;
 use serde_json::{Map, Value, json};
@@ -167,10 +167,7 @@ impl Job {
         let origin = Origin::Ready(self.name().into());
         self.ready.validate().map_err(|e| Error::knob(e, &origin))?;
         let config = &self.ready.config;
-        if config.train.mode == Mode::Exact {
-            let allowed = "must be sampled: the responses of a language model cannot be enumerated";
-            return Err(Error::knob(KnobError::new("mode", Mode::Exact.name(), allowed), &Origin::Flag));
-        }
+        check_mode(config.train.mode).map_err(|e| Error::knob(e, &Origin::Flag))?;
         let (teacher, wanted) = (matches.get_one::<PathBuf>("teacher"), config.data.sampler == Sampler::Teacher);
         match (teacher, wanted) {
             (None, true) => return Err(Error::Usage(format!("--teacher: missing; recipe {} imitates one", self.name()))),
