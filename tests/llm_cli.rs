@@ -2,6 +2,8 @@
 
 mod program;
 
+use mta_sim::sims::claims::settings::GROWN;
+use mta_sim::sims::config::Train;
 use program::{program, run, state, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -225,12 +227,9 @@ fn a_dry_run_says_what_would_run_and_leaves_nothing() {
     let folder = model();
     let before = state(folder.path());
     let text = succeed(folder.path(), "llm train --model model --recipe one-shot --lora-rank 2 --dry-run");
-    for part in [
-        "of them trained: an adapter of",
-        "8 questions to train on, 16 held out",
-        "one-shot with grpo, 60 steps of 16 prompts x 16",
-        "peak",
-    ] {
+    let Train { steps, train_batch_size, group_size, learning_rate, .. } = GROWN.recipe("one-shot", 0.8, |_| ()).config.train;
+    let usual = format!("grpo, {steps} steps of {train_batch_size} prompts x {group_size} responses, learning rate {learning_rate}\n");
+    for part in ["of them trained: an adapter of", "8 questions to train on, 16 held out", &usual, "peak"] {
         assert!(text.contains(part), "{part}:\n{text}");
     }
     assert_eq!(state(folder.path()), before);

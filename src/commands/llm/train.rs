@@ -2,6 +2,7 @@
 
 use super::subject::{Machine, Subject, dtype, flags, top_p, within};
 use super::{columns, given, option, refuse, refuse_grids};
+use crate::bridge::grown_settings;
 use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
@@ -114,10 +115,10 @@ fn recipe(matches: &ArgMatches, subject: &Subject, supervised: bool) -> Result<R
     Ok(ready)
 }
 
-/// Defaults of knobs where the simulator's, made for tables, would not do: grown models as `llm verify` trains them, others as TRL does.
+/// Defaults of knobs where the simulator's, made for tables, would not do: grown models as [`llm verify`](grown_settings) trains them, others as TRL does.
 fn defaults(subject: &Subject, lora: bool, supervised: bool) -> String {
     if subject.documents > 0 {
-        return "steps = 60\neval_every = 15\nlearning_rate = 5e-4\n".into();
+        return grown_settings();
     }
     let rate = match (lora, supervised) {
         (false, false) => "1e-6",
