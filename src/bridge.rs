@@ -95,7 +95,7 @@ impl Bridge {
         let plan = Plan::with(&self.settings, &self.greenhouse)?;
         store::prepare(&self.folder)?;
         let kinetics = self.kinetics(&plan)?;
-        let forecaster = Forecaster { greenhouse: &self.greenhouse, kinetics };
+        let forecaster = Forecaster::new(&self.greenhouse, kinetics);
         let expected = Plan::with(&self.settings, &forecaster)?;
         let forecast = sweep::execute(&expected, &forecaster, &self.folder.join("forecast"), self.threads)?;
         let outcome = sweep::execute(&plan, &self.greenhouse, &self.folder, self.threads)?;

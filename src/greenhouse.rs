@@ -15,20 +15,46 @@ use mta_sims::stream::Seed;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Base models by world, each grown once and kept in a folder.
 pub struct Greenhouse {
     /// How they are grown and run.
     pub settings: GrownSettings,
     folder: PathBuf,
-    models: Mutex<HashMap<String, Arc<Grown>>>,
+    models: Shelf<Grown>,
+}
+
+/// Things by name, made when first asked for and then shared.
+///
+/// Nothing is locked while a thing is made, as what makes it may run other tasks of the same threads meanwhile: two that ask at once both make it, alike.
+struct Shelf<T>(Mutex<HashMap<String, Arc<T>>>);
+
+impl<T> Shelf<T> {
+    fn get(&self, name: String, make: impl FnOnce() -> Result<T, Error>) -> Result<Arc<T>, Error> {
+        if let Some(known) = self.things().get(&name) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Arc::new(make()?);
+        self.things().insert(name, Arc::clone(&made));
+        Ok(made)
+    }
+
+    fn things(&self) -> MutexGuard<'_, HashMap<String, Arc<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Shelf(Mutex::default())
+    }
 }
 
 impl Greenhouse {
     /// A greenhouse whose models are kept in `folder`, one Hugging Face folder each.
     pub fn new(settings: GrownSettings, folder: &Path) -> Self {
-        Greenhouse { settings, folder: folder.into(), models: Mutex::default() }
+        Greenhouse { settings, folder: folder.into(), models: Shelf::default() }
     }
 
     /// The base model of a world, grown now if it never was.
@@ -37,17 +63,11 @@ impl Greenhouse {
     /// When there is no such world, or its folder cannot be read or written.
     pub fn base(&self, world: &World, seed: Seed) -> Result<Arc<Grown>, Error> {
         let name = self.name(world, seed);
-        if let Some(known) = self.shelf().get(&name) {
-            return Ok(Arc::clone(known));
-        }
-        let world = self.settings.world(world, seed).map_err(|e| Error::knob(e, &Origin::Together))?;
-        let grown = Arc::new(Grown::at(&self.folder.join(&name), world, &self.settings.grow)?);
-        self.shelf().insert(name, Arc::clone(&grown));
-        Ok(grown)
-    }
-
-    fn shelf(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Grown>>> {
-        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+        let folder = self.folder.join(&name);
+        self.models.get(name, || {
+            let world = self.settings.world(world, seed).map_err(|e| Error::knob(e, &Origin::Together))?;
+            Ok(Grown::at(&folder, world, &self.settings.grow)?)
+        })
     }
 
     /// Everything a base model depends on.
@@ -107,10 +127,21 @@ pub fn id(settings: &GrownSettings, cell: &Cell) -> String {
 
 /// The simulator in the place of the transformers of a greenhouse.
 pub struct Forecaster<'g> {
-    /// The base models.
-    pub greenhouse: &'g Greenhouse,
-    /// How far an update moves them.
-    pub kinetics: Kinetics,
+    greenhouse: &'g Greenhouse,
+    kinetics: Kinetics,
+    simulators: Shelf<Simulator>,
+}
+
+impl<'g> Forecaster<'g> {
+    /// Forecasts for the base models of `greenhouse`, which an update moves as far as `kinetics` says.
+    pub fn new(greenhouse: &'g Greenhouse, kinetics: Kinetics) -> Self {
+        Forecaster { greenhouse, kinetics, simulators: Shelf::default() }
+    }
+
+    /// The simulator in the place of a world's base model: its methods are scored once for all recipes.
+    fn simulator(&self, world: &World, seed: Seed) -> Result<Arc<Simulator>, Error> {
+        self.simulators.get(self.greenhouse.name(world, seed), || Ok(Simulator::new(&*self.greenhouse.base(world, seed)?, DICE)?))
+    }
 }
 
 impl Engine for Forecaster<'_> {
@@ -128,7 +159,6 @@ impl Engine for Forecaster<'_> {
     }
 
     fn run(&self, cell: &Cell) -> Result<Curves, Error> {
-        let base = self.greenhouse.base(&cell.recipe.config.world, cell.seed)?;
-        Ok(Simulator::new(&base, DICE)?.run(&cell.recipe, self.kinetics))
+        Ok(self.simulator(&cell.recipe.config.world, cell.seed)?.run(&cell.recipe, self.kinetics))
     }
 }
