@@ -20,6 +20,7 @@ use mta_sims::recipe::Ready;
 use mta_sims::record::{Curves, Snapshot};
 use mta_sims::run::{StepStats, Training, train};
 use mta_sims::stream::Seed;
+use serde_json::Value;
 use std::path::Path;
 
 /// What the simulator's knobs do not say about a run on a grown model.
@@ -153,13 +154,15 @@ impl Grown {
     }
 }
 
+/// Compares all that makes an architecture, not the shapes of its parameters alone.
 fn check_shape(model: &Model, world: &MethodWorld, settings: &GrowSettings, folder: &Path) -> Result<()> {
-    let wanted = shape(world, settings).parameters();
-    if model.architecture.parameters() == wanted {
-        Ok(())
-    } else {
-        Err(Error::damaged(folder, "holds a model of another shape than this world asks for"))
-    }
+    let [found, wanted] = [&model.architecture, &shape(world, settings)].map(|architecture| architecture.config(DType::F32));
+    let differing = wanted.as_object().into_iter().flatten().find(|(name, value)| found[name.as_str()] != **value);
+    let refuse = |(name, value): (&String, &Value)| {
+        let what = format!("holds a model of another shape: its {name} is {}, and this world asks for {value}", found[name.as_str()]);
+        Err(Error::damaged(folder, what))
+    };
+    differing.map_or(Ok(()), refuse)
 }
 
 /// Whether a recipe samples from a teacher, and then the teacher's world.

@@ -70,7 +70,7 @@ fn own_flags() -> Vec<Arg> {
         option("seed", "N", "Seed of world, weights and corpus").default_value("0").value_parser(value_parser!(u64)),
         count("terms", "Digits of a question", "5"),
         count("modulus", "Base of the arithmetic", "5"),
-        option("leak", "SHARE", "Share of documents that state a held-out question with its right answer")
+        option("leak", "SHARE", "Share of documents that answer a held-out question, rightly where any method is right")
             .default_value("0")
             .value_parser(value_parser!(f64)),
         count("grow-steps", "Updates of pretraining", "1000"),
