@@ -67,7 +67,7 @@ pub fn grown_settings() -> String {
 /// Kinetics fitted before.
 fn read_kinetics(path: &Path) -> Result<Kinetics, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path, "cannot be read; delete it to fit again"))?;
-    let damaged = |what: String| Error::Damaged { path: path.into(), what: format!("is damaged ({what}); delete it to fit again") };
+    let damaged = |what: String| Error::damaged(path, format!("is damaged ({what}); delete it to fit again"));
     let kinetics: Kinetics = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
     kinetics.validate().map_err(|e| damaged(e.to_string()))?;
     Ok(kinetics)

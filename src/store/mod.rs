@@ -38,7 +38,7 @@ pub fn check_owner(folder: &Path) -> Result<(), Error> {
     let path = folder.join("config.toml");
     if path.exists() && !folder.join(journal::NAME).exists() {
         let what = format!("is not a run's own ({} is missing beside it) and would be written over; choose another --out", journal::NAME);
-        return Err(Error::Damaged { path, what });
+        return Err(Error::damaged(&path, what));
     }
     Ok(())
 }
