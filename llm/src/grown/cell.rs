@@ -6,9 +6,9 @@ use super::grow::{GrowSettings, grow, shape};
 use super::judge::Arithmetic;
 use super::world::{MethodSettings, MethodWorld};
 use crate::error::{Error, Result};
-use crate::exam::Choice;
+use crate::exam::{Choice, SELECTION};
 use crate::folder;
-use crate::measure::{Answers, ask};
+use crate::measure::{Answers, Draw, ask};
 use crate::model::Model;
 use crate::optimizer::AdamSettings;
 use crate::policy::LanguageModel;
@@ -109,7 +109,11 @@ impl Grown {
 
     /// Responses to `prompts`, judged.
     pub fn ask(&self, policy: &LanguageModel, settings: &GrownSettings, prompts: std::ops::Range<usize>, round: usize) -> Result<Answers> {
-        ask(policy, &self.judge(), &prompts.collect::<Vec<_>>(), settings.samples, self.world.seed, round)
+        ask(policy, &self.judge(), &prompts.collect::<Vec<_>>(), self.draw(settings, round))
+    }
+
+    fn draw(&self, settings: &GrownSettings, round: usize) -> Draw {
+        Draw { samples: settings.samples, at_once: usize::MAX, seed: self.world.seed, round }
     }
 
     /// Trains a copy by `recipe`, evaluated as often as the recipe says; `teacher` samples where the recipe has one, and is then what KL terms refer to, as in
@@ -147,9 +151,7 @@ impl Grown {
 
     /// The prompts the data regime trains on.
     fn choose(&self, policy: &LanguageModel, settings: &GrownSettings, config: &Config) -> Result<Vec<usize>> {
-        let (training, held_out): (Vec<usize>, Vec<usize>) = (self.world.training().collect(), self.world.held_out().collect());
-        let choice =
-            Choice { training: &training, held_out: &held_out, samples: settings.samples, at_once: usize::MAX, seed: self.world.seed };
+        let choice = Choice { training: self.world.training(), held_out: self.world.held_out(), draw: self.draw(settings, SELECTION) };
         choice.of(policy, &self.judge(), config)
     }
 }
