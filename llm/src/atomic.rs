@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 /// Puts `bytes` at `path`; a crash leaves the old file or the new one.
 pub fn file(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = beside(path, "partial");
-    fs::write(&partial, bytes).map_err(Error::file(&partial, "cannot be written"))?;
-    flush(&partial)?;
-    rename(&partial, path)
+    let written = fs::write(&partial, bytes).map_err(Error::file(path, "cannot be written")).and_then(|()| flush(&partial));
+    written.and_then(|()| rename(&partial, path)).inspect_err(|_| drop(fs::remove_file(&partial)))
 }
 
 /// Puts a folder at `path` that `fill` fills; a crash leaves the old folder or the new one, once [`settle`] has run.
