@@ -221,3 +221,21 @@ fn answer(members: &[Member]) -> String {
     };
     columns(&header, members.iter().map(row).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mta_llm::grown::cell::GrownSettings;
+
+    #[test]
+    fn a_family_grows_as_llm_verify_grows_its_models() {
+        let matches = command().get_matches_from(["grow", "--out", "family"]);
+        let usual = GrownSettings::DEFAULT;
+        assert_eq!(growth(&matches).unwrap(), usual.grow);
+        let mut grown = Config::DEFAULT;
+        GROWN.prepare(&mut grown);
+        let world = world(&matches, &worlds(&matches).unwrap()[0], Seed(0)).unwrap();
+        assert_eq!(world.settings, usual.world(&grown.world, Seed(0)).unwrap().settings);
+        assert_eq!(given::<u32>(&matches, "samples") as usize, usual.samples);
+    }
+}
