@@ -30,6 +30,9 @@ pub struct Kinetics {
 
 impl Kinetics {
     /// Checks the numbers against the ranges of the simulator's knobs.
+    ///
+    /// # Errors
+    /// A number out of its knob's range.
     pub fn validate(self) -> std::result::Result<(), KnobError> {
         let check = |name: &str, value: f64| Knob::find(name).map_or(Ok(()), |knob| knob.check(&Value::Number(value)));
         check("learning_rate", self.learning_rate).and_then(|()| check("sharing", self.sharing))

@@ -85,6 +85,9 @@ impl<'p> LanguageModel<'p> {
     }
 
     /// Fresh responses that only measure.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn probe(&self, prompts: &[usize], count: usize, seed: Seed, round: usize) -> Result<Vec<Vec<Vec<Token>>>> {
         let words = prompts.iter().map(|x| (*x, seed.stream(Purpose::Evaluation, round, *x)));
         self.respond(&words.collect::<Vec<_>>(), count)

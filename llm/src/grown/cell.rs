@@ -101,6 +101,9 @@ impl Grown {
     }
 
     /// A copy of the model, ready to be trained.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn policy(&self, settings: &GrownSettings, keeps_reference: bool) -> Result<LanguageModel<'_>> {
         let sampling =
             Sampling { temperature: settings.temperature, top_p: 1.0, max_new_tokens: response_length(settings.terms), stop: vec![EOS] };
@@ -108,6 +111,9 @@ impl Grown {
     }
 
     /// Responses to `prompts`, judged.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn ask(&self, policy: &LanguageModel, settings: &GrownSettings, prompts: std::ops::Range<usize>, round: usize) -> Result<Answers> {
         ask(policy, &self.judge(), &prompts.collect::<Vec<_>>(), self.draw(settings, round))
     }
@@ -118,6 +124,9 @@ impl Grown {
 
     /// Trains a copy by `recipe`, evaluated as often as the recipe says; `teacher` samples where the recipe has one, and is then what KL terms refer to, as in
     /// the simulator.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn run(&self, settings: &GrownSettings, recipe: &Ready, teacher: Option<&Grown>) -> Result<Curves> {
         let config = &recipe.config;
         let policy = self.policy(settings, true)?;

@@ -40,6 +40,9 @@ impl MethodSettings {
         MethodSettings { world: Settings { vocab: 16, idiosyncrasy: 0.0, ..Settings::DEFAULT }, terms: 4, modulus: 10, leak: 0.0 };
 
     /// Checks what no single range can.
+    ///
+    /// # Errors
+    /// The first setting that leaves no world.
     pub fn validate(&self) -> Result<(), KnobError> {
         let (questions, asked) = (self.questions(), self.world.all_prompts());
         let checks = [
