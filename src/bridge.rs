@@ -84,7 +84,7 @@ pub fn grown_settings() -> String {
 /// What was fitted before.
 fn read_fitted(path: &Path) -> Result<Fitted, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path, "cannot be read; delete it to fit again"))?;
-    let damaged = |what: String| Error::Damaged { path: path.into(), what: format!("is damaged ({what}); delete it to fit again") };
+    let damaged = |what: String| Error::damaged(path, format!("is damaged ({what}); delete it to fit again"));
     let fitted: Fitted = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
     fitted.fit.kinetics.validate().map_err(|e| damaged(e.to_string()))?;
     Ok(fitted)
@@ -119,7 +119,7 @@ impl Bridge {
         let plan = Plan::with(&self.settings, &self.greenhouse)?;
         store::prepare(&self.folder)?;
         let fit = self.fit(plan.seeds[0])?;
-        let forecaster = Forecaster { greenhouse: &self.greenhouse, kinetics: fit.kinetics };
+        let forecaster = Forecaster::new(&self.greenhouse, fit.kinetics);
         let expected = Plan::with(&self.settings, &forecaster)?;
         let forecast = sweep::execute(&expected, &forecaster, &self.folder.join("forecast"), self.threads)?;
         let outcome = sweep::execute(&plan, &self.greenhouse, &self.folder, self.threads)?;

@@ -1,5 +1,6 @@
 //! What can go wrong, and the exit code it ends with.
 
+use mta_llm::error::FileError;
 use mta_sims::knob::KnobError;
 use mta_sims::registry::UnknownName;
 use std::path::{Path, PathBuf};
@@ -19,24 +20,9 @@ pub enum Error {
     /// A configuration file that cannot be read, or a setting that makes no sense.
     #[error("{0}")]
     Usage(String),
-    /// A file that cannot be read or written.
-    #[error("{path}: {what}: {source}", path = .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        what: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A file that is damaged or belongs to something else.
-    #[error("{path}: {what}", path = .path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and what to do.
-        what: String,
-    },
+    /// A file that cannot be read or written, is damaged, or belongs to something else.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A picture that could not be drawn.
     #[error("figure: {0}")]
     Figure(String),
@@ -114,8 +100,12 @@ impl Error {
     }
 
     /// An I/O error about `path`.
-    pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
-        let path = path.to_path_buf();
-        move |source| Error::File { path, what, source }
+    pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        FileError::denied(path, what)
+    }
+
+    /// Something wrong with the contents of `path`, and what to do.
+    pub fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        FileError::damaged(path, what).into()
     }
 }

@@ -5,28 +5,56 @@ use crate::error::{Error, Origin};
 use mta_llm::forecast::{DICE, Kinetics, Simulator};
 use mta_llm::grown::SEMANTICS;
 use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
+use mta_llm::policy::check_mode;
 use mta_sims::cell::Cell;
-use mta_sims::config::{Config, KNOBS, Mode, World};
-use mta_sims::knob::KnobError;
+use mta_sims::config::{Config, KNOBS, World};
+use mta_sims::digest;
+use mta_sims::recipe::Ready;
 use mta_sims::record::Curves;
 use mta_sims::stream::Seed;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Base models by world, each grown once and kept in a folder.
 pub struct Greenhouse {
     /// How they are grown and run.
     pub settings: GrownSettings,
     folder: PathBuf,
-    models: Mutex<HashMap<String, Arc<Grown>>>,
+    models: Shelf<Grown>,
+}
+
+/// Things by name, made when first asked for and then shared.
+///
+/// Nothing is locked while a thing is made, as what makes it may run other tasks of the same threads meanwhile: two that ask at once both make it, alike.
+struct Shelf<T>(Mutex<HashMap<String, Arc<T>>>);
+
+impl<T> Shelf<T> {
+    fn get(&self, name: String, make: impl FnOnce() -> Result<T, Error>) -> Result<Arc<T>, Error> {
+        if let Some(known) = self.things().get(&name) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Arc::new(make()?);
+        self.things().insert(name, Arc::clone(&made));
+        Ok(made)
+    }
+
+    fn things(&self) -> MutexGuard<'_, HashMap<String, Arc<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Shelf(Mutex::default())
+    }
 }
 
 impl Greenhouse {
     /// A greenhouse whose models are kept in `folder`, one Hugging Face folder each.
     pub fn new(settings: GrownSettings, folder: &Path) -> Self {
-        Greenhouse { settings, folder: folder.into(), models: Mutex::default() }
+        Greenhouse { settings, folder: folder.into(), models: Shelf::default() }
     }
 
     /// The base model of a world, grown now if it never was.
@@ -35,17 +63,11 @@ impl Greenhouse {
     /// When there is no such world, or its folder cannot be read or written.
     pub fn base(&self, world: &World, seed: Seed) -> Result<Arc<Grown>, Error> {
         let name = self.name(world, seed);
-        if let Some(known) = self.shelf().get(&name) {
-            return Ok(Arc::clone(known));
-        }
-        let world = self.settings.world(world, seed).map_err(|e| Error::knob(e, &Origin::Together))?;
-        let grown = Arc::new(Grown::at(&self.folder.join(&name), world, &self.settings.grow)?);
-        self.shelf().insert(name, Arc::clone(&grown));
-        Ok(grown)
-    }
-
-    fn shelf(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Grown>>> {
-        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+        let folder = self.folder.join(&name);
+        self.models.get(name, || {
+            let world = self.settings.world(world, seed).map_err(|e| Error::knob(e, &Origin::Together))?;
+            Ok(Grown::at(&folder, world, &self.settings.grow)?)
+        })
     }
 
     /// Everything a base model depends on.
@@ -54,7 +76,7 @@ impl Greenhouse {
         let knobs = KNOBS.iter().filter(|k| k.section == "world").map(|k| format!("{} = {}\n", k.name, (k.get)(&config)));
         let GrownSettings { terms, modulus, leak, grow, .. } = &self.settings;
         let all = format!("grown = {SEMANTICS}\n{}seed = {} {terms} {modulus} {leak} {grow:?}", knobs.collect::<String>(), seed.0);
-        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+        digest::name(&all)
     }
 
     /// The worlds whose models a cell needs: its own, and its teacher's.
@@ -70,12 +92,10 @@ impl Engine for Greenhouse {
     }
 
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
-        if cell.recipe.config.train.mode == Mode::Exact {
-            let allowed = "must be sampled: the responses of a language model cannot be enumerated";
-            return Err(Error::knob(KnobError::new("mode", Mode::Exact.name(), allowed), &Origin::Ready(cell.recipe.name.clone())));
-        }
+        let Ready { name, config, .. } = &cell.recipe;
+        check_mode(config.train.mode).map_err(|e| Error::knob(e, &Origin::Ready(name.clone())))?;
         if first {
-            self.settings.world(&cell.recipe.config.world, cell.seed).map_err(|e| Error::knob(e, &Origin::Together))?;
+            self.settings.world(&config.world, cell.seed).map_err(|e| Error::knob(e, &Origin::Together))?;
         }
         Ok(())
     }
@@ -102,21 +122,32 @@ impl Engine for Greenhouse {
 /// Name of a cell's result on a grown model.
 pub fn id(settings: &GrownSettings, cell: &Cell) -> String {
     let all = format!("grown = {SEMANTICS}\n{}{settings:?}", cell.description());
-    blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+    digest::name(&all)
 }
 
 /// The simulator in the place of the transformers of a greenhouse.
 pub struct Forecaster<'g> {
-    /// The base models.
-    pub greenhouse: &'g Greenhouse,
-    /// How far an update moves them.
-    pub kinetics: Kinetics,
+    greenhouse: &'g Greenhouse,
+    kinetics: Kinetics,
+    simulators: Shelf<Simulator>,
+}
+
+impl<'g> Forecaster<'g> {
+    /// Forecasts for the base models of `greenhouse`, which an update moves as far as `kinetics` says.
+    pub fn new(greenhouse: &'g Greenhouse, kinetics: Kinetics) -> Self {
+        Forecaster { greenhouse, kinetics, simulators: Shelf::default() }
+    }
+
+    /// The simulator in the place of a world's base model: its methods are scored once for all recipes.
+    fn simulator(&self, world: &World, seed: Seed) -> Result<Arc<Simulator>, Error> {
+        self.simulators.get(self.greenhouse.name(world, seed), || Ok(Simulator::new(&*self.greenhouse.base(world, seed)?, DICE)?))
+    }
 }
 
 impl Engine for Forecaster<'_> {
     fn id(&self, cell: &Cell) -> String {
         let all = format!("forecast {} {:?}", self.greenhouse.id(cell), self.kinetics);
-        blake3::hash(all.as_bytes()).to_hex()[..32].to_string()
+        digest::name(&all)
     }
 
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
@@ -128,7 +159,6 @@ impl Engine for Forecaster<'_> {
     }
 
     fn run(&self, cell: &Cell) -> Result<Curves, Error> {
-        let base = self.greenhouse.base(&cell.recipe.config.world, cell.seed)?;
-        Ok(Simulator::new(&base, DICE)?.run(&cell.recipe, self.kinetics))
+        Ok(self.simulator(&cell.recipe.config.world, cell.seed)?.run(&cell.recipe, self.kinetics))
     }
 }

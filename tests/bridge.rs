@@ -99,6 +99,15 @@ fn a_comparison_is_a_forecast_and_an_outcome_for_every_cell() {
 }
 
 #[test]
+fn exact_mode_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bridge = bridge(folder.path(), 1);
+    bridge.settings.flags([("mode", "exact")].into_iter()).unwrap();
+    let error = bridge.compare().err().expect("responses of a language model cannot be enumerated").to_string();
+    assert!(error.contains("recipe standard: mode = exact: must be sampled"), "{error}");
+}
+
+#[test]
 fn the_same_again_runs_nothing() {
     let folder = finished();
     let again = bridge(folder.path(), 1).compare().unwrap();

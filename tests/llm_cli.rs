@@ -2,6 +2,8 @@
 
 mod program;
 
+use mta_sim::sims::claims::settings::GROWN;
+use mta_sim::sims::config::Train;
 use program::{program, run, state, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,7 +53,7 @@ fn refused(folder: &Path, arguments: &str, part: &str) {
 const WRONG: &[(&str, &str)] = &[
     ("grow", "--out <FOLDER>"),
     ("grow --out family --alignment 2", "--alignment = 2: must be a number in [-1, 1]"),
-    ("grow --out family --vocab 8,16", "--vocab = 8,16: must be one number here"),
+    ("grow --out family --held-out 8,16", "--held-out = 8,16: must be one number here: only alignment takes a grid"),
     ("grow --out family --terms 20", "--terms = 20: must be in [2, 12]"),
     ("grow --out family --leak 1", "--leak = 1: must be in [0, 1)"),
     ("grow --out family --leak -1", "'-1'"),
@@ -225,12 +227,9 @@ fn a_dry_run_says_what_would_run_and_leaves_nothing() {
     let folder = model();
     let before = state(folder.path());
     let text = succeed(folder.path(), "llm train --model model --recipe one-shot --lora-rank 2 --dry-run");
-    for part in [
-        "of them trained: an adapter of",
-        "8 questions to train on, 16 held out",
-        "one-shot with grpo, 60 steps of 16 prompts x 16",
-        "peak",
-    ] {
+    let Train { steps, train_batch_size, group_size, learning_rate, .. } = GROWN.recipe("one-shot", 0.8, |_| ()).config.train;
+    let usual = format!("grpo, {steps} steps of {train_batch_size} prompts x {group_size} responses, learning rate {learning_rate}\n");
+    for part in ["of them trained: an adapter of", "8 questions to train on, 16 held out", &usual, "peak"] {
         assert!(text.contains(part), "{part}:\n{text}");
     }
     assert_eq!(state(folder.path()), before);

@@ -2,16 +2,14 @@
 
 use crate::error::Result;
 use crate::exam::{Exam, Lesson};
-use crate::math::rates::wilson;
-use crate::measure::Answers;
+use crate::measure::{Answers, Draw};
 use crate::model::Model;
 use crate::policy::LanguageModel;
 use crate::score::{LOGPROB, Sequence};
 use candle_core::DType;
 use mta_sims::rollout::Token;
-use mta_sims::statistics::{Interval, mean, quantile};
+use mta_sims::statistics::{Interval, mean, quantile, wilson};
 use mta_sims::stream::{Purpose, Seed};
-use mta_theory::pass_at_k::unbiased_pass_at_k;
 
 /// Judged responses to some prompts of an exam.
 pub struct Assessment {
@@ -21,19 +19,6 @@ pub struct Assessment {
     pub responses: Vec<Vec<Vec<Token>>>,
     /// The same, judged.
     pub answers: Answers,
-}
-
-/// How responses are drawn.
-#[derive(Clone, Copy, Debug)]
-pub struct Draw {
-    /// Responses per prompt, n.
-    pub samples: usize,
-    /// Sequences sampled at once.
-    pub at_once: usize,
-    /// Master seed.
-    pub seed: Seed,
-    /// Keeps draws of different occasions apart.
-    pub round: usize,
 }
 
 /// Resamples of the bootstrap.
@@ -47,20 +32,14 @@ impl Assessment {
     /// # Errors
     /// When the device fails.
     pub fn new(policy: &LanguageModel, exam: &Exam, prompts: &[usize], draw: Draw) -> Result<Self> {
-        let mut responses = Vec::new();
-        for part in prompts.chunks((draw.at_once / draw.samples).max(1)) {
-            responses.extend(policy.probe(part, draw.samples, draw.seed, draw.round)?);
-        }
+        let responses = draw.responses(policy, prompts)?;
         let answers = Answers::of(exam, prompts, &responses);
         Ok(Assessment { prompts: prompts.to_vec(), responses, answers })
     }
 
     /// Unbiased pass@k and its 95 % interval over prompts; none where k exceeds the number of samples.
     pub fn pass_at(&self, k: u32, seed: Seed) -> Option<Interval> {
-        let samples = |i: usize| self.answers.0[i].len() as u64;
-        let counts = self.answers.counts();
-        let each = counts.iter().enumerate().map(|(i, c)| unbiased_pass_at_k(samples(i), *c as u64, u64::from(k)));
-        interval(&each.collect::<Option<Vec<f64>>>()?, seed)
+        interval(&self.answers.passes(k)?, seed)
     }
 
     /// Share of prompts whose most frequent answer is right (maj@n), with Wilson's interval.
@@ -110,7 +89,7 @@ fn interval(xs: &[f64], seed: Seed) -> Option<Interval> {
     }
     let resampled = |b: usize| {
         let stream = seed.stream(Purpose::Replicate, 0, b);
-        (0..xs.len()).map(|i| xs[(stream.uniform(i as u64) * xs.len() as f64) as usize]).sum::<f64>() / xs.len() as f64
+        (0..xs.len() as u64).map(|i| stream.pick(i, xs)).sum::<f64>() / xs.len() as f64
     };
     let means: Vec<f64> = (0..RESAMPLES).map(resampled).collect();
     let tail = (1.0 - LEVEL) / 2.0;

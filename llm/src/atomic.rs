@@ -9,14 +9,19 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// Puts `bytes` at `path`; a crash leaves the old file or the new one.
+///
+/// # Errors
+/// When the disk refuses.
 pub fn file(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = beside(path, "partial");
-    fs::write(&partial, bytes).map_err(Error::file(&partial, "cannot be written"))?;
-    flush(&partial)?;
-    rename(&partial, path)
+    let written = fs::write(&partial, bytes).map_err(Error::file(path, "cannot be written")).and_then(|()| flush(&partial));
+    written.and_then(|()| rename(&partial, path)).inspect_err(|_| drop(fs::remove_file(&partial)))
 }
 
 /// Puts a folder at `path` that `fill` fills; a crash leaves the old folder or the new one, once [`settle`] has run.
+///
+/// # Errors
+/// When the disk or `fill` refuses.
 pub fn folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     settle(path)?;
     let (partial, former) = (beside(path, "partial"), beside(path, "former"));
@@ -32,6 +37,9 @@ pub fn folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()>
 }
 
 /// Ends a replacement that was cut short: a former folder goes back where none stands, and away where a new one does.
+///
+/// # Errors
+/// When the disk refuses.
 pub fn settle(path: &Path) -> Result<()> {
     let former = beside(path, "former");
     match (path.exists(), former.exists()) {

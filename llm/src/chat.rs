@@ -60,6 +60,9 @@ impl Template {
     }
 
     /// [`Template::render`] of messages with more fields than [`Message`] has.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
     pub fn render_any(&self, messages: Json, add_generation_prompt: bool, more: &Map<String, Json>) -> Result<String> {
         let mut context = self.names.clone();
         context.extend(more.clone());

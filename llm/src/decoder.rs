@@ -51,6 +51,9 @@ struct Frame {
 
 impl Decoder<'_> {
     /// The last block's output after the final norm, `[batch, new tokens, width]`, of `tokens` `[batch, new tokens]` that follow those in `cache`.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn hidden(&self, tokens: &Tensor, mut cache: Option<&mut Cache>) -> Result<Tensor> {
         let (batch, new) = tokens.dims2()?;
         let past = cache.as_ref().map_or(0, |c| c.length());
@@ -64,6 +67,9 @@ impl Decoder<'_> {
     }
 
     /// Logits `[.., vocabulary]` of hidden states `[.., width]`, in f32.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         let head = if self.architecture.tie_word_embeddings { "model.embed_tokens" } else { "lm_head" };
         Ok(self.linear(head, hidden)?.to_dtype(wide(hidden))?)

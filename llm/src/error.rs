@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// An error of this crate.
+/// What can go wrong with a file or folder.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file that cannot be read or written.
+pub enum FileError {
+    /// It cannot be read or written.
     #[error("{path}: {what}: {source}", path = .path.display())]
-    File {
+    Denied {
         /// The file.
         path: PathBuf,
         /// What was tried.
@@ -15,14 +15,22 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A file that is damaged, or does not fit the others.
+    /// It is damaged, belongs to something else, or does not fit the others.
     #[error("{path}: {what}", path = .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what is allowed.
+        /// What is wrong with it, and what is allowed or to be done.
         what: String,
     },
+}
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file that cannot be read or written, or is damaged.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A setting that makes no sense: it names the setting, its value and what is allowed.
     #[error("{0}")]
     Setting(String),
@@ -34,15 +42,27 @@ pub enum Error {
 /// What the functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;
 
-impl Error {
-    /// An I/O error about `path`.
-    pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+impl FileError {
+    /// What the system said when `what` was tried with `path`.
+    pub fn denied<E: From<Self>>(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> E + use<E> {
         let path = path.to_path_buf();
-        move |source| Error::File { path, what, source }
+        move |source| FileError::Denied { path, what, source }.into()
     }
 
     /// Something wrong with the contents of `path`.
-    pub fn damaged(path: &Path, what: impl Into<String>) -> Error {
-        Error::Damaged { path: path.to_path_buf(), what: what.into() }
+    pub fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        FileError::Damaged { path: path.to_path_buf(), what: what.into() }
+    }
+}
+
+impl Error {
+    /// An I/O error about `path`.
+    pub fn file(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        FileError::denied(path, what)
+    }
+
+    /// Something wrong with the contents of `path`.
+    pub fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        FileError::damaged(path, what).into()
     }
 }

@@ -12,10 +12,11 @@ use crate::grown::corpus::{self, EOS, Vocabulary, document, response_length};
 use crate::grown::judge::{Arithmetic, unread};
 use crate::grown::world::MethodWorld;
 use crate::math::{equal, extract::extract, normalise::normalise};
-use crate::measure::ask;
+use crate::measure::{Draw, ask};
 use crate::policy::LanguageModel;
 use crate::tokenizer::Tokenizer;
 use mta_sims::config::{Config, Regime, SelectBy};
+use mta_sims::digest;
 use mta_sims::rollout::{Label, Token};
 use mta_sims::run::Environment;
 use mta_sims::stream::{MAX_STEPS, Purpose, Seed};
@@ -218,8 +219,7 @@ impl Questions {
 
 /// The name of an answer: the hash of its canonical spelling.
 fn name(answer: &str) -> u128 {
-    let hash = blake3::hash(normalise(answer).as_bytes());
-    u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
+    digest::number(normalise(answer).as_bytes())
 }
 
 impl Environment for Exam {
@@ -243,50 +243,44 @@ impl Environment for Exam {
 }
 
 /// Among what a data regime chooses.
-pub struct Choice<'a> {
+pub struct Choice {
     /// Prompts that may be trained on.
-    pub training: &'a [usize],
+    pub training: Range<usize>,
     /// Prompts that only measure.
-    pub held_out: &'a [usize],
-    /// Responses by which a base pass rate is measured.
-    pub samples: usize,
-    /// Sequences sampled at once.
-    pub at_once: usize,
-    /// Master seed.
-    pub seed: Seed,
+    pub held_out: Range<usize>,
+    /// The responses by which base pass rates are measured, of round [`SELECTION`].
+    pub draw: Draw,
 }
 
 /// The evaluation round that chooses prompts: no training step has its number.
-const SELECTION: usize = MAX_STEPS - 1;
+pub const SELECTION: usize = MAX_STEPS - 1;
 
-impl Choice<'_> {
+impl Choice {
     /// The prompts that the data regime of `config` trains on.
     ///
     /// # Errors
     /// When the device fails.
     pub fn of(&self, policy: &LanguageModel, environment: &dyn Environment, config: &Config) -> Result<Vec<usize>> {
         let count = match config.data.regime {
-            Regime::Full => return Ok(self.training.to_vec()),
-            Regime::TestTime => return Ok(self.held_out.to_vec()),
+            Regime::Full => return Ok(self.training.clone().collect()),
+            Regime::TestTime => return Ok(self.held_out.clone().collect()),
             Regime::OneShot => 1,
             Regime::Few => config.data.few,
         };
         let ranks = self.ranks(policy, environment, config.data.select_by)?;
-        let mut order: Vec<usize> = (0..self.training.len()).collect();
-        order.sort_by(|&x, &y| ranks[x].total_cmp(&ranks[y]));
-        Ok(order.into_iter().take(count).map(|i| self.training[i]).collect())
+        let mut order: Vec<(f64, usize)> = ranks.into_iter().zip(self.training.clone()).collect();
+        order.sort_by(|x, y| x.0.total_cmp(&y.0));
+        Ok(order.into_iter().take(count).map(|(_, prompt)| prompt).collect())
     }
 
     /// The distance of the measured base pass rate from 1/2, or luck.
     fn ranks(&self, policy: &LanguageModel, environment: &dyn Environment, by: SelectBy) -> Result<Vec<f64>> {
         if by == SelectBy::Random {
-            let mut stream = self.seed.stream(Purpose::Selection, 0, 0);
-            return Ok(self.training.iter().map(|_| stream.random()).collect());
+            let mut stream = self.draw.seed.stream(Purpose::Selection, 0, 0);
+            return Ok(self.training.clone().map(|_| stream.random()).collect());
         }
-        let mut counts = Vec::new();
-        for part in self.training.chunks((self.at_once / self.samples).max(1)) {
-            counts.extend(ask(policy, environment, part, self.samples, self.seed, SELECTION)?.counts());
-        }
-        Ok(counts.iter().map(|c| (*c as f64 / self.samples as f64 - 0.5).abs()).collect())
+        let asked: Vec<usize> = self.training.clone().collect();
+        let counts = ask(policy, environment, &asked, self.draw)?.counts();
+        Ok(counts.into_iter().map(|c| (c as f64 / self.draw.samples as f64 - 0.5).abs()).collect())
     }
 }

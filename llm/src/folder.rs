@@ -127,11 +127,17 @@ fn passed_over(name: &str) -> bool {
 
 /// Puts a folder at `folder` with `model` and how to sample from it, and with the tokenizer's files of the folder `from` it came from, if any.
 /// What stood at `folder` is gone. `model`'s adapter is not saved: merge it first, or save it by itself, see [`crate::lora`].
+///
+/// # Errors
+/// When the disk refuses.
 pub fn save(folder: &Path, model: &Model, generation: &Generation, from: Option<&Path>) -> Result<()> {
     save_in_shards(folder, model, generation, from, SHARD_BYTES)
 }
 
 /// [`save`], with shards of at most `limit` bytes.
+///
+/// # Errors
+/// When the disk refuses.
 pub fn save_in_shards(folder: &Path, model: &Model, generation: &Generation, from: Option<&Path>, limit: usize) -> Result<()> {
     atomic::folder(folder, |partial| {
         if let Some(from) = from {
@@ -212,6 +218,9 @@ pub struct Generation {
 
 impl Generation {
     /// What `generation_config.json` of `folder` says, and `config.json` where it is silent on the tokens.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged, or holds a value out of its range.
     pub fn read(folder: &Path) -> Result<Self> {
         let own = folder.join("generation_config.json");
         let stated = if own.is_file() { Generation::parse(&own)? } else { Generation::default() };

@@ -1,8 +1,8 @@
 //! The simulator's forecast for a grown model, made before it is trained.
 //!
-//! What is measured of the base model: how likely it is to follow each method on each question. What is known of the task: which method answers which question. Both make an
-//! explicit world of the simulator with methods for arms, and one more arm for responses that name none; the recipe then runs there, with the same
-//! signal, rule, batch and number of steps. What the base model cannot tell is how far an update moves it: that is [`Kinetics`].
+//! What is measured of the base model: how likely it is to follow each method on each question. What is known of the task: which method answers which
+//! question. Both make an explicit world of the simulator with methods for arms, and one more arm for responses that name none; the recipe then runs there,
+//! with the same signal, rule, batch and number of steps. What the base model cannot tell is how far an update moves it: that is [`Kinetics`].
 
 use crate::error::Result;
 use crate::grown::cell::Grown;
@@ -31,6 +31,9 @@ pub struct Kinetics {
 
 impl Kinetics {
     /// Checks the numbers against the ranges of the simulator's knobs.
+    ///
+    /// # Errors
+    /// A number out of its knob's range.
     pub fn validate(self) -> std::result::Result<(), KnobError> {
         let check = |name: &str, value: f64| Knob::find(name).map_or(Ok(()), |knob| knob.check(&Value::Number(value)));
         check("learning_rate", self.learning_rate).and_then(|()| check("sharing", self.sharing))

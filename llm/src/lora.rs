@@ -151,6 +151,9 @@ pub struct Adapter {
 
 impl Adapter {
     /// A fresh adapter, which changes nothing yet: A uniform within 1 / sqrt(in), as `peft` draws it, and B zero.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn new(architecture: &Architecture, lora: Lora, seed: Seed, dtype: DType, device: &Device) -> Result<Self> {
         let mut named = Vec::new();
         for (slot, p) in lora.parameters(architecture).into_iter().enumerate() {
@@ -176,6 +179,9 @@ impl Adapter {
     }
 
     /// Puts a folder in `peft`'s layout at `folder`; what stood there is gone.
+    ///
+    /// # Errors
+    /// When the disk refuses.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let tensors: Vec<(&str, &Tensor)> = self.weights.iter().map(|(name, var)| (name, var.as_tensor())).collect();
         atomic::folder(folder, |partial| {
@@ -195,6 +201,9 @@ impl Adapter {
     }
 
     /// Independent variables of the same values.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn copy(&self) -> Result<Self> {
         Ok(Adapter { lora: self.lora.clone(), weights: self.weights.copy()? })
     }
@@ -243,6 +252,9 @@ impl Model {
     }
 
     /// The same function without an adapter: what it adds is added to the parameters of a copy.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn merged(&self) -> Result<Self> {
         let Some(adapter) = self.weights.adapter() else { return self.copy() };
         let sum = |(name, var): (&str, &candle_core::Var)| Ok((name.to_string(), adapter.merged(name, var.as_tensor())?));

@@ -30,16 +30,39 @@ pub struct Answered {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers(pub Vec<Vec<Answered>>);
 
-/// Draws `count` responses to each of `prompts` and judges them; `round` keeps the draws of different occasions apart.
-pub fn ask(
-    policy: &LanguageModel,
-    environment: &dyn Environment,
-    prompts: &[usize],
-    count: usize,
-    seed: Seed,
-    round: usize,
-) -> Result<Answers> {
-    Ok(Answers::of(environment, prompts, &policy.probe(prompts, count, seed, round)?))
+/// How responses are drawn that measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// Responses per prompt, n.
+    pub samples: usize,
+    /// Sequences sampled at once, though never fewer than a prompt's.
+    pub at_once: usize,
+    /// Master seed.
+    pub seed: Seed,
+    /// Keeps draws of different occasions apart.
+    pub round: usize,
+}
+
+impl Draw {
+    /// Responses of `policy` to `prompts`, `[prompt][sample]`.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn responses(self, policy: &LanguageModel, prompts: &[usize]) -> Result<Vec<Vec<Vec<Token>>>> {
+        let mut responses = Vec::new();
+        for part in prompts.chunks((self.at_once / self.samples).max(1)) {
+            responses.extend(policy.probe(part, self.samples, self.seed, self.round)?);
+        }
+        Ok(responses)
+    }
+}
+
+/// Draws responses to `prompts` and judges them.
+///
+/// # Errors
+/// When the device fails.
+pub fn ask(policy: &LanguageModel, environment: &dyn Environment, prompts: &[usize], draw: Draw) -> Result<Answers> {
+    Ok(Answers::of(environment, prompts, &draw.responses(policy, prompts)?))
 }
 
 fn answered(environment: &dyn Environment, prompt: usize, tokens: &[Token]) -> Answered {
@@ -61,11 +84,15 @@ impl Answers {
         self.0.iter().map(|group| group.iter().filter(|a| a.correct).count()).collect()
     }
 
-    /// Unbiased pass@k, averaged over prompts; none where k exceeds the number of responses.
+    /// Unbiased pass@k of each prompt; none where k exceeds the number of responses.
+    pub fn passes(&self, k: u32) -> Option<Vec<f64>> {
+        let of = |(group, correct): (&Vec<Answered>, usize)| unbiased_pass_at_k(group.len() as u64, correct as u64, u64::from(k));
+        self.0.iter().zip(self.counts()).map(of).collect()
+    }
+
+    /// Its mean over prompts.
     pub fn pass_at(&self, k: u32) -> Option<f64> {
-        let of =
-            |group: &Vec<Answered>| unbiased_pass_at_k(group.len() as u64, group.iter().filter(|a| a.correct).count() as u64, u64::from(k));
-        mean(&self.0.iter().map(of).collect::<Option<Vec<f64>>>()?)
+        mean(&self.passes(k)?)
     }
 
     /// Share of prompts whose most frequent answer is right; of equals, the one seen first.

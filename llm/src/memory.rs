@@ -8,9 +8,8 @@
 //! constants    gradients of what has none, which candle computes and keeps until the backward pass ends
 //! cache        2 x blocks x sequences x tokens x key width x bytes    while sampling
 //! ```
-//! Sampling and training take turns, so the peak is parameters, reference and moments, plus the larger of the
-//! cache and the rest. Not counted: buffers of single operations,
-//! the file being loaded, the allocator's slack.
+//! Sampling and training take turns, so the peak is parameters, reference and moments, plus the larger of the cache and the rest. Not counted: buffers of
+//! single operations, the file being loaded, the allocator's slack.
 
 use crate::architecture::Architecture;
 use crate::lora::Lora;

@@ -22,6 +22,9 @@ pub struct Model {
 impl Model {
     /// Scores of all response tokens, one sequence after the other: `[response tokens, 3]`, columns [`score::LOGPROB`], [`score::ENTROPY`] and
     /// [`score::CERTAINTY`], at `temperature`, with gradients.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn score(&self, sequences: &[Sequence], temperature: f64) -> Result<Tensor> {
         if fused::fits(&self.weights) {
             return fused::score(&self.architecture, &self.weights, sequences, temperature);
@@ -30,6 +33,9 @@ impl Model {
     }
 
     /// One response to each ask, in order.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn generate(&self, asks: &[Ask], sampling: &Sampling) -> Result<Vec<Vec<Token>>> {
         if fused::fits(&self.weights) {
             return fused::generate(&self.architecture, &self.weights, asks, sampling);
@@ -38,6 +44,9 @@ impl Model {
     }
 
     /// The same model with variables of its own.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn copy(&self) -> Result<Self> {
         Ok(Model { architecture: self.architecture.clone(), weights: self.weights.copy()? })
     }

@@ -105,12 +105,18 @@ struct Factors {
 
 impl AdamW {
     /// An optimiser of `vars`, at rest.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn new(settings: AdamSettings, vars: &[Var]) -> Result<Self> {
         let rest = |v: &Var| Moments::of(&v.zeros_like()?, &v.zeros_like()?);
         Ok(AdamW { settings, steps: 0, moments: vars.iter().map(rest).collect::<Result<_>>()? })
     }
 
     /// Moves `vars`, the ones the optimiser was made for, against `gradients`; gives the norm of the gradient before clipping.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn descend(&mut self, vars: &[Var], gradients: &GradStore) -> Result<f64> {
         let gradients: Vec<Option<&Tensor>> = vars.iter().map(|v| gradients.get(v)).collect();
         let squares: Result<Vec<f64>> = gradients.par_iter().map(|g| g.map_or(Ok(0.0), square_sum)).collect();
@@ -125,11 +131,17 @@ impl AdamW {
     }
 
     /// Mean and mean square of the gradients of each of `vars`, in order, with their shapes.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn moments(&self, vars: &[Var]) -> Result<Vec<(Tensor, Tensor)>> {
         self.moments.iter().zip(vars).map(|(moments, var)| moments.tensors(var)).collect()
     }
 
     /// Goes on from saved moments.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn restore(&mut self, steps: usize, moments: &[(Tensor, Tensor)]) -> Result<()> {
         self.moments = moments.iter().map(|(mean, square)| Moments::of(mean, square)).collect::<Result<_>>()?;
         self.steps = steps;

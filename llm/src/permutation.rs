@@ -1,5 +1,6 @@
 //! Seeded permutations of any range of numbers, without memory: the order in which a draw meets a family's questions.
 
+use mta_sims::digest;
 use mta_sims::stream::{Purpose, Seed, Stream};
 
 /// Rounds of the network.
@@ -63,6 +64,5 @@ fn function(stream: &Stream, half: u128) -> u128 {
 
 /// The slot of a family's streams: the first four bytes of the BLAKE3 hash of its name.
 pub(crate) fn slot(name: &str) -> usize {
-    let hash = blake3::hash(name.as_bytes());
-    u32::from_le_bytes(hash.as_bytes()[..4].try_into().expect("four bytes of thirty-two")) as usize
+    digest::number(name.as_bytes()) as u32 as usize
 }

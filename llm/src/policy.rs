@@ -7,9 +7,20 @@ use crate::sample::{Ask, Sampling};
 use crate::score::{ENTROPY, LOGPROB, Sequence};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
+use mta_sims::config::Mode;
+use mta_sims::knob::KnobError;
 use mta_sims::policy::{Nudge, Policy, Step};
 use mta_sims::rollout::Token;
 use mta_sims::stream::{Purpose, Seed, Stream};
+
+/// Refuses exact mode for a language model: its responses cannot be enumerated.
+///
+/// # Errors
+/// When `mode` is not sampled.
+pub fn check_mode(mode: Mode) -> std::result::Result<(), KnobError> {
+    let allowed = "must be sampled: the responses of a language model cannot be enumerated";
+    if mode == Mode::Sampled { Ok(()) } else { Err(KnobError::new("mode", mode.name(), allowed)) }
+}
 
 /// A model with its prompts, its optimiser and, where someone asks for its log-probabilities, the base model.
 pub struct LanguageModel<'p> {
@@ -74,6 +85,9 @@ impl<'p> LanguageModel<'p> {
     }
 
     /// Fresh responses that only measure.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn probe(&self, prompts: &[usize], count: usize, seed: Seed, round: usize) -> Result<Vec<Vec<Vec<Token>>>> {
         let words = prompts.iter().map(|x| (*x, seed.stream(Purpose::Evaluation, round, *x)));
         self.respond(&words.collect::<Vec<_>>(), count)
@@ -196,7 +210,7 @@ impl Policy for LanguageModel<'_> {
     }
 
     fn enumerate(&self, _: usize) -> Vec<Vec<Token>> {
-        unreachable!("exact mode is refused for language models: their responses cannot be enumerated")
+        unreachable!("exact mode is refused: see check_mode")
     }
 
     fn rescore(&self, responses: &[(usize, &[Token])]) -> Vec<Vec<Token>> {

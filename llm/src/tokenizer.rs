@@ -53,12 +53,18 @@ impl Tokenizer {
     }
 
     /// The tokens of `text`. Special tokens written out in it are read as such; with `special`, those the tokenizer puts around a text are added.
+    ///
+    /// # Errors
+    /// Text that the tokenizer does not take.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>> {
         let encoded = self.inner.encode_fast(text, special).map_err(|e| Error::damaged(&self.path, format!("cannot encode: {e}")))?;
         Ok(encoded.get_ids().to_vec())
     }
 
     /// The text of `tokens`, without special tokens when `plain`.
+    ///
+    /// # Errors
+    /// Tokens that the tokenizer does not know how to write.
     pub fn decode(&self, tokens: &[u32], plain: bool) -> Result<String> {
         self.inner.decode(tokens, plain).map_err(|e| Error::damaged(&self.path, format!("cannot decode: {e}")))
     }

@@ -9,13 +9,13 @@
 //! A run that was stopped goes on from its last checkpoint and ends, on CPUs, in the same bytes as one that was not: every draw has an address, and the
 //! checkpoint holds all that a step reads.
 
-use crate::assess::{Assessment, Draw};
 use crate::atomic;
 use crate::checkpoint::{self, State};
 use crate::error::{Error, Result};
-use crate::exam::{Choice, Exam, Lesson};
+use crate::exam::{Choice, Exam, Lesson, SELECTION};
 use crate::json;
 use crate::lora::{Adapter, Lora};
+use crate::measure::{Draw, ask};
 use crate::memory;
 use crate::model::Model;
 use crate::optimizer::AdamSettings;
@@ -34,6 +34,7 @@ use mta_sims::stream::{Purpose, Seed};
 use serde_json::{Map, Value};
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -151,17 +152,15 @@ impl Plan<'_> {
     }
 
     fn choose(&self, policy: &LanguageModel) -> Result<Vec<usize>> {
-        let limit = if self.config.data.regime.selects() { self.settings.candidates } else { usize::MAX };
-        let training: Vec<usize> = self.exam.training.clone().take(limit).collect();
-        let held_out: Vec<usize> = self.exam.held_out.clone().collect();
-        let choice = Choice {
-            training: &training,
-            held_out: &held_out,
-            samples: self.settings.eval_samples,
-            at_once: self.at_once(),
-            seed: self.settings.seed,
-        };
+        let Range { start, end } = self.exam.training;
+        let end = if self.config.data.regime.selects() { end.min(start.saturating_add(self.settings.candidates)) } else { end };
+        let choice = Choice { training: start..end, held_out: self.exam.held_out.clone(), draw: self.draw(SELECTION) };
         choice.of(policy, self.exam, self.config)
+    }
+
+    /// How responses are drawn that measure, in this round.
+    fn draw(&self, round: usize) -> Draw {
+        Draw { samples: self.settings.eval_samples, at_once: self.at_once(), seed: self.settings.seed, round }
     }
 }
 
@@ -289,8 +288,8 @@ impl<'p> Run<'p> {
     fn imitate(&mut self) {
         let (train, step) = (&self.plan.config.train, self.state.progress.step);
         let stream = self.plan.settings.seed.stream(Purpose::Prompts, step, 0);
-        let pick = |i: usize| self.lessons[(stream.uniform(i as u64) * self.lessons.len() as f64) as usize];
-        let batch: Vec<(&Lesson, Vec<Token>)> = (0..train.train_batch_size).map(pick).map(|l| (l, unscored(&l.tokens))).collect();
+        let drawn = (0..train.train_batch_size as u64).map(|i| *stream.pick(i, &self.lessons));
+        let batch: Vec<(&Lesson, Vec<Token>)> = drawn.map(|l| (l, unscored(&l.tokens))).collect();
         let weight = 1.0 / batch.iter().map(|(_, tokens)| tokens.len()).sum::<usize>() as f64;
         let nudge = |(lesson, tokens): &'_ (&Lesson, Vec<Token>)| (lesson.prompt, vec![weight; tokens.len()], vec![0.0; tokens.len()]);
         let parts = batch.iter().map(nudge).collect::<Vec<_>>();
@@ -340,14 +339,12 @@ impl<'p> Run<'p> {
 
     /// Measurements on held-out prompts; none where there are none.
     fn evaluate(&self) -> Result<Option<Measured>> {
-        let settings = &self.plan.settings;
-        let asked: Vec<usize> = self.plan.exam.held_out.clone().take(settings.eval_prompts).collect();
+        let asked: Vec<usize> = self.plan.exam.held_out.clone().take(self.plan.settings.eval_prompts).collect();
         if asked.is_empty() {
             return Ok(None);
         }
-        let draw =
-            Draw { samples: settings.eval_samples, at_once: self.plan.at_once(), seed: settings.seed, round: self.state.progress.step };
-        Ok(Some(Assessment::new(&self.policy, self.plan.exam, &asked, draw)?.answers.measured()))
+        let draw = self.plan.draw(self.state.progress.step);
+        Ok(Some(ask(&self.policy, self.plan.exam, &asked, draw)?.measured()))
     }
 
     fn saves(&self) -> bool {

@@ -24,6 +24,9 @@ const SPREAD: f64 = 0.02;
 
 impl Weights {
     /// Fresh parameters: matrices normal with standard deviation .02, norms one, biases zero. The same for every device and dtype, up to rounding.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn new(architecture: &Architecture, seed: Seed, dtype: DType, device: &Device) -> Result<Self> {
         let law = Normal::new(0.0, SPREAD).expect("the spread is finite");
         let mut named = Vec::new();
@@ -40,6 +43,9 @@ impl Weights {
     }
 
     /// Variables of the values of named tensors, in the order of [`Architecture::parameters`].
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn of(named: Vec<(String, Tensor)>) -> Result<Self> {
         let place = named.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
         // Of a variable, candle would hand back the same variable.
@@ -91,6 +97,9 @@ impl Weights {
     }
 
     /// Independent variables of the same values, the adapter's included.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn copy(&self) -> Result<Self> {
         let plain = Weights::of(self.iter().map(|(name, var)| (name.to_string(), var.as_tensor().clone())).collect())?;
         Ok(match self.adapter() {

@@ -4,6 +4,7 @@ use candle_core::DType;
 use mta_llm::forecast::{DICE, Fit, Kinetics, Probe, Simulator, method_logprobs};
 use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
 use mta_llm::grown::corpus::{EOS, Vocabulary, prompt, response_length};
+use mta_llm::grown::family;
 use mta_llm::grown::grow::GrowSettings;
 use mta_llm::model::Model;
 use mta_llm::optimizer::AdamSettings;
@@ -20,6 +21,7 @@ use mta_sims::rollout::Token;
 use mta_sims::rules::RULES;
 use mta_sims::signals::SIGNALS;
 use mta_sims::stream::{MAX_STEPS, Purpose, Seed, Stream};
+use serde_json::Value;
 use std::sync::OnceLock;
 
 /// Questions of three digits modulo 5, a model of one narrow block, eight responses per prompt.
@@ -254,6 +256,23 @@ fn a_base_model_is_kept_and_must_have_the_worlds_shape() {
     let wider = GrowSettings { hidden_size: 24, ..settings().grow };
     let error = Grown::at(&at, base.world.clone(), &wider).err().expect("another width").to_string();
     assert!(error.contains("base") && error.contains("another shape"), "{error}");
+}
+
+/// What no parameter's shape shows: the error names it.
+#[test]
+fn a_base_model_must_have_the_worlds_angles_and_norms() {
+    let base = grown();
+    for (name, value) in [("rope_theta", 5e4.into()), ("rms_norm_eps", 1e-5.into()), ("max_position_embeddings", 64.into())] {
+        let at = tempfile::tempdir().unwrap();
+        family::save(at.path(), &base.model, &base.world, 0).unwrap();
+        let path = at.path().join("config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config["rope_parameters"].as_object_mut().unwrap().remove("rope_theta");
+        config[name] = value;
+        std::fs::write(&path, config.to_string()).unwrap();
+        let error = Grown::at(at.path(), base.world.clone(), &settings().grow).err().expect(name).to_string();
+        assert!(error.contains(&format!("another shape: its {name} is {}", config[name])), "{error}");
+    }
 }
 
 // ---- forecast -----------------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, KNOBS, Sampler};
 use crate::data::choose;
+use crate::digest;
 use crate::knob::{KnobError, Value};
 use crate::measure::measure;
 use crate::policy::{Policy, SoftmaxPolicy};
@@ -28,8 +29,7 @@ pub struct Cell {
 impl Cell {
     /// Name of the cell: a hash of everything its result depends on, and of nothing else.
     pub fn id(&self) -> String {
-        let hash = blake3::hash(self.description().as_bytes());
-        hash.to_hex()[..32].to_string()
+        digest::name(&self.description())
     }
 
     /// Everything the result depends on, one `name = value` per line.

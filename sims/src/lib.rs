@@ -11,6 +11,7 @@
 //!   Paid: group and rewards            paid        weighted moments
 //!   advantages, pushes                 objective   each formula once
 //! train(policy, ...)                   run         sample, pay, compare, push: the loop
+//! text -> name                         digest      names of cells and answers: hashes of what they depend on
 //! Recipe = signal + rule + data        recipe      under one name
 //! Cell -> Curves                       cell        one recipe, one world, one seed
 //! Proposition -> Simulated             against/    what the engine measures of the theory's outputs
@@ -27,6 +28,7 @@ pub mod claims;
 pub mod config;
 pub mod critic;
 pub mod data;
+pub mod digest;
 pub mod knob;
 pub mod measure;
 pub mod memory;

@@ -170,8 +170,7 @@ impl<E: Environment + ?Sized> Training<'_, E> {
             return self.prompts.to_vec();
         }
         let stream = self.seed.stream(Purpose::Prompts, step, generation);
-        let pick = |i: usize| self.prompts[(stream.uniform(i as u64) * self.prompts.len() as f64) as usize];
-        (0..self.config.train.train_batch_size).map(pick).collect()
+        (0..self.config.train.train_batch_size as u64).map(|i| *stream.pick(i, self.prompts)).collect()
     }
 
     fn groups(&self, sampler: &dyn Policy, prompts: &[(usize, Stream)]) -> Vec<Group> {

@@ -1,4 +1,4 @@
-//! Intervals over seeds: the mean, and the ratio of two means measured on the same seeds.
+//! Intervals over seeds: the mean, and the ratio of two means measured on the same seeds; and of a share of trials.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -42,6 +42,30 @@ pub fn quantile(xs: &[f64], level: f64) -> Option<f64> {
     let place = level * xs.len().checked_sub(1)? as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     Some(below + place.fract() * (above - below))
+}
+
+/// Wilson's 95 % interval for a share; missing for no trials.
+///
+/// centre = (p + z²/2n) / (1 + z²/n), half width = z sqrt(p (1 - p) / n + z²/4n²) / (1 + z²/n), z = 1.96.
+///
+/// # Source
+/// Wilson, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc. 22 (1927) 209-212.
+///
+/// # Example
+/// ```
+/// let i = mta_sims::statistics::wilson(0, 25).unwrap();
+/// assert_eq!(i.low, Some(0.0));
+/// assert!((i.high.unwrap() - 0.1332).abs() < 1e-4);
+/// assert_eq!(mta_sims::statistics::wilson(0, 0), None);
+/// ```
+pub fn wilson(hits: usize, trials: usize) -> Option<Interval> {
+    const Z: f64 = 1.959963984540054;
+    let (n, share) = (trials as f64, hits as f64 / trials as f64);
+    let scale = 1.0 + Z * Z / n;
+    let centre = (share + Z * Z / (2.0 * n)) / scale;
+    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt() / scale;
+    let (low, high) = (if hits == 0 { 0.0 } else { centre - half }, if hits == trials { 1.0 } else { centre + half });
+    (trials > 0).then_some(Interval { value: share, low: Some(low), high: Some(high) })
 }
 
 /// Sample covariance of paired data (divisor n - 1); missing for fewer than two pairs.

@@ -92,6 +92,14 @@ impl Stream {
         (f64::from(self.word(index)) + 0.5) * 2f64.powi(-32)
     }
 
+    /// One of `among`, each as likely, by the word at `index`: number `floor(u n)` of n, from 0.
+    ///
+    /// # Panics
+    /// When there is none to choose.
+    pub fn pick<'t, T>(&self, index: u64, among: &'t [T]) -> &'t T {
+        &among[(self.uniform(index) * among.len() as f64) as usize]
+    }
+
     fn block(&self, block: u64) -> [u32; 4] {
         philox4x32_10([block as u32, (block >> 32) as u32, self.high[0], self.high[1]], self.key)
     }

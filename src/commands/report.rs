@@ -50,7 +50,7 @@ fn unfinished(sections: &[Section]) -> String {
 
 /// Makes sure that only an earlier report is written over.
 fn check_owner(out: &Path) -> Result<(), Error> {
-    let refuse = |what: &str| Err(Error::Damaged { path: out.into(), what: what.into() });
+    let refuse = |what: &str| Err(Error::damaged(out, what));
     match std::fs::read(out) {
         Ok(old) if !old.starts_with(BEGINNING) => refuse("is not a report and would be written over; choose another --out"),
         Err(_) if out.is_dir() => refuse("is a folder; --out wants a file"),

@@ -97,7 +97,7 @@ fn refuse_other_sweeps(plan: &Plan, journal: &Journal, folder: &Path) -> Result<
     let what = format!(
         "holds {foreign} finished cells that are not part of this sweep; choose another --out, or ask for a grid that includes them"
     );
-    Err(Error::Damaged { path: folder.into(), what })
+    Err(Error::damaged(folder, what))
 }
 
 fn manifest(plan: &Plan, journal: &Journal, outcome: &Outcome) -> Manifest {

@@ -14,7 +14,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Value>, Error> {
         return Ok(Vec::new());
     }
     let text = std::fs::read_to_string(&path).map_err(Error::file(&path, "cannot be read"))?;
-    let damaged = |what: String| Error::Damaged { path: path.clone(), what };
+    let damaged = |what: String| Error::damaged(&path, what);
     let value: Value = serde_json::from_str(&text).map_err(|e| damaged(format!("is damaged ({e})")))?;
     let list = value.get("verdicts").unwrap_or(&value).as_array().filter(|list| list.iter().all(Value::is_object));
     list.cloned().ok_or_else(|| damaged("is no list of verdicts".into()))

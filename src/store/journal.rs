@@ -45,12 +45,9 @@ impl Journal {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::Damaged {
-                    path,
-                    what: "another mta-sim is writing to this run folder; wait for it, or choose another --out".into(),
-                });
+                return Err(Error::damaged(&path, "another mta-sim is writing to this run folder; wait for it, or choose another --out"));
             }
-            Err(TryLockError::Error(source)) => return Err(Error::File { path, what: "cannot be locked", source }),
+            Err(TryLockError::Error(source)) => return Err(Error::file(&path, "cannot be locked")(source)),
         }
         let mut journal = Journal { path, file, finished: HashMap::new() };
         journal.load()?;
@@ -146,7 +143,7 @@ fn damaged(path: &Path, line: usize) -> Error {
     let what = format!(
         "line {line} is damaged (its checksum does not match); nothing was changed. Restore the file, delete that line, or choose another --out"
     );
-    Error::Damaged { path: path.into(), what }
+    Error::damaged(path, what)
 }
 
 /// Bytes up to the end of the last whole line.

@@ -18,19 +18,12 @@ pub mod parquet;
 pub mod run;
 
 use crate::error::Error;
-use std::fs::File;
-use std::io::Write;
+use mta_llm::atomic;
 use std::path::Path;
 
 /// Writes `bytes` to `path`, whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let temporary = path.with_extension("tmp");
-    let write = || File::create(&temporary).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    write().map_err(Error::file(path, "cannot be written"))?;
-    std::fs::rename(&temporary, path).map_err(|source| {
-        let _ = std::fs::remove_file(&temporary);
-        Error::file(path, "cannot be written")(source)
-    })
+    Ok(atomic::file(path, bytes)?)
 }
 
 /// Makes sure that the folder is new, or one of ours: only a run folder's own `config.toml` may be written over.
@@ -38,7 +31,7 @@ pub fn check_owner(folder: &Path) -> Result<(), Error> {
     let path = folder.join("config.toml");
     if path.exists() && !folder.join(journal::NAME).exists() {
         let what = format!("is not a run's own ({} is missing beside it) and would be written over; choose another --out", journal::NAME);
-        return Err(Error::Damaged { path, what });
+        return Err(Error::damaged(&path, what));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// Writes `table` to `path`, whole or not at all. Every column is nullable; its documentation is in the file's key-value metadata.
 pub fn write(table: &Table, path: &Path) -> Result<(), Error> {
-    let bytes = encode(table).map_err(|e| damaged(path, &format!("cannot be written: {e}")))?;
+    let bytes = encode(table).map_err(|e| Error::damaged(path, format!("cannot be written: {e}")))?;
     super::write_whole(path, &bytes)
 }
 
@@ -25,9 +25,9 @@ pub fn write(table: &Table, path: &Path) -> Result<(), Error> {
 pub fn check(path: &Path) -> Result<(), Error> {
     let file = File::open(path).map_err(Error::file(path, "cannot be read"))?;
     let explain = |e| {
-        damaged(
+        Error::damaged(
             path,
-            &format!(
+            format!(
                 "is truncated or damaged ({e}); cells.jsonl still holds the finished cells: move this file away and run again to have it rebuilt"
             ),
         )
@@ -38,11 +38,7 @@ pub fn check(path: &Path) -> Result<(), Error> {
 /// Reads a table back.
 pub fn read(path: &Path) -> Result<Table, Error> {
     let file = File::open(path).map_err(Error::file(path, "cannot be read"))?;
-    decode(file).map_err(|e| damaged(path, &format!("is truncated or damaged ({e})")))
-}
-
-fn damaged(path: &Path, what: &str) -> Error {
-    Error::Damaged { path: path.into(), what: what.into() }
+    decode(file).map_err(|e| Error::damaged(path, format!("is truncated or damaged ({e})")))
 }
 
 fn encode(table: &Table) -> Result<Vec<u8>, ParquetError> {

@@ -62,7 +62,7 @@ impl Watch {
         std::fs::read_dir(folder).map_err(Error::file(folder, "is no folder to read"))?;
         if !is_run(folder) {
             let what = format!("is not a run folder: it has no config.toml with a {} beside it", CELLS.join(" or a "));
-            return Err(Error::Damaged { path: folder.into(), what });
+            return Err(Error::damaged(folder, what));
         }
         Ok(Watch { folder: folder.into(), journal: journal::Reader::new(folder) })
     }
@@ -102,7 +102,6 @@ impl Watch {
             return Ok(None);
         }
         let text = std::fs::read_to_string(&path).map_err(Error::file(&path, "cannot be read"))?;
-        let damaged = |e| Error::Damaged { path, what: format!("is damaged ({e})") };
-        serde_json::from_str(&text).map(Some).map_err(damaged)
+        serde_json::from_str(&text).map(Some).map_err(|e| Error::damaged(&path, format!("is damaged ({e})")))
     }
 }

@@ -144,38 +144,23 @@ impl<'t> Tape<'t> {
 
 impl<'t> Inner<'t> {
     fn cut(knife: &mut Knife<'t>, layout: &Layout, batch: &Batch) -> Self {
-        let pieces = inner_sizes(layout, batch).map(|size| knife.cut(size));
-        let [
-            attention_inverse,
-            attention_input,
-            qkv,
-            head_inverse,
-            queries,
-            keys,
-            values,
-            chances,
-            mixed,
-            middle,
-            mlp_inverse,
-            mlp_input,
-            gate_up,
-            gated,
-        ] = pieces;
+        let mut pieces = inner_sizes(layout, batch).into_iter().map(|size| knife.cut(size));
+        let mut next = || pieces.next().expect("every piece has a size");
         Inner {
-            attention_inverse,
-            attention_input,
-            qkv,
-            head_inverse,
-            queries,
-            keys,
-            values,
-            chances,
-            mixed,
-            middle,
-            mlp_inverse,
-            mlp_input,
-            gate_up,
-            gated,
+            attention_inverse: next(),
+            attention_input: next(),
+            qkv: next(),
+            head_inverse: next(),
+            queries: next(),
+            keys: next(),
+            values: next(),
+            chances: next(),
+            mixed: next(),
+            middle: next(),
+            mlp_inverse: next(),
+            mlp_input: next(),
+            gate_up: next(),
+            gated: next(),
         }
     }
 }

@@ -6,9 +6,9 @@ use super::grow::{GrowSettings, grow, shape};
 use super::judge::Arithmetic;
 use super::world::{MethodSettings, MethodWorld};
 use crate::error::{Error, Result};
-use crate::exam::Choice;
+use crate::exam::{Choice, SELECTION};
 use crate::folder;
-use crate::measure::{Answers, ask};
+use crate::measure::{Answers, Draw, ask};
 use crate::model::Model;
 use crate::optimizer::AdamSettings;
 use crate::policy::LanguageModel;
@@ -18,8 +18,9 @@ use mta_sims::config::{Config, Sampler, World as Settings};
 use mta_sims::policy::Policy;
 use mta_sims::recipe::Ready;
 use mta_sims::record::{Curves, Snapshot};
-use mta_sims::run::{Progress, StepStats, Training};
+use mta_sims::run::{StepStats, Training, train};
 use mta_sims::stream::Seed;
+use serde_json::Value;
 use std::path::Path;
 
 /// What the simulator's knobs do not say about a run on a grown model.
@@ -100,6 +101,9 @@ impl Grown {
     }
 
     /// A copy of the model, ready to be trained.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn policy(&self, settings: &GrownSettings, keeps_reference: bool) -> Result<LanguageModel<'_>> {
         let sampling =
             Sampling { temperature: settings.temperature, top_p: 1.0, max_new_tokens: response_length(settings.terms), stop: vec![EOS] };
@@ -107,12 +111,22 @@ impl Grown {
     }
 
     /// Responses to `prompts`, judged.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn ask(&self, policy: &LanguageModel, settings: &GrownSettings, prompts: std::ops::Range<usize>, round: usize) -> Result<Answers> {
-        ask(policy, &self.judge(), &prompts.collect::<Vec<_>>(), settings.samples, self.world.seed, round)
+        ask(policy, &self.judge(), &prompts.collect::<Vec<_>>(), self.draw(settings, round))
+    }
+
+    fn draw(&self, settings: &GrownSettings, round: usize) -> Draw {
+        Draw { samples: settings.samples, at_once: usize::MAX, seed: self.world.seed, round }
     }
 
     /// Trains a copy by `recipe`, evaluated as often as the recipe says; `teacher` samples where the recipe has one, and is then what KL terms refer to, as in
     /// the simulator.
+    ///
+    /// # Errors
+    /// When the device has no room.
     pub fn run(&self, settings: &GrownSettings, recipe: &Ready, teacher: Option<&Grown>) -> Result<Curves> {
         let config = &recipe.config;
         let policy = self.policy(settings, true)?;
@@ -127,14 +141,13 @@ impl Grown {
             teacher: teacher.as_ref().map(|t| t as &dyn Policy),
             seed: self.world.seed,
         };
-        let mut snapshots = vec![self.snapshot(&policy, settings, 0, None)?];
-        let mut progress = Progress::default();
-        while progress.step < config.train.steps {
-            let stats = training.step(&mut policy, &mut progress);
-            if progress.step.is_multiple_of(config.train.eval_every) || progress.step == config.train.steps {
-                snapshots.push(self.snapshot(&policy, settings, progress.step, Some(stats))?);
+        let mut snapshots = vec![Ok(self.snapshot(&policy, settings, 0, None)?)];
+        train(&mut policy, &training, &mut |step, policy, stats| {
+            if config.train.evaluates(step) {
+                snapshots.push(self.snapshot(policy, settings, step, Some(*stats)));
             }
-        }
+        });
+        let snapshots = snapshots.into_iter().collect::<Result<Vec<_>>>()?;
         let listed = if config.data.regime.selects() { chosen } else { Vec::new() };
         Ok(Curves::of(config.world.alignment, listed, &snapshots))
     }
@@ -147,20 +160,20 @@ impl Grown {
 
     /// The prompts the data regime trains on.
     fn choose(&self, policy: &LanguageModel, settings: &GrownSettings, config: &Config) -> Result<Vec<usize>> {
-        let (training, held_out): (Vec<usize>, Vec<usize>) = (self.world.training().collect(), self.world.held_out().collect());
-        let choice =
-            Choice { training: &training, held_out: &held_out, samples: settings.samples, at_once: usize::MAX, seed: self.world.seed };
+        let choice = Choice { training: self.world.training(), held_out: self.world.held_out(), draw: self.draw(settings, SELECTION) };
         choice.of(policy, &self.judge(), config)
     }
 }
 
+/// Compares all that makes an architecture, not the shapes of its parameters alone.
 fn check_shape(model: &Model, world: &MethodWorld, settings: &GrowSettings, folder: &Path) -> Result<()> {
-    let wanted = shape(world, settings).parameters();
-    if model.architecture.parameters() == wanted {
-        Ok(())
-    } else {
-        Err(Error::damaged(folder, "holds a model of another shape than this world asks for"))
-    }
+    let [found, wanted] = [&model.architecture, &shape(world, settings)].map(|architecture| architecture.config(DType::F32));
+    let differing = wanted.as_object().into_iter().flatten().find(|(name, value)| found[name.as_str()] != **value);
+    let refuse = |(name, value): (&String, &Value)| {
+        let what = format!("holds a model of another shape: its {name} is {}, and this world asks for {value}", found[name.as_str()]);
+        Err(Error::damaged(folder, what))
+    };
+    differing.map_or(Ok(()), refuse)
 }
 
 /// Whether a recipe samples from a teacher, and then the teacher's world.

@@ -60,6 +60,9 @@ pub fn shape(world: &MethodWorld, settings: &GrowSettings) -> Architecture {
 /// Grows a model on the corpus of `world`, and shows each step's loss (nats per response token) to `observe`.
 ///
 /// Models of one seed that differ in alignment read the same questions in the same order from the same first weights.
+///
+/// # Errors
+/// When the device has no room.
 pub fn grow(world: &MethodWorld, settings: &GrowSettings, observe: &mut dyn FnMut(usize, f64)) -> Result<Model> {
     let architecture = shape(world, settings);
     let weights = Weights::new(&architecture, world.seed, DType::F32, &Device::Cpu)?;
@@ -73,6 +76,9 @@ pub fn grow(world: &MethodWorld, settings: &GrowSettings, observe: &mut dyn FnMu
 }
 
 /// One step of supervised learning: minus the mean log-probability of response tokens, in nats, which it gives.
+///
+/// # Errors
+/// When the device has no room.
 pub fn fit(model: &Model, adam: &mut AdamW, documents: &[(Vec<u32>, usize)]) -> Result<f64> {
     let sequences: Vec<Sequence> = documents.iter().map(|(tokens, from)| Sequence { tokens, from: *from }).collect();
     let loss = model.score(&sequences, 1.0)?.narrow(1, LOGPROB, 1)?.mean_all()?.neg()?;

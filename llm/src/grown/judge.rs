@@ -2,6 +2,7 @@
 
 use super::corpus::{EOS, MARK, Vocabulary, response_length};
 use super::world::MethodWorld;
+use mta_sims::digest;
 use mta_sims::rollout::{Label, Token};
 use mta_sims::run::Environment;
 use mta_sims::task::Verdict;
@@ -64,6 +65,5 @@ impl Environment for Arithmetic<'_> {
 /// A name for a response without an answer: a hash of its tokens, above all digits.
 pub(crate) fn unread(tokens: &[Token]) -> u128 {
     let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.id.to_le_bytes()).collect();
-    let hash: [u8; 16] = blake3::hash(&bytes).as_bytes()[..16].try_into().expect("a hash has 32 bytes");
-    u128::from_le_bytes(hash) | 1 << 127
+    digest::number(&bytes) | 1 << 127
 }

@@ -29,7 +29,8 @@ pub struct MethodSettings {
     pub terms: usize,
     /// Base of the arithmetic: digits are 0 .. modulus - 1.
     pub modulus: usize,
-    /// Share of corpus documents that state a held-out question with its right answer (contamination).
+    /// Share of corpus documents that state a held-out question and answer it by the first method that is right on it (contamination). A question on which
+    /// no method is right is answered by the first of all, wrongly; a method that forgets its mark forgets it here as well.
     pub leak: f64,
 }
 
@@ -39,6 +40,9 @@ impl MethodSettings {
         MethodSettings { world: Settings { vocab: 16, idiosyncrasy: 0.0, ..Settings::DEFAULT }, terms: 4, modulus: 10, leak: 0.0 };
 
     /// Checks what no single range can.
+    ///
+    /// # Errors
+    /// The first setting that leaves no world.
     pub fn validate(&self) -> Result<(), KnobError> {
         let (questions, asked) = (self.questions(), self.world.all_prompts());
         let checks = [

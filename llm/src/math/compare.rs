@@ -4,6 +4,7 @@ use super::answer::{Answer, Single, shape};
 use super::expression::{Expression, Function, Operation};
 use super::normalise::{MAX_LENGTH, normalise};
 use crate::rational::Rational;
+use mta_sims::digest;
 use mta_sims::stream::{Purpose, Seed};
 use num_complex::Complex64;
 
@@ -223,9 +224,7 @@ fn values(a: &Expression, b: &Expression) -> Vec<(Complex64, Complex64)> {
 
 /// The variable `name` at point `k`: uniform in (0.3, 3.3), of either sign where `signed`. A function of its name and k alone.
 fn coordinate(name: &str, k: usize, signed: bool) -> f64 {
-    let hash = blake3::hash(name.as_bytes());
-    let seed = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes of thirty-two"));
-    let stream = Seed(seed).stream(Purpose::Evaluation, k, 0);
+    let stream = Seed(digest::number(name.as_bytes()) as u64).stream(Purpose::Evaluation, k, 0);
     let size = 0.3 + 3.0 * stream.uniform(0);
     if signed && stream.uniform(1) < 0.5 { -size } else { size }
 }

@@ -32,6 +32,7 @@
 
 use crate::error::{Error, Result};
 use crate::permutation::Permutation;
+use mta_sims::digest;
 use mta_sims::registry::{Entry, Named, find};
 use mta_sims::stream::Seed;
 use serde::{Deserialize, Serialize};
@@ -133,7 +134,7 @@ impl Split {
     /// [`HELD_OUT_ONE_IN`].
     pub fn of(question: &str) -> Split {
         let normalised = question.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let byte = blake3::hash(normalised.as_bytes()).as_bytes()[0];
+        let byte = digest::number(normalised.as_bytes()) as u8;
         if byte.is_multiple_of(HELD_OUT_ONE_IN) { Split::HeldOut } else { Split::Train }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::eval::{Measured, of_grown};
 use super::subject::within;
-use super::{columns, given, number, option, refuse};
+use super::{columns, given, number, option, refuse, refuse_grids};
 use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
@@ -70,7 +70,7 @@ fn own_flags() -> Vec<Arg> {
         option("seed", "N", "Seed of world, weights and corpus").default_value("0").value_parser(value_parser!(u64)),
         count("terms", "Digits of a question", "5"),
         count("modulus", "Base of the arithmetic", "5"),
-        option("leak", "SHARE", "Share of documents that state a held-out question with its right answer")
+        option("leak", "SHARE", "Share of documents that answer a held-out question, rightly where any method is right")
             .default_value("0")
             .value_parser(value_parser!(f64)),
         count("grow-steps", "Updates of pretraining", "1000"),
@@ -115,11 +115,7 @@ fn growth(matches: &ArgMatches) -> Result<GrowSettings, Error> {
 fn worlds(matches: &ArgMatches) -> Result<Vec<World>, Error> {
     let mut layers = Layers::parse(&crate::bridge::grown_settings(), Path::new("grown worlds"))?;
     layers.flags(knob_flags(matches))?;
-    let axes = layers.axes();
-    if let Some(axis) = axes.iter().find(|a| a.knob != "alignment") {
-        let given = axis.values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        return Err(Error::knob(KnobError::new(axis.knob, given, "must be one number here: only alignment takes a grid"), &Origin::Flag));
-    }
+    refuse_grids(&layers, Some("alignment"))?;
     layers.run.recipes = vec!["standard".into()];
     let config = layers.recipes()?.pop().expect("one recipe was named").config;
     let along = |value: &_| {
@@ -127,7 +123,7 @@ fn worlds(matches: &ArgMatches) -> Result<Vec<World>, Error> {
         crate::settings::set(&mut config, "alignment", value, &Origin::Flag)?;
         Ok(config.world)
     };
-    axes.first().map_or_else(|| Ok(vec![config.world.clone()]), |axis| axis.values.iter().map(along).collect())
+    layers.axes().first().map_or_else(|| Ok(vec![config.world.clone()]), |axis| axis.values.iter().map(along).collect())
 }
 
 fn world(matches: &ArgMatches, knobs: &World, seed: Seed) -> Result<MethodWorld, Error> {
@@ -224,4 +220,22 @@ fn answer(members: &[Member]) -> String {
         std::iter::once(m.alignment().to_string()).chain(numbers.map(|x| number(x, 3))).collect()
     };
     columns(&header, members.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mta_llm::grown::cell::GrownSettings;
+
+    #[test]
+    fn a_family_grows_as_llm_verify_grows_its_models() {
+        let matches = command().get_matches_from(["grow", "--out", "family"]);
+        let usual = GrownSettings::DEFAULT;
+        assert_eq!(growth(&matches).unwrap(), usual.grow);
+        let mut grown = Config::DEFAULT;
+        GROWN.prepare(&mut grown);
+        let world = world(&matches, &worlds(&matches).unwrap()[0], Seed(0)).unwrap();
+        assert_eq!(world.settings, usual.world(&grown.world, Seed(0)).unwrap().settings);
+        assert_eq!(given::<u32>(&matches, "samples") as usize, usual.samples);
+    }
 }

@@ -8,9 +8,11 @@ mod verify;
 
 pub use verify::judge;
 
-use crate::error::Error;
+use crate::error::{Error, Origin};
+use crate::settings::Settings;
 use clap::{Arg, ArgMatches, Command};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
+use mta_sims::knob::KnobError;
 
 /// The subcommand.
 pub fn command() -> Command {
@@ -51,6 +53,15 @@ fn given<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> 
 /// A setting out of its range, as the flag it was given by.
 fn refuse(flag: &str, value: impl std::fmt::Display, allowed: &str) -> Error {
     Error::Usage(format!("--{flag} {value}: {allowed}"))
+}
+
+/// Refuses a grid of any knob but `gridded`.
+fn refuse_grids(layers: &Settings, gridded: Option<&str>) -> Result<(), Error> {
+    let Some(axis) = layers.axes().into_iter().find(|axis| Some(axis.knob) != gridded) else { return Ok(()) };
+    let given = axis.values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let only = gridded.map(|knob| format!(": only {knob} takes a grid")).unwrap_or_default();
+    let allowed = format!("must be one number here{only}");
+    Err(Error::knob(KnobError::new(&axis.knob.replace('_', "-"), given, allowed), &Origin::Flag))
 }
 
 /// A number with `places` decimals; empty where missing.

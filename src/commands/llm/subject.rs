@@ -116,7 +116,7 @@ impl Subject {
         let size = mta_llm::grown::corpus::Vocabulary::of(&told.world).size();
         if size != self.architecture.vocab_size {
             let what = format!("tells a world of {size} words; the model beside it has {}", self.architecture.vocab_size);
-            return Err(Error::Damaged { path: self.folder.join(family::WORLD), what });
+            return Err(Error::damaged(&self.folder.join(family::WORLD), what));
         }
         self.documents = told.documents;
         self.exam = Some(Exam::grown(told.world));

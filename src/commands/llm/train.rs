@@ -1,7 +1,8 @@
 //! `mta-sim llm train`: any recipe on a model of the user's own or a grown one.
 
 use super::subject::{Machine, Subject, dtype, flags, top_p, within};
-use super::{columns, given, option, refuse};
+use super::{columns, given, option, refuse, refuse_grids};
+use crate::bridge::grown_settings;
 use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
@@ -14,9 +15,9 @@ use mta_llm::lora::{Lora, TARGETS};
 use mta_llm::memory::{self, Footprint};
 use mta_llm::model::Model;
 use mta_llm::optimizer::AdamSettings;
+use mta_llm::policy::check_mode;
 use mta_llm::train::{Course, Ended, Plan, Row, Settings, train as run};
-use mta_sims::config::{KNOBS, Mode, Regime, Sampler};
-use mta_sims::knob::KnobError;
+use mta_sims::config::{KNOBS, Regime, Sampler};
 use mta_sims::recipe::Ready;
 use mta_sims::registry::Named;
 use serde_json::{Map, Value, json};
@@ -104,10 +105,7 @@ fn recipe(matches: &ArgMatches, subject: &Subject, supervised: bool) -> Result<R
     let lora = given::<u32>(matches, "lora-rank") > 0;
     let mut layers = Layers::parse(&defaults(subject, lora, supervised), Path::new(DEFAULTS))?;
     layers.flags(knob_flags(matches))?;
-    if let Some(axis) = layers.axes().first() {
-        let given = axis.values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        return Err(Error::knob(KnobError::new(&axis.knob.replace('_', "-"), given, "must be one number here"), &Origin::Flag));
-    }
+    refuse_grids(&layers, None)?;
     let name = if supervised { "standard".into() } else { given::<String>(matches, "recipe").trim().to_string() };
     (layers.run.recipes, layers.run.rule) = (vec![name], matches.get_one::<String>("rule").cloned());
     let mut ready = layers.recipes()?.pop().ok_or_else(|| Error::Usage("--recipe: names no recipe".into()))?;
@@ -117,10 +115,10 @@ fn recipe(matches: &ArgMatches, subject: &Subject, supervised: bool) -> Result<R
     Ok(ready)
 }
 
-/// Defaults of knobs where the simulator's, made for tables, would not do: grown models as `llm verify` trains them, others as TRL does.
+/// Defaults of knobs where the simulator's, made for tables, would not do: grown models as [`llm verify`](grown_settings) trains them, others as TRL does.
 fn defaults(subject: &Subject, lora: bool, supervised: bool) -> String {
     if subject.documents > 0 {
-        return "steps = 60\neval_every = 15\nlearning_rate = 5e-4\n".into();
+        return grown_settings();
     }
     let rate = match (lora, supervised) {
         (false, false) => "1e-6",
@@ -170,10 +168,7 @@ impl Job {
         let origin = Origin::Ready(self.name().into());
         self.ready.validate().map_err(|e| Error::knob(e, &origin))?;
         let config = &self.ready.config;
-        if config.train.mode == Mode::Exact {
-            let allowed = "must be sampled: the responses of a language model cannot be enumerated";
-            return Err(Error::knob(KnobError::new("mode", Mode::Exact.name(), allowed), &Origin::Flag));
-        }
+        check_mode(config.train.mode).map_err(|e| Error::knob(e, &Origin::Flag))?;
         let (teacher, wanted) = (matches.get_one::<PathBuf>("teacher"), config.data.sampler == Sampler::Teacher);
         match (teacher, wanted) {
             (None, true) => return Err(Error::Usage(format!("--teacher: missing; recipe {} imitates one", self.name()))),
