@@ -178,8 +178,8 @@ fn a_gpu_answers_or_is_missed() {
     if mta_llm::device::named("cuda").is_ok() {
         assert!(succeed(folder.path(), "llm eval --model model --samples 1 --device cuda").contains("pass@1"));
     } else {
-        refused(folder.path(), "llm eval --model model --samples 1 --device cuda", "--device cuda: no GPU answers");
-        refused(folder.path(), "llm train --model model --out run --device cuda", "--device cuda: no GPU answers");
+        refused(folder.path(), "llm eval --model model --samples 1 --device cuda", "--device cuda: no GPU answers: ");
+        refused(folder.path(), "llm train --model model --out run --device cuda", "--device cuda: no GPU answers: ");
     }
 }
 

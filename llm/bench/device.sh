@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a GPU must show: the tests of models and training with the device set to cuda, then RL steps of a 0.5B-shaped Qwen2.5, their memory and tokens/s.
+# What a GPU must show: RL steps of a 0.5B-shaped Qwen2.5, their memory and tokens/s, and the tests of models and training with the device set to cuda.
 #
 #   llm/bench/device.sh             builds and runs; needs Rust, the CUDA toolkit and a GPU
 #   llm/bench/device.sh build DIR   only builds, into DIR; needs Rust and the toolkit, no GPU
@@ -8,7 +8,8 @@
 # The exit code is the number of failures.
 set -euo pipefail
 
-TESTS=(parity lora rules optimizer fused folder train rl_step)
+# The longest last.
+TESTS=(parity lora optimizer folder train rl_step fused rules)
 EXAMPLE=step
 
 # Each test's binary and the example's, without symbols, and the fixtures beside them.
@@ -41,7 +42,7 @@ measure() {
   seen=$(mktemp)
   nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 100 >"$seen" &
   watcher=$!
-  timeout 120 "$1/$EXAMPLE" qwen2.5-0.5b cuda "$2" 2 || failed=1
+  timeout 90 "$1/$EXAMPLE" qwen2.5-0.5b cuda "$2" 2 || failed=1
   kill "$watcher"
   echo "memory, as nvidia-smi saw it: $(sort -n "$seen" | tail -1) MiB at the peak, $(head -1 "$seen") MiB before"
   rm "$seen"
@@ -54,13 +55,13 @@ run() {
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
   find_libraries "$1"
   export MTA_DEVICE=cuda CARGO_MANIFEST_DIR=$1
-  for name in "${TESTS[@]}"; do
-    echo "== $name (${SECONDS}s)"
-    timeout 120 "$1/$name" --test-threads=1 || failures=$((failures + 1))
-  done
   for name in f32 bf16; do
     echo "== RL step, $name (${SECONDS}s)"
     measure "$1" "$name" || failures=$((failures + 1))
+  done
+  for name in "${TESTS[@]}"; do
+    echo "== $name (${SECONDS}s)"
+    timeout 150 "$1/$name" --test-threads=1 || { echo "$name: exit code $?"; failures=$((failures + 1)); }
   done
   echo "== done (${SECONDS}s), $failures failures"
   return "$failures"

@@ -145,11 +145,19 @@ fn timed(policy: &mut LanguageModel, training: &Training<Even>, progress: &mut P
     Report { tokens: drawn.iter().flatten().map(Vec::len).sum(), sampling, step, reward: stats.reward, grad_norm }
 }
 
+fn type_named(name: &str) -> DType {
+    match name {
+        "f32" => DType::F32,
+        "bf16" => DType::BF16,
+        other => panic!("no type is called {other}; allowed: f32, bf16"),
+    }
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let word = |place: usize, default: &'static str| words.get(place).map_or(default, String::as_str);
     let (name, place, numbers) = (word(0, "tiny"), word(1, "cpu"), word(2, "f32"));
-    let (shape, dtype) = (Shape::named(name), if numbers == "bf16" { DType::BF16 } else { DType::F32 });
+    let (shape, dtype) = (Shape::named(name), type_named(numbers));
     let device = device::named(place).unwrap_or_else(|why| panic!("{place}: {why}"));
     let (size, peak) = (shape.architecture().size(), shape.footprint(dtype).peak() as f64 / 1e9);
     println!(

@@ -34,9 +34,13 @@ fn first() -> std::result::Result<Device, String> {
     if !candle_core::utils::cuda_is_available() {
         return Err(UNBUILT.into());
     }
-    Device::new_cuda(0).map_err(|e| {
-        format!(
-            "no GPU answers ({e}); allowed: cpu, or cuda where nvidia-smi lists a GPU and a driver no older than the toolkit of this build"
-        )
-    })
+    Device::new_cuda(0).map_err(|error| unanswered(&error.to_string()))
+}
+
+/// What a machine without a GPU says. Behind its first line candle may put a backtrace.
+fn unanswered(error: &str) -> String {
+    let reason = error.lines().next().unwrap_or_default();
+    format!(
+        "no GPU answers: {reason}; allowed: cpu, or cuda where nvidia-smi lists a GPU and a driver no older than the toolkit of this build"
+    )
 }

@@ -280,7 +280,18 @@ fn micro_batches_change_nothing_but_rounding() {
     assert!(far(&whole, &parts) < 0.05 * far(&whole, &base), "{} of {}", far(&whole, &parts), far(&whole, &base));
 }
 
-/// Sampling, scoring, gradients, AdamW and evaluations in candle's operations alone, as a GPU runs them: the same dispatch in f64 on the CPU.
+/// Largest difference of a metric between two runs, as a part of its size and no less than a hundredth.
+fn differ(a: &[Value], b: &[Value]) -> (f64, String) {
+    assert_eq!(a.len(), b.len());
+    let rows = a.iter().zip(b).map(|(a, b)| (a.as_object().unwrap(), b.as_object().unwrap()));
+    let off = |(name, x): (&String, &Value), b: &Map<String, Value>| {
+        let (x, y) = (x.as_f64().unwrap(), b[name].as_f64().unwrap());
+        ((x - y).abs() / y.abs().max(1e-2), format!("{name} of step {}: {x}, {y}", b["step"]))
+    };
+    rows.flat_map(|(a, b)| a.iter().map(move |metric| off(metric, b))).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
+}
+
+/// Sampling, scores, gradients, AdamW and evaluations in candle's operations alone, as a GPU runs them, on the CPU in f64.
 #[test]
 fn a_run_in_the_composite_form_is_that_in_the_fused_form() {
     let at = tempfile::tempdir().unwrap();
@@ -288,22 +299,10 @@ fn a_run_in_the_composite_form_is_that_in_the_fused_form() {
     case.whole(&at.path().join("fused"));
     case.machine = (DType::F64, Device::Cpu);
     case.whole(&at.path().join("composite"));
-    let (fused, composite) = (rows(&at.path().join("fused")), rows(&at.path().join("composite")));
-    assert_eq!(fused.len(), composite.len());
-    let mut worst = (0.0, String::new());
-    for (step, (f, c)) in fused.iter().zip(&composite).enumerate() {
-        let (f, c) = (f.as_object().unwrap(), c.as_object().unwrap());
-        assert!(f.keys().eq(c.keys()));
-        for (name, x) in f {
-            let (x, y) = (x.as_f64().unwrap(), c[name].as_f64().unwrap());
-            let off = (x - y).abs() / (1e-2 + y.abs());
-            println!("{step} {name} {x} {y} {off:.1e}");
-            worst = if off > worst.0 { (off, format!("{name} of step {step}: {x}, {y}")) } else { worst };
-        }
-    }
-    let (moved, apart) =
-        (far(&outcome(at.path(), "fused"), &load(&case.base)), far(&outcome(at.path(), "fused"), &outcome(at.path(), "composite")));
-    println!("{worst:?}, moved {moved:.1e}, apart {apart:.1e}");
+    let worst = differ(&rows(&at.path().join("fused")), &rows(&at.path().join("composite")));
+    let (fused, composite) = (outcome(at.path(), "fused"), outcome(at.path(), "composite"));
+    let (moved, apart) = (far(&fused, &load(&case.base)), far(&fused, &composite));
+    println!("{worst:?}; parameters moved {moved:.1e}, apart {apart:.1e}");
     assert!(worst.0 < 1e-3, "{worst:?}");
-    assert!(moved > 1e-2 && apart < 1e-2 * moved, "{apart} of {moved}");
+    assert!(moved > 1e-2 && apart < 1e-3 * moved, "{apart} of {moved}");
 }
