@@ -167,8 +167,21 @@ fn a_device_that_is_not_there_is_refused() {
         refused(
             folder.path(),
             &format!("llm {command} --device cuda"),
-            "--device cuda: this build has no CUDA; allowed: cpu, or a build with --features cuda",
+            "--device cuda: this build lacks the feature cuda; allowed: cpu, or cuda after cargo build --release --features cuda",
         );
+    }
+}
+
+/// With the feature, a machine without a GPU is one clear error as well.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_gpu_answers_or_is_missed() {
+    let folder = model();
+    if mta_llm::device::named("cuda").is_ok() {
+        assert!(succeed(folder.path(), "llm eval --model model --samples 1 --device cuda").contains("pass@1"));
+    } else {
+        refused(folder.path(), "llm eval --model model --samples 1 --device cuda", "--device cuda: no GPU answers: ");
+        refused(folder.path(), "llm train --model model --out run --device cuda", "--device cuda: no GPU answers: ");
     }
 }
 

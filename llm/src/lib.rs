@@ -15,6 +15,7 @@
 //! a, kappa, seed -> Grown -> Curves     grown/         base models with the alignment knob inside their corpus
 //! Grown, Ready -> Curves                forecast       what the simulator expects of them
 //! Plan -> bytes                         memory         what training will take
+//! name -> Device                        device         CPU or GPU
 //! Family, difficulty, seed -> Row       tasks/         procedural questions, each with a verifier
 //! file -> Question, Question, ..        data           JSONL and Parquet, templates of prompts
 //! gold, output -> right or wrong        math/          the verifier of mathematical answers
@@ -34,6 +35,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod decoder;
+pub mod device;
 pub mod error;
 pub mod exam;
 pub mod folder;

@@ -1,7 +1,8 @@
 //! AdamW with warm-up and clipping by the global norm, and moments that can be saved.
 //!
 //! On CPUs in f32 each parameter is moved where it lies, in one pass; elsewhere by candle's operations. Sums over all parameters run in a fixed order, so
-//! nothing depends on threads.
+//! nothing depends on threads. A GPU is driven by the caller's thread alone: candle gives every thread a CUDA stream of its own, and work on one does not wait
+//! for what another left unfinished.
 
 use crate::error::Result;
 use crate::vectors::vectorised;
@@ -119,14 +120,15 @@ impl AdamW {
     /// When the device has no room.
     pub fn descend(&mut self, vars: &[Var], gradients: &GradStore) -> Result<f64> {
         let gradients: Vec<Option<&Tensor>> = vars.iter().map(|v| gradients.get(v)).collect();
-        let squares: Result<Vec<f64>> = gradients.par_iter().map(|g| g.map_or(Ok(0.0), square_sum)).collect();
-        let norm = squares?.iter().sum::<f64>().sqrt();
+        let spread = vars.iter().all(|v| v.device().is_cpu());
+        let squares = each(spread, gradients.clone(), |g| g.map_or(Ok(0.0), square_sum))?;
+        let norm = squares.iter().sum::<f64>().sqrt();
         let limit = self.settings.max_grad_norm;
         let scale = if limit > 0.0 && norm > limit { limit / norm } else { 1.0 };
         self.steps += 1;
         let factors = self.settings.factors(self.steps, scale);
-        let jobs = vars.par_iter().zip(&mut self.moments).zip(gradients);
-        jobs.try_for_each(|((var, moments), gradient)| gradient.map_or(Ok(()), |g| moments.update(&factors, var, g)))?;
+        let jobs = vars.iter().zip(&mut self.moments).zip(gradients).collect();
+        each(spread, jobs, |((var, moments), gradient)| gradient.map_or(Ok(()), |g| moments.update(&factors, var, g)))?;
         Ok(norm)
     }
 
@@ -147,6 +149,11 @@ impl AdamW {
         self.steps = steps;
         Ok(())
     }
+}
+
+/// `f` of every item, in order: `spread` over all threads, or one after the other on this one.
+fn each<T: Send, R: Send>(spread: bool, items: Vec<T>, f: impl Fn(T) -> Result<R> + Sync + Send) -> Result<Vec<R>> {
+    if spread { items.into_par_iter().map(f).collect() } else { items.into_iter().map(f).collect() }
 }
 
 /// Whether a tensor is plain numbers.

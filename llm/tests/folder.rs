@@ -1,6 +1,9 @@
 //! Model folders: what comes back is what was saved, and what is damaged is named.
 
-use candle_core::{DType, Device, Tensor};
+mod common;
+
+use candle_core::{DType, Tensor};
+use common::{device, fixture};
 use mta_llm::folder::{self, Generation};
 use mta_llm::model::Model;
 use mta_llm::{atomic, error::Error};
@@ -11,12 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
-}
-
 fn load(folder: &Path) -> Result<Model, Error> {
-    folder::load(folder, DType::F32, &Device::Cpu)
+    folder::load(folder, DType::F32, &device())
 }
 
 /// A copy of a fixture that a test may damage.
@@ -81,11 +80,11 @@ fn the_same_model_gives_the_same_bytes() {
 
 #[test]
 fn numbers_are_rounded_to_the_type_asked_for() {
-    let (full, half) = (load(&fixture("qwen2-tied")).unwrap(), folder::load(&fixture("qwen2-tied"), DType::BF16, &Device::Cpu).unwrap());
+    let (full, half) = (load(&fixture("qwen2-tied")).unwrap(), folder::load(&fixture("qwen2-tied"), DType::BF16, &device()).unwrap());
     assert_eq!(half.weights.dtype(), DType::BF16);
     let target = tempfile::tempdir().unwrap();
     folder::save(target.path(), &half, &Generation::default(), None).unwrap();
-    assert_same(&folder::load(target.path(), DType::BF16, &Device::Cpu).unwrap(), &half);
+    assert_same(&folder::load(target.path(), DType::BF16, &device()).unwrap(), &half);
     let sizes = [fixture("qwen2-tied").as_path(), target.path()].map(|f| fs::metadata(f.join(folder::WHOLE)).unwrap().len());
     assert!(sizes[1] * 2 < sizes[0] + 4096, "{sizes:?}");
     let rounded = full.weights.vars()[0].to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap();

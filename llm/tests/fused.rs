@@ -1,7 +1,11 @@
 //! The fused decoder against the composite one in f64, against finite differences, and against itself in other company and on other threads.
 
+mod common;
+
 use candle_core::{DType, Device, Tensor, Var};
+use common::device;
 use mta_llm::architecture::{Architecture, Family, RopeScaling};
+use mta_llm::lora::{Adapter, Lora, TARGETS};
 use mta_llm::model::Model;
 use mta_llm::sample::{Ask, Sampling};
 use mta_llm::score::Sequence;
@@ -34,19 +38,24 @@ fn shape(family: Family, layers: usize, heads: (usize, usize), head_dim: usize, 
 
 /// Weights of spread .3, with norms about one and biases about zero, none of them at rest.
 fn model(architecture: &Architecture, seed: u64) -> Model {
+    model_on(architecture, seed, &device())
+}
+
+fn model_on(architecture: &Architecture, seed: u64, device: &Device) -> Model {
     let noisy = |(slot, (name, var)): (usize, (&str, &Var))| {
         let stream = Seed(seed).stream(Purpose::Weights, 1, slot);
         let noise: Vec<f32> = (0..var.elem_count()).map(|i| stream.uniform(i as u64) as f32 - 0.5).collect();
-        let noise = Tensor::from_vec(noise, var.shape(), &Device::Cpu).unwrap();
+        let noise = Tensor::from_vec(noise, var.shape(), device).unwrap();
         (name.to_string(), (var.as_tensor() + noise).unwrap())
     };
-    let fresh = Weights::new(architecture, Seed(seed), DType::F32, &Device::Cpu).unwrap();
+    let fresh = Weights::new(architecture, Seed(seed), DType::F32, device).unwrap();
     Model { architecture: architecture.clone(), weights: Weights::of(fresh.iter().enumerate().map(noisy).collect()).unwrap() }
 }
 
-/// The same model in f64, which runs in the composite form.
+/// The same model on the CPU in f64, which runs in the composite form.
 fn wide(model: &Model) -> Model {
-    let named = model.weights.iter().map(|(name, var)| (name.to_string(), var.to_dtype(DType::F64).unwrap()));
+    let exact = |var: &Var| var.to_device(&Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+    let named = model.weights.iter().map(|(name, var)| (name.to_string(), exact(var)));
     Model { architecture: model.architecture.clone(), weights: Weights::of(named.collect()).unwrap() }
 }
 
@@ -68,7 +77,7 @@ fn scores_and_gradients(model: &Model, sequences: &[Sequence], temperature: f64)
     let scores = model.score(sequences, temperature).unwrap();
     let (rows, _) = scores.dims2().unwrap();
     let mixture: Vec<f64> = (0..rows * 3).map(|i| Seed(5).stream(Purpose::Reward, 0, 0).uniform(i as u64) - 0.4).collect();
-    let mixture = Tensor::from_vec(mixture, (rows, 3), &Device::Cpu).unwrap().to_dtype(scores.dtype()).unwrap();
+    let mixture = Tensor::from_vec(mixture, (rows, 3), scores.device()).unwrap().to_dtype(scores.dtype()).unwrap();
     let gradients = (&scores * mixture).unwrap().sum_all().unwrap().backward().unwrap();
     let flat = |t: &Tensor| t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
     (flat(&scores), model.weights.vars().iter().map(|v| flat(gradients.get(v).expect("every parameter has a gradient"))).collect())
@@ -137,7 +146,7 @@ fn gradients_are_those_of_finite_differences() {
         let moved = |by: f32| {
             let mut values = before.clone();
             values[place] += by;
-            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
+            var.set(&Tensor::from_vec(values, var.shape(), var.device()).unwrap()).unwrap();
             value(&model)
         };
         let step = 4e-3;
@@ -149,7 +158,7 @@ fn gradients_are_those_of_finite_differences() {
 
 #[test]
 fn results_do_not_depend_on_threads_to_the_last_bit() {
-    let model = model(&shape(Family::Qwen3, 2, (4, 2), 6, true), 3);
+    let model = model_on(&shape(Family::Qwen3, 2, (4, 2), 6, true), 3, &Device::Cpu);
     let lengths: Vec<_> = RAGGED.iter().copied().cycle().take(45).collect();
     let tokens = tokens(&lengths, 3);
     let run = |threads: usize| {
@@ -229,17 +238,28 @@ fn disagreement(sampler: &Model, scorer: &Model, sampling: &Sampling) -> (f64, u
 fn sampler_and_scorer_agree_over_a_thousand_tokens_in_both_forms() {
     for family in [Family::Qwen2, Family::Qwen3, Family::Llama] {
         let fused = model(&shape(family, 2, (4, 2), 6, family == Family::Qwen3), 6);
-        let composite = wide(&fused);
+        let (exact, composite) = (wide(&fused), composite(&fused));
         for (temperature, top_p) in [(0.7, 1.0), (1.0, 0.9), (1.6, 0.5)] {
-            for (form, sampler, scorer) in
-                [("fused", &fused, &fused), ("composite", &composite, &composite), ("composite, scored fused", &composite, &fused)]
-            {
+            for (form, sampler, scorer) in [
+                ("fused", &fused, &fused),
+                ("f64", &exact, &exact),
+                ("f64, scored fused", &exact, &fused),
+                ("composite", &composite, &composite),
+                ("composite, scored fused", &composite, &fused),
+            ] {
                 let (worst, tokens) = disagreement(sampler, scorer, &sampling(temperature, top_p, &[]));
                 println!("{family:?}, {form}, temperature {temperature}, top-p {top_p}: {tokens} tokens, {worst:.1e}");
                 assert!(tokens >= 1000 && worst < 1e-4, "{form} {worst}");
             }
         }
     }
+}
+
+/// The same model in the same type in the composite form, as a GPU runs it: the fused form takes no adapter, not even one that adds nothing.
+fn composite(model: &Model) -> Model {
+    let (weights, lora) = (&model.weights, Lora::new(1, 1.0, &TARGETS).unwrap());
+    let adapter = Adapter::new(&model.architecture, lora, Seed(0), weights.dtype(), weights.device()).unwrap();
+    model.clone().adapted(adapter)
 }
 
 #[test]
@@ -252,6 +272,7 @@ fn both_forms_draw_the_same_tokens() {
     };
     for sampling in [sampling(1.0, 1.0, &[]), sampling(0.6, 0.8, &[1, 2]), sampling(0.0, 1.0, &[5])] {
         assert_eq!(ids(&fused, &sampling), ids(&wide(&fused), &sampling));
+        assert_eq!(ids(&fused, &sampling), ids(&composite(&fused), &sampling));
     }
 }
 
@@ -260,7 +281,7 @@ fn responses_depend_neither_on_their_company_nor_on_threads() {
     let wide_shape =
         Architecture { hidden_size: 96, intermediate_size: 200, vocab_size: 300, ..shape(Family::Qwen2, 2, (4, 2), 24, false) };
     for architecture in [shape(Family::Qwen3, 2, (4, 2), 6, true), wide_shape] {
-        let model = model(&architecture, 8);
+        let model = model_on(&architecture, 8, &Device::Cpu);
         let (prompts, words) = (tokens(&PROMPTS, 8), streams(4 * PROMPTS.len()));
         let all = asks(&prompts, &words);
         let sampling = sampling(1.0, 0.95, &[3]);
@@ -289,11 +310,13 @@ fn nothing_is_drawn_where_nothing_is_asked() {
 
 #[test]
 fn tokens_outside_the_vocabulary_and_empty_prompts_are_errors() {
-    let model = model(&shape(Family::Llama, 1, (2, 1), 4, true), 9);
-    let error = |tokens: &[u32], from: usize| model.score(&[Sequence { tokens, from }], 1.0).unwrap_err().to_string();
-    assert!(error(&[1, 23], 1).contains("token 23 is not in the vocabulary: 0 to 22"));
-    assert!(error(&[1, 2], 0).contains("begins at token 0 of 2: 1 to 2"));
-    let words = streams(1);
-    let ask = Ask { prompt: &[], words: &words[0], rollout: 0 };
-    assert!(model.generate(&[ask], &sampling(1.0, 1.0, &[])).is_err());
+    let fused = model(&shape(Family::Llama, 1, (2, 1), 4, true), 9);
+    for model in [&fused, &composite(&fused)] {
+        let error = |tokens: &[u32], from: usize| model.score(&[Sequence { tokens, from }], 1.0).unwrap_err().to_string();
+        assert!(error(&[1, 23], 1).contains("token 23 is not in the vocabulary: 0 to 22"));
+        assert!(error(&[1, 2], 0).contains("begins at token 0 of 2: 1 to 2"));
+        let words = streams(1);
+        let ask = Ask { prompt: &[], words: &words[0], rollout: 0 };
+        assert!(model.generate(&[ask], &sampling(1.0, 1.0, &[])).is_err());
+    }
 }

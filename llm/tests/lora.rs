@@ -2,8 +2,8 @@
 
 mod common;
 
-use candle_core::{DType, Device, IndexOp, Tensor};
-use common::{GRADIENTS, LOGITS, fixture, gaps, largest, loss, norm, prefill, tensors, values};
+use candle_core::{DType, IndexOp, Tensor};
+use common::{GRADIENTS, LOGITS, device, fixture, gaps, largest, loss, norm, prefill, tensors, values};
 use mta_llm::error::Error;
 use mta_llm::folder;
 use mta_llm::lora::{Adapter, Lora, TARGETS};
@@ -18,18 +18,18 @@ use std::fs;
 const BASE: &str = "qwen3-tied";
 
 fn base(dtype: DType) -> Model {
-    folder::load(&fixture(BASE), dtype, &Device::Cpu).unwrap()
+    folder::load(&fixture(BASE), dtype, &device()).unwrap()
 }
 
 /// The base with the adapter that `peft` saved, and what `peft` says of it.
 fn adapted(dtype: DType) -> (Model, HashMap<String, Tensor>) {
     let model = base(dtype);
-    let adapter = Adapter::load(&fixture(BASE).join("adapter"), &model.architecture, dtype, &Device::Cpu).unwrap();
+    let adapter = Adapter::load(&fixture(BASE).join("adapter"), &model.architecture, dtype, &device()).unwrap();
     (model.adapted(adapter), tensors(&format!("{BASE}/adapter/expected.safetensors")))
 }
 
 fn fresh(lora: &Lora) -> Adapter {
-    Adapter::new(&base(DType::F32).architecture, lora.clone(), Seed(1), DType::F32, &Device::Cpu).unwrap()
+    Adapter::new(&base(DType::F32).architecture, lora.clone(), Seed(1), DType::F32, &device()).unwrap()
 }
 
 fn batch(expected: &HashMap<String, Tensor>) -> Tensor {
@@ -72,7 +72,7 @@ fn gradients_are_those_of_peft_and_the_model_has_none() {
 #[test]
 fn frozen_matrices_cost_no_gradient() {
     let shapes = |model: &Model| {
-        let gradients = loss(model, &Tensor::new(&[[1u32, 2, 3, 4]], &Device::Cpu).unwrap()).unwrap().backward().unwrap();
+        let gradients = loss(model, &Tensor::new(&[[1u32, 2, 3, 4]], &device()).unwrap()).unwrap().backward().unwrap();
         gradients.get_ids().map(|id| gradients.get_id(*id).unwrap().dims().to_vec()).collect::<Vec<_>>()
     };
     let matrices = [vec![24, 16], vec![16, 24], vec![40, 16], vec![16, 40], vec![32, 16], vec![16, 32]];
@@ -84,7 +84,7 @@ fn frozen_matrices_cost_no_gradient() {
 #[test]
 fn a_fresh_adapter_changes_nothing_and_can_learn() {
     let lora = Lora::new(2, 4.0, &["o_proj", "q_proj"]).unwrap();
-    let tokens = Tensor::new(&[[1u32, 2, 3, 4, 5]], &Device::Cpu).unwrap();
+    let tokens = Tensor::new(&[[1u32, 2, 3, 4, 5]], &device()).unwrap();
     let model = base(DType::F32).adapted(fresh(&lora));
     assert_eq!(distance(&prefill(&model, &tokens).unwrap(), &prefill(&base(DType::F32), &tokens).unwrap()), 0.0);
     let names: Vec<&str> = model.trainable().iter().map(|(name, _)| name).collect();
@@ -107,7 +107,7 @@ fn a_fresh_adapter_changes_nothing_and_can_learn() {
 /// A reference model must not move with the model it was copied from.
 #[test]
 fn copies_and_merged_models_stay_when_the_model_moves() {
-    let tokens = Tensor::new(&[[1u32, 2, 3, 4, 5]], &Device::Cpu).unwrap();
+    let tokens = Tensor::new(&[[1u32, 2, 3, 4, 5]], &device()).unwrap();
     let model = base(DType::F32);
     let (copy, merged, before) = (model.copy().unwrap(), model.merged().unwrap(), prefill(&model, &tokens).unwrap());
     for var in model.trainable().vars() {
@@ -149,7 +149,7 @@ fn saved_adapters_come_back_and_give_the_same_bytes() {
         ["adapter_config.json", "adapter_model.safetensors"].map(|f| fs::read(folder.path().join(f)).unwrap())
     };
     assert_eq!(save(&folders[0]), save(&folders[1]));
-    let again = Adapter::load(folders[0].path(), &model.architecture, DType::F32, &Device::Cpu).unwrap();
+    let again = Adapter::load(folders[0].path(), &model.architecture, DType::F32, &device()).unwrap();
     assert_eq!(again.lora(), &Lora::new(3, 6.0, &TARGETS).unwrap());
     for ((name, x), (other, y)) in again.weights().iter().zip(model.trainable().iter()) {
         assert_eq!((name, values(x)), (other, values(y)));
@@ -175,7 +175,7 @@ fn adapters_that_mean_something_else_are_named() {
         let mut changed = config.clone();
         changed[name] = value;
         fs::write(folder.path().join("adapter_config.json"), changed.to_string()).unwrap();
-        let loaded = Adapter::load(folder.path(), &base(DType::F32).architecture, DType::F32, &Device::Cpu);
+        let loaded = Adapter::load(folder.path(), &base(DType::F32).architecture, DType::F32, &device());
         loaded.err().map(|e| e.to_string()).unwrap_or_else(|| panic!("{name} is refused"))
     };
     let cases = [

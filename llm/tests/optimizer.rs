@@ -1,6 +1,9 @@
 //! AdamW: both forms of the update, clipping, warm-up, and going on from saved moments.
 
-use candle_core::{DType, Device, Tensor, Var};
+mod common;
+
+use candle_core::{DType, Tensor, Var};
+use common::device;
 use mta_llm::optimizer::{AdamSettings, AdamW};
 
 const SETTINGS: AdamSettings = AdamSettings { weight_decay: 0.1, max_grad_norm: 0.5, warmup_steps: 3, ..AdamSettings::DEFAULT };
@@ -8,7 +11,7 @@ const SETTINGS: AdamSettings = AdamSettings { weight_decay: 0.1, max_grad_norm: 
 fn vars(dtype: DType) -> Vec<Var> {
     let var = |size: usize| {
         let values: Vec<f32> = (0..size).map(|i| (i as f32 * 0.7).sin()).collect();
-        Var::from_tensor(&Tensor::from_vec(values, (size / 3, 3), &Device::Cpu).unwrap().to_dtype(dtype).unwrap()).unwrap()
+        Var::from_tensor(&Tensor::from_vec(values, (size / 3, 3), &device()).unwrap().to_dtype(dtype).unwrap()).unwrap()
     };
     vec![var(3), var(21), var(60_000)]
 }

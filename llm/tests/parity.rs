@@ -2,8 +2,8 @@
 
 mod common;
 
-use candle_core::{DType, Device, IndexOp, Tensor};
-use common::{GRADIENTS, LOGITS, MODELS, case, decode, gaps, largest, loss, norm, prefill, values};
+use candle_core::{DType, IndexOp, Tensor};
+use common::{GRADIENTS, LOGITS, MODELS, case, decode, device, gaps, largest, loss, norm, prefill, values};
 use mta_llm::error::Result;
 use mta_llm::model::Model;
 use mta_llm::sample::{Ask, Sampling};
@@ -71,7 +71,7 @@ fn samples_are_scored_as_the_decoder_scores_them() {
         let ask = [Ask { prompt: &tokens, words: &words, rollout: 0 }];
         let drawn = case.model.generate(&ask, &sampling).unwrap().remove(0);
         tokens.extend(drawn.iter().map(|t| t.id));
-        let whole = Tensor::new(&tokens[..], &Device::Cpu).and_then(|t| t.unsqueeze(0)).unwrap();
+        let whole = Tensor::new(&tokens[..], &device()).and_then(|t| t.unsqueeze(0)).unwrap();
         let logits = prefill(&case.model, &whole).unwrap();
         let rows = logits.i(0).unwrap().to_dtype(DType::F64).unwrap().to_vec2::<f64>().unwrap();
         assert_eq!(drawn.len(), 40);

@@ -8,8 +8,8 @@
 mod common;
 
 use candle_core::backprop::GradStore;
-use candle_core::{D, DType, Device, Tensor, Var};
-use common::{decoder, norm, values};
+use candle_core::{D, DType, Tensor, Var};
+use common::{decoder, device, norm, values};
 use mta_llm::architecture::{Architecture, Family};
 use mta_llm::model::Model;
 use mta_llm::optimizer::AdamSettings;
@@ -68,7 +68,7 @@ fn moved(model: &Model, drift: f64, seed: u64) -> Model {
         let words = Seed(seed).stream(Purpose::Weights, 1, slot);
         let shift =
             values(var.as_tensor()).into_iter().enumerate().map(|(i, x)| (x + drift * (2.0 * words.uniform(i as u64) - 1.0)) as f32);
-        Tensor::from_vec(shift.collect::<Vec<f32>>(), var.shape(), &Device::Cpu).unwrap()
+        Tensor::from_vec(shift.collect::<Vec<f32>>(), var.shape(), &device()).unwrap()
     })
 }
 
@@ -84,7 +84,7 @@ struct Trio {
 }
 
 fn trio(dtype: DType, drift: f64) -> Trio {
-    let fresh = Weights::new(&architecture(), Seed(11), dtype, &Device::Cpu).unwrap();
+    let fresh = Weights::new(&architecture(), Seed(11), dtype, &device()).unwrap();
     let reference = moved(&Model { architecture: architecture(), weights: fresh }, 0.5, 1);
     let teacher = moved(&reference, 0.1, 2);
     Trio { policy: moved(&teacher, drift, 3), reference, teacher }
@@ -175,14 +175,14 @@ struct Term {
 
 impl Term {
     fn new(model: &Model, prompt: &[u32], tokens: &[Token], advantages: &[f64]) -> Self {
-        let constant = |f: &dyn Fn(&Token) -> f64| Tensor::from_iter(tokens.iter().map(f), &Device::Cpu).unwrap();
+        let constant = |f: &dyn Fn(&Token) -> f64| Tensor::from_iter(tokens.iter().map(f), &device()).unwrap();
         let (now, entropy) = current(model, prompt, tokens);
         Term {
             now,
             entropy,
             old: constant(&|t| t.logprob),
             reference: constant(&|t| t.ref_logprob),
-            advantages: Tensor::new(advantages, &Device::Cpu).unwrap(),
+            advantages: Tensor::new(advantages, &device()).unwrap(),
             length: tokens.len() as f64,
         }
     }
@@ -249,12 +249,12 @@ impl Term {
 /// log pi of each token and entropy before it, of one response alone, without padding.
 fn current(model: &Model, prompt: &[u32], tokens: &[Token]) -> (Tensor, Tensor) {
     let ids: Vec<u32> = prompt.iter().copied().chain(tokens.iter().map(|t| t.id)).collect();
-    let input = Tensor::new(&ids[..ids.len() - 1], &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+    let input = Tensor::new(&ids[..ids.len() - 1], &device()).unwrap().unsqueeze(0).unwrap();
     let hidden = decoder(model).hidden(&input, None).unwrap().squeeze(0).unwrap();
     let hidden = hidden.narrow(0, prompt.len() - 1, tokens.len()).unwrap();
     let logits = (decoder(model).logits(&hidden).unwrap() / TEMPERATURE).unwrap();
     let chances = (logits.exp().unwrap().broadcast_div(&logits.exp().unwrap().sum_keepdim(D::Minus1).unwrap())).unwrap();
-    let targets = Tensor::new(&ids[prompt.len()..], &Device::Cpu).unwrap().unsqueeze(1).unwrap();
+    let targets = Tensor::new(&ids[prompt.len()..], &device()).unwrap().unsqueeze(1).unwrap();
     let now = chances.gather(&targets, 1).unwrap().squeeze(1).unwrap().log().unwrap();
     (now, (&chances * chances.log().unwrap()).unwrap().sum(1).unwrap().neg().unwrap())
 }

@@ -1,6 +1,9 @@
 //! Training runs: stopped and gone on with they end as if never stopped; micro-batches change nothing but rounding; other runs are refused.
 
+mod common;
+
 use candle_core::{DType, Device};
+use common::device;
 use mta_llm::checkpoint;
 use mta_llm::exam::Exam;
 use mta_llm::folder;
@@ -8,6 +11,7 @@ use mta_llm::grown::family;
 use mta_llm::grown::grow::{GrowSettings, grow};
 use mta_llm::grown::world::{MethodSettings, MethodWorld};
 use mta_llm::lora::{Lora, TARGETS};
+use mta_llm::model::Model;
 use mta_llm::optimizer::AdamSettings;
 use mta_llm::train::{Course, Ended, Plan, Row, Settings, train};
 use mta_sims::config::{Config, World};
@@ -70,6 +74,7 @@ struct Case {
     config: Config,
     course: Course,
     settings: Settings,
+    machine: (DType, Device),
 }
 
 impl Case {
@@ -80,7 +85,7 @@ impl Case {
         if matches!(course, Course::Supervised) {
             exam.teach(told.documents..told.documents + 64);
         }
-        Case { base, exam, config: config(), course, settings: settings(lora) }
+        Case { base, exam, config: config(), course, settings: settings(lora), machine: (DType::F32, device()) }
     }
 
     /// Trains in `folder`; `observe` may end the process, `stop` asks for an end.
@@ -88,7 +93,7 @@ impl Case {
         let about = Map::from_iter([("seed".to_string(), json!(self.settings.seed.0))]);
         let plan =
             Plan { exam: &self.exam, config: &self.config, course: self.course, settings: self.settings.clone(), base: &self.base, about };
-        let model = folder::load(&self.base, DType::F32, &Device::Cpu).unwrap();
+        let model = folder::load(&self.base, self.machine.0, &self.machine.1).unwrap();
         train(&plan, model, None, folder, observe, stop)
     }
 
@@ -174,7 +179,7 @@ fn imitation_learns() {
     (case.config.train.steps, case.config.train.train_batch_size) = (40, 32);
     case.whole(&at.path().join("run"));
     let perplexity = |folder: &Path| {
-        let model = folder::load(folder, DType::F32, &Device::Cpu).unwrap();
+        let model = load(folder);
         mta_llm::assess::perplexity(&model, &case.exam, &case.exam.taught(), 10).unwrap().unwrap()
     };
     let (before, after) = (perplexity(&case.base), perplexity(&at.path().join("run/model")));
@@ -244,6 +249,21 @@ fn what_belongs_to_another_run_or_is_damaged_is_refused() {
     assert!(said.contains("optimizer.safetensors: not a whole safetensors file"), "{said}");
 }
 
+fn load(folder: &Path) -> Model {
+    folder::load(folder, DType::F32, &Device::Cpu).unwrap()
+}
+
+/// What came out of the run of this name.
+fn outcome(at: &Path, name: &str) -> Model {
+    load(&at.join(name).join("model"))
+}
+
+/// Largest distance of a parameter.
+fn far(a: &Model, b: &Model) -> f64 {
+    let pairs = a.weights.vars().iter().zip(b.weights.vars());
+    pairs.map(|(a, b)| common::largest(&(a.as_tensor() - b.as_tensor()).unwrap())).fold(0.0, f64::max)
+}
+
 /// Gradients of micro-batches add up to those of the whole.
 #[test]
 fn micro_batches_change_nothing_but_rounding() {
@@ -253,16 +273,36 @@ fn micro_batches_change_nothing_but_rounding() {
     case.whole(&at.path().join("whole"));
     case.settings.micro_batch = 3;
     case.whole(&at.path().join("parts"));
-    let load = |name: &str| folder::load(&at.path().join(name).join("model"), DType::F32, &Device::Cpu).unwrap();
-    let (whole, parts, base) = (load("whole"), load("parts"), folder::load(&case.base, DType::F32, &Device::Cpu).unwrap());
-    let far = |a: &mta_llm::model::Model, b: &mta_llm::model::Model| {
-        let pairs = a.weights.vars().iter().zip(b.weights.vars());
-        pairs
-            .map(|(a, b)| (a.as_tensor() - b.as_tensor()).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap())
-            .fold(0.0, f32::max)
-    };
+    let (whole, parts, base) = (outcome(at.path(), "whole"), outcome(at.path(), "parts"), load(&case.base));
     let norm = |run: &str| rows(&at.path().join(run))[1]["grad_norm"].as_f64().unwrap();
     assert!(far(&whole, &base) > 1e-3);
     assert!((norm("whole") / norm("parts") - 1.0).abs() < 1e-5, "{} {}", norm("whole"), norm("parts"));
     assert!(far(&whole, &parts) < 0.05 * far(&whole, &base), "{} of {}", far(&whole, &parts), far(&whole, &base));
+}
+
+/// Largest difference of a metric between two runs, as a part of its size and no less than a hundredth.
+fn differ(a: &[Value], b: &[Value]) -> (f64, String) {
+    assert_eq!(a.len(), b.len());
+    let rows = a.iter().zip(b).map(|(a, b)| (a.as_object().unwrap(), b.as_object().unwrap()));
+    let off = |(name, x): (&String, &Value), b: &Map<String, Value>| {
+        let (x, y) = (x.as_f64().unwrap(), b[name].as_f64().unwrap());
+        ((x - y).abs() / y.abs().max(1e-2), format!("{name} of step {}: {x}, {y}", b["step"]))
+    };
+    rows.flat_map(|(a, b)| a.iter().map(move |metric| off(metric, b))).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
+}
+
+/// Sampling, scores, gradients, AdamW and evaluations in candle's operations alone, as a GPU runs them, on the CPU in f64.
+#[test]
+fn a_run_in_the_composite_form_is_that_in_the_fused_form() {
+    let at = tempfile::tempdir().unwrap();
+    let mut case = Case::new(at.path(), reinforced(), None);
+    case.whole(&at.path().join("fused"));
+    case.machine = (DType::F64, Device::Cpu);
+    case.whole(&at.path().join("composite"));
+    let worst = differ(&rows(&at.path().join("fused")), &rows(&at.path().join("composite")));
+    let (fused, composite) = (outcome(at.path(), "fused"), outcome(at.path(), "composite"));
+    let (moved, apart) = (far(&fused, &load(&case.base)), far(&fused, &composite));
+    println!("{worst:?}; parameters moved {moved:.1e}, apart {apart:.1e}");
+    assert!(worst.0 < 1e-3, "{worst:?}");
+    assert!(moved > 1e-2 && apart < 1e-3 * moved, "{apart} of {moved}");
 }

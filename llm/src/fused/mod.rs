@@ -33,7 +33,7 @@ mod stack;
 mod tape;
 
 use crate::architecture::Architecture;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sample::{Ask, Sampling};
 use crate::score::Sequence;
 use crate::weights::Weights;
@@ -65,7 +65,6 @@ pub(crate) fn fits(weights: &Weights) -> bool {
 
 /// Scores of all response tokens, as [`crate::score::score`] gives them.
 pub(crate) fn score(architecture: &Architecture, weights: &Weights, sequences: &[Sequence], temperature: f64) -> Result<Tensor> {
-    sequences.iter().try_for_each(|s| checked(architecture, s.tokens, s.from))?;
     let flat: candle_core::Result<Vec<Tensor>> = architecture.parameters().iter().map(|p| weights.get(&p.name).flatten_all()).collect();
     Ok(Tensor::cat(&flat?, 0)?.apply_op1(Scores::new(architecture, sequences, temperature))?)
 }
@@ -73,7 +72,6 @@ pub(crate) fn score(architecture: &Architecture, weights: &Weights, sequences: &
 /// One response to each ask, as [`crate::sample::generate`] gives them.
 pub(crate) fn generate(architecture: &Architecture, weights: &Weights, asks: &[Ask], sampling: &Sampling) -> Result<Vec<Vec<Token>>> {
     let layout = Layout::new(architecture);
-    asks.iter().try_for_each(|a| checked(architecture, a.prompt, 1))?;
     let mut flat = Vec::with_capacity(layout.size);
     for parameter in architecture.parameters() {
         flat.extend(weights.get(&parameter.name).flatten_all()?.to_vec1::<f32>()?);
@@ -83,18 +81,6 @@ pub(crate) fn generate(architecture: &Architecture, weights: &Weights, asks: &[A
     let stack = Stack { layout: &layout, flat: &flat, turned: &turned, turns: &turns };
     let drawn: Vec<Vec<Vec<Token>>> = asks.par_chunks(ASKS).map(|asks| Party::draw(stack, asks, sampling)).collect();
     Ok(drawn.into_iter().flatten().collect())
-}
-
-/// That tokens are of the vocabulary, and that something comes before the response.
-fn checked(architecture: &Architecture, tokens: &[u32], from: usize) -> Result<()> {
-    let vocab = architecture.vocab_size;
-    if let Some(token) = tokens.iter().find(|t| **t as usize >= vocab) {
-        return Err(Error::Setting(format!("token {token} is not in the vocabulary: 0 to {} are", vocab - 1)));
-    }
-    if from == 0 || from > tokens.len() {
-        return Err(Error::Setting(format!("a response begins at token {from} of {}: 1 to {} are allowed", tokens.len(), tokens.len())));
-    }
-    Ok(())
 }
 
 /// The operation: all parameters to `[response tokens, 3]`.

@@ -3,6 +3,7 @@
 
 use candle_core::{D, DType, Device, IndexOp, Tensor};
 use mta_llm::decoder::{Cache, Decoder};
+use mta_llm::device;
 use mta_llm::error::Result;
 use mta_llm::folder;
 use mta_llm::model::Model;
@@ -43,13 +44,24 @@ pub fn loss(model: &Model, tokens: &Tensor) -> Result<Tensor> {
     Ok(logs.gather(&after.contiguous()?.unsqueeze(2)?, 2)?.mean_all()?.neg()?)
 }
 
+/// Names the device of tests that are true on any: see `llm/bench/device.sh`.
+const DEVICE: &str = "MTA_DEVICE";
+
+/// The device of tests that are true on any. Those that speak of bits, bytes or the fused form name the CPU.
+pub fn device() -> Device {
+    let name = std::env::var(DEVICE).unwrap_or_else(|_| device::NAMES[0].into());
+    device::named(&name).unwrap_or_else(|why| panic!("{DEVICE}={name}: {why}"))
+}
+
+/// A file or folder beside the tests. Cargo names the crate's folder when it runs a test, too: a test may be built on one machine and run on another.
 pub fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests, or who runs them names the crate's folder");
+    PathBuf::from(root).join("tests/fixtures").join(name)
 }
 
 /// Tensors that a fixture holds.
 pub fn tensors(path: &str) -> HashMap<String, Tensor> {
-    candle_core::safetensors::load(fixture(path), &Device::Cpu).expect("the fixture has its expected values")
+    candle_core::safetensors::load(fixture(path), &device()).expect("the fixture has its expected values")
 }
 
 /// A fixture: the model, and what transformers says about it.
@@ -60,9 +72,9 @@ pub struct Case {
 
 pub fn case(name: &str, dtype: DType) -> Case {
     let folder = fixture(name);
-    let model = folder::load(&folder, dtype, &Device::Cpu).expect("the fixture loads");
+    let model = folder::load(&folder, dtype, &device()).expect("the fixture loads");
     let expected =
-        candle_core::safetensors::load(folder.join("expected.safetensors"), &Device::Cpu).expect("the fixture has its expected values");
+        candle_core::safetensors::load(folder.join("expected.safetensors"), &device()).expect("the fixture has its expected values");
     Case { model, expected }
 }
 

@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use mta_llm::architecture::Architecture;
 use mta_llm::data::{self, BOXED, Template};
+use mta_llm::device;
 use mta_llm::exam::{Asking, Exam, Solved};
 use mta_llm::folder;
 use mta_llm::grown::family;
@@ -55,7 +56,7 @@ pub fn flags() -> Vec<Arg> {
         option("seed", "N", "Seed of all draws").default_value("0").value_parser(value_parser!(u64)),
         option("device", "NAME", "cpu, or cuda in a build that has it")
             .default_value("cpu")
-            .value_parser(PossibleValuesParser::new(["cpu", "cuda"])),
+            .value_parser(PossibleValuesParser::new(device::NAMES)),
         option("dtype", "NAME", "Type of the model's numbers")
             .default_value("f32")
             .value_parser(PossibleValuesParser::new(["f32", "bf16"])),
@@ -68,27 +69,15 @@ impl Machine {
     /// # Errors
     /// A device that this build or this machine does not have.
     pub fn of(matches: &ArgMatches) -> Result<Self, Error> {
-        Ok(Machine { device: device(&given::<String>(matches, "device"))?, dtype: dtype(matches) })
+        let name: String = given(matches, "device");
+        let device = device::named(&name).map_err(|why| refuse("device", &name, &why.to_string()))?;
+        Ok(Machine { device, dtype: dtype(matches) })
     }
 }
 
 /// The type of `--dtype`.
 pub fn dtype(matches: &ArgMatches) -> DType {
     if given::<String>(matches, "dtype") == "bf16" { DType::BF16 } else { DType::F32 }
-}
-
-fn device(name: &str) -> Result<Device, Error> {
-    if name == "cpu" {
-        return Ok(Device::Cpu);
-    }
-    if !candle_core::utils::cuda_is_available() {
-        return Err(refuse(
-            "device",
-            name,
-            "this build has no CUDA; allowed: cpu, or a build with --features cuda (it needs the CUDA toolkit)",
-        ));
-    }
-    Device::new_cuda(0).map_err(|e| refuse("device", name, &format!("no CUDA device answers ({e}); allowed: cpu")))
 }
 
 impl Subject {
