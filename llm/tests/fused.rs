@@ -122,6 +122,14 @@ fn every_family_agrees_with_f64() {
     }
 }
 
+/// So many numbers that their gradients are summed in several pieces.
+#[test]
+fn a_wider_model_agrees_with_f64() {
+    let wide = Architecture { hidden_size: 64, intermediate_size: 96, ..shape(Family::Qwen3, 1, (4, 2), 16, true) };
+    assert!(wide.size() > 1 << 14);
+    agrees(&wide, &RAGGED, 1.0, 10);
+}
+
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let model = model(&shape(Family::Qwen3, 1, (2, 1), 4, true), 2);
