@@ -1,18 +1,12 @@
 """Sampling with a static KV cache in PyTorch: the peer of `llm/examples/bench.rs`, on the decoder of `train.py`.
 
-python sample.py SHAPE [--compile] [--seconds S]; prints the median and the least milliseconds of one batch of responses.
-
 Each token comes with its log-probability, the entropy and the certainty of its distribution, as in `mta_llm::model::Model::generate`.
 """
-
-import argparse
-import statistics
-import time
 
 import torch
 import torch.nn.functional as F
 
-from train import SHAPES, Decoder
+from train import Decoder
 
 
 class Sampler:
@@ -50,30 +44,15 @@ class Sampler:
         return [torch.stack([r.flatten() for r in column], 1) for column in zip(*drawn)]
 
 
-def main():
-    ask = argparse.ArgumentParser()
-    ask.add_argument("shape", choices=SHAPES)
-    ask.add_argument("--compile", action="store_true")
-    ask.add_argument("--seconds", type=float, default=3.0)
-    ask.add_argument("--threads", type=int, default=2)
-    ask = ask.parse_args()
-    torch.set_num_threads(ask.threads)
-    torch.manual_seed(0)
-    s = SHAPES[ask.shape]
+def batch_of(s, compiled):
+    """A batch of responses, each to a prompt of its own. Compiled is the step through the blocks; lengths are dynamic, as the cache grows."""
     sampler = Sampler(Decoder(s).eval(), s)
-    if ask.compile:
+    if compiled:
         sampler.hidden = torch.compile(sampler.hidden, dynamic=True)
     prompts = torch.randint(s["vocab"], (s["batch"], s["prompt"]))
-    with torch.inference_mode():
-        for _ in range(3):
-            sampler.draw(prompts)
-        times, end = [], time.perf_counter() + ask.seconds
-        while time.perf_counter() < end:
-            start = time.perf_counter()
-            sampler.draw(prompts)
-            times.append(time.perf_counter() - start)
-    print(f"{1e3 * statistics.median(times):.4f} {1e3 * min(times):.4f}")
 
+    def batch():
+        with torch.inference_mode():
+            return sampler.draw(prompts)
 
-if __name__ == "__main__":
-    main()
+    return batch

@@ -1,11 +1,4 @@
-"""Training step of a Qwen3-shaped decoder in PyTorch: forward, backward, AdamW. The peer of `llm/examples/bench.rs`.
-
-python train.py SHAPE [--compile] [--seconds S]; prints the median and the least milliseconds of a step.
-"""
-
-import argparse
-import statistics
-import time
+"""Training step of a Qwen3-shaped decoder in PyTorch: forward, backward, AdamW. The peer of `llm/examples/bench.rs`."""
 
 import torch
 import torch.nn as nn
@@ -86,19 +79,11 @@ class Decoder(nn.Module):
         return F.linear(self.norm(x), self.embed.weight)
 
 
-def main():
-    ask = argparse.ArgumentParser()
-    ask.add_argument("shape", choices=SHAPES)
-    ask.add_argument("--compile", action="store_true")
-    ask.add_argument("--seconds", type=float, default=3.0)
-    ask.add_argument("--threads", type=int, default=2)
-    ask = ask.parse_args()
-    torch.set_num_threads(ask.threads)
-    torch.manual_seed(0)
-    s = SHAPES[ask.shape]
+def step_of(s, compiled):
+    """A training step on one batch."""
     model = Decoder(s)
     loss_of = lambda tokens: F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
-    if ask.compile:
+    if compiled:
         loss_of = torch.compile(loss_of)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0, fused=True)
     tokens = torch.randint(s["vocab"], (s["batch"], s["tokens"] + 1))
@@ -110,15 +95,4 @@ def main():
         optimiser.zero_grad(set_to_none=True)
         return loss.item()
 
-    for _ in range(5):
-        step()
-    times, end = [], time.perf_counter() + ask.seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    print(f"{1e3 * statistics.median(times):.4f} {1e3 * min(times):.4f}")
-
-
-if __name__ == "__main__":
-    main()
+    return step

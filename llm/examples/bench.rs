@@ -1,4 +1,5 @@
-//! Training step and sampling of the bench's shapes: `bench train|sample grown|million [seconds]` prints the median and the least milliseconds of a step, or of a batch.
+//! Training step and sampling of the bench's shapes: `bench train|sample grown|million [seconds]` prints the median, the least and, where the system tells, the
+//! processor milliseconds of all threads of a step, or of a batch of responses.
 //!
 //! The peers in PyTorch, and the script that alternates them, are in `llm/bench`.
 
@@ -64,7 +65,7 @@ impl Bench {
         (0..self.batch).map(row).collect()
     }
 
-    fn train(&self, limit: Duration) -> (f64, f64) {
+    fn train(&self, limit: Duration) -> [Option<f64>; 3] {
         let model = self.model();
         let mut optimizer =
             AdamW::new(AdamSettings { max_grad_norm: 0.0, ..AdamSettings::DEFAULT }, model.weights.vars()).expect("an optimiser");
@@ -78,7 +79,7 @@ impl Bench {
         })
     }
 
-    fn sample(&self, limit: Duration) -> (f64, f64) {
+    fn sample(&self, limit: Duration) -> [Option<f64>; 3] {
         let model = self.model();
         let prompts = self.rows(self.prompt);
         let words: Vec<Stream> = (0..self.batch).map(|i| Seed(0).stream(Purpose::Rollout, 0, i)).collect();
@@ -91,28 +92,39 @@ impl Bench {
     }
 }
 
-/// Median and least milliseconds of `f`, after five runs that are not counted.
-fn median(limit: Duration, mut f: impl FnMut()) -> (f64, f64) {
+/// Median, least and processor milliseconds of `f`, after five runs that are not counted.
+fn median(limit: Duration, mut f: impl FnMut()) -> [Option<f64>; 3] {
     (0..5).for_each(|_| f());
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), processor());
     let mut times = Vec::new();
     while start.elapsed() < limit {
         let begin = Instant::now();
         f();
         times.push(begin.elapsed().as_secs_f64() * 1e3);
     }
+    let spent = processor().zip(before).map(|(after, before)| (after - before) / times.len() as f64);
     times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[0])
+    [Some(times[times.len() / 2]), Some(times[0]), spent]
+}
+
+/// Milliseconds that all threads of this process have run, as Linux counts them.
+fn processor() -> Option<f64> {
+    let of = |task: std::io::Result<std::fs::DirEntry>| {
+        let nanoseconds = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        nanoseconds.split(' ').next()?.parse::<f64>().ok().map(|ns| ns * 1e-6)
+    };
+    std::fs::read_dir("/proc/self/task").ok()?.map(of).sum()
 }
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let bench = Bench::named(words.get(1).map_or("grown", String::as_str));
     let limit = Duration::from_secs_f64(words.get(2).map_or(3.0, |s| s.parse().expect("seconds")));
-    let (middle, least) = match words.first().map(String::as_str) {
+    let times = match words.first().map(String::as_str) {
         Some("train") => bench.train(limit),
         Some("sample") => bench.sample(limit),
         _ => panic!("bench train|sample grown|million [seconds]"),
     };
-    println!("{middle:.4} {least:.4}");
+    let cell = |time: Option<f64>| time.map_or("-".to_string(), |t| format!("{t:.4}"));
+    println!("{}", times.map(cell).join(" "));
 }

@@ -132,17 +132,7 @@ fn inverse_rms(x: &[f32], floor: f32) -> f32 {
     1.0 / (dot(x, x) / x.len() as f32 + floor).sqrt()
 }
 
-/// `y = x inverse weight` for one row; gives the inverse root mean square.
-#[inline(always)]
-fn norm_row(x: &[f32], weight: &[f32], floor: f32, y: &mut [f32]) -> f32 {
-    let inverse = inverse_rms(x, floor);
-    for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
-        *y = x * inverse * w;
-    }
-    inverse
-}
-
-/// RMS norm of one row in place; gives the inverse root mean square.
+/// RMS norm of one row in place, `x inverse weight`; gives the inverse root mean square.
 #[inline(always)]
 pub(crate) fn norm_in_place(x: &mut [f32], weight: &[f32], floor: f32) -> f32 {
     let inverse = inverse_rms(x, floor);
@@ -159,13 +149,14 @@ pub(crate) fn norm(x: &[f32], weight: &[f32], floor: f32, y: &mut [f32], inverse
         #[inline(always)]
         || {
             for ((x, y), inverse) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(inverse) {
-                *inverse = norm_row(x, weight, floor, y);
+                y.copy_from_slice(x);
+                *inverse = norm_in_place(y, weight, floor);
             }
         },
     );
 }
 
-/// Backward of [`norm_row`]: with u = x inverse and h = dy weight,
+/// Backward of [`norm_in_place`]: with u = x inverse and h = dy weight,
 ///
 /// ```text
 /// dx += inverse (h - u mean(h u)),   dweight += dy u
@@ -456,6 +447,32 @@ mod tests {
         assert_eq!(exp(0.0), 1.0);
         assert_eq!((exp(-1e30), exp(1e30)), (exp(-87.0), exp(88.0)));
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn log_probabilities_hold_wherever_the_largest_logit_stands() {
+        for place in [0, 15, 16, 18] {
+            let mut logits = [0.0; 19];
+            logits[place] = 300.0;
+            let (entropy, certainty) = log_softmax(&mut logits, 1.0);
+            assert!((0..19).all(|i| logits[i] == if i == place { 0.0 } else { -300.0 }), "{logits:?}");
+            assert!(entropy.abs() < 1e-30 && (certainty - 300.0 * 18.0 / 19.0).abs() < 1e-4, "{entropy} {certainty}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_the_tokens_does_not_reach_the_backward_of_softmax() {
+        let (tokens, pitch) = (3, LANES);
+        let mut chances = vec![0.5; tokens * pitch];
+        softmax(&mut chances, tokens, pitch);
+        let mut slopes = vec![f32::NAN; tokens * pitch];
+        slopes.chunks_exact_mut(pitch).for_each(|row| row[..tokens].copy_from_slice(&[1.0, 2.0, 3.0]));
+        softmax_back(&chances, &mut slopes, tokens, pitch);
+        let expected = [[0.0, 0.0, 0.0], [-0.25, 0.25, 0.0], [-1.0 / 3.0, 0.0, 1.0 / 3.0]];
+        for (row, expected) in slopes.chunks_exact(pitch).zip(expected) {
+            assert!(row[..tokens].iter().zip(expected).all(|(d, e)| (d - e).abs() < 1e-6), "{row:?}");
+            assert!(row[tokens..].iter().all(|d| *d == 0.0), "{row:?}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ use crate::sample::{Ask, Sampling};
 use crate::score::Sequence;
 use crate::weights::Weights;
 use candle_core::{CpuStorage, CustomOp1, DType, Shape, Tensor};
-use draw::Party;
+use draw::{Party, party_size};
 use layout::Layout;
 use mta_sims::rollout::Token;
 use rayon::prelude::*;
@@ -48,8 +48,6 @@ use tape::{Batch, Scratch, Tape};
 
 /// Sequences that one thread takes through the stack at a time.
 const SEQUENCES: usize = 8;
-/// Asks that one thread draws together.
-const ASKS: usize = 16;
 /// Gradients that are summed separately, at most: threads that can help in the backward pass.
 const SHARDS: usize = 8;
 /// Numbers that separate gradients may hold together.
@@ -79,7 +77,8 @@ pub(crate) fn generate(architecture: &Architecture, weights: &Weights, asks: &[A
     let turned = turned(&layout, &flat);
     let turns = layout.turns(asks.iter().map(|a| a.prompt.len()).max().unwrap_or(0) + sampling.max_new_tokens);
     let stack = Stack { layout: &layout, flat: &flat, turned: &turned, turns: &turns };
-    let drawn: Vec<Vec<Vec<Token>>> = asks.par_chunks(ASKS).map(|asks| Party::draw(stack, asks, sampling)).collect();
+    let size = party_size(asks.len(), rayon::current_num_threads());
+    let drawn: Vec<Vec<Vec<Token>>> = asks.par_chunks(size).map(|asks| Party::draw(stack, asks, sampling)).collect();
     Ok(drawn.into_iter().flatten().collect())
 }
 
