@@ -32,7 +32,7 @@ impl GrowSettings {
         batch: 96,
         hidden_size: 64,
         layers: 2,
-        adam: AdamSettings { learning_rate: 4e-3, warmup_steps: 50, decay_steps: 1020, beta2: 0.99, ..AdamSettings::DEFAULT },
+        adam: AdamSettings { learning_rate: 2.5e-3, warmup_steps: 200, decay_steps: 1020, beta2: 0.98, ..AdamSettings::DEFAULT },
     };
 }
 

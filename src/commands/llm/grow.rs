@@ -107,7 +107,7 @@ fn growth(matches: &ArgMatches) -> Result<GrowSettings, Error> {
         return Err(refuse("hidden-size", hidden_size, "must be a multiple of 16, at most 4096"));
     }
     let usual = GrowSettings::DEFAULT;
-    let adam = AdamSettings { warmup_steps: (steps / 20).min(usual.adam.warmup_steps), decay_steps: steps + steps / 50, ..usual.adam };
+    let adam = AdamSettings { warmup_steps: (steps / 5).min(usual.adam.warmup_steps), decay_steps: steps + steps / 50, ..usual.adam };
     Ok(GrowSettings { steps, batch: count("grow-batch"), hidden_size, layers: count("layers"), adam })
 }
 
