@@ -121,6 +121,14 @@ proptest! {
 
 const RAGGED: [(usize, usize); 10] = [(3, 4), (1, 1), (5, 0), (2, 20), (7, 3), (1, 12), (4, 4), (4, 4), (9, 2), (17, 16)];
 
+/// A bias on attention's output is not fused: such a model must run in the composite form, and not without its bias.
+#[test]
+fn what_is_not_fused_is_not_left_out() {
+    for family in [Family::Qwen3, Family::Llama] {
+        agrees(&Architecture { attention_bias: true, ..shape(family, 2, (4, 2), 6, true) }, &RAGGED, 0.8, 1);
+    }
+}
+
 #[test]
 fn every_family_agrees_with_f64() {
     for family in [Family::Qwen2, Family::Qwen3, Family::Llama] {
