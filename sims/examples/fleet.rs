@@ -54,10 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let trail = follow(&fleet, Options::default());
         let ns = (processor_time()? - start) / (replicas * recipe.config.train.steps) as f64;
         let [first, last] = [trail[0], trail[trail.len() - 1]];
-        println!(
-            "{ns:.2} ns per replica-step; success {:.4} -> {:.4}, entropy {:.4} -> {:.4}",
-            first[0], last[0], first[1], last[1]
-        );
+        println!("{ns:.2} ns per replica-step; success {:.4} -> {:.4}, entropy {:.4} -> {:.4}", first[0], last[0], first[1], last[1]);
     }
     Ok(())
 }

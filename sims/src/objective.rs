@@ -122,7 +122,7 @@ fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], stats: Earned
     let density = if rule.scale == Scale::BetaDensity { beta_density(batch, paid.mean()) } else { 1.0 };
     let around = Around { batch: stats, by_length: by_length.earned(), greedy, density };
     let blocks = Blocks::of(rule);
-    let scale = blocks.divisor(&own.earned(), &around);
+    let scale = blocks.divisor(&own.earned(), own.earned().mean(), &around);
     let discounted = |t: usize, length: usize| if rule.gamma == 1.0 { 1.0 } else { rule.gamma.powi((length - 1 - t) as i32) };
     centred(&blocks, paid, &own.earned(), &around)
         .into_iter()
@@ -134,7 +134,7 @@ fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], stats: Earned
 /// Rewards less the rule's baseline, for every rollout; only those trained on can lead.
 fn centred(blocks: &Blocks<f64>, paid: &Paid, own: &Earned<f64>, around: &Around<f64>) -> Vec<f64> {
     if blocks.choice.baseline != Baseline::SecondBest {
-        let (factor, baseline) = blocks.baseline(own, around);
+        let (factor, baseline) = blocks.baseline(own, own.mean(), around);
         return paid.rewards.iter().map(|r| factor * (r - baseline)).collect();
     }
     let mut leads = vec![0.0; own.rewards.len()];
@@ -170,29 +170,29 @@ impl<N: Real> Blocks<'_, N> {
         (a - mean) / (std + self.dials.std_floor)
     }
 
-    /// (factor, baseline): a centred reward is `factor (R - baseline)`.
+    /// (factor, baseline) of a group with this `mean`: a centred reward is `factor (R - baseline)`.
     #[inline(always)]
-    pub fn baseline(&self, own: &Earned<N>, around: &Around<N>) -> (N, N) {
+    pub fn baseline(&self, own: &Earned<N>, mean: N, around: &Around<N>) -> (N, N) {
         let (zero, one) = (around.greedy.like(0.0), around.greedy.like(1.0));
         match self.choice.baseline {
             Baseline::None | Baseline::Critic | Baseline::SecondBest => (one, zero),
-            Baseline::GroupMean => (one, own.mean()),
-            Baseline::LeaveOneOut => (one.like(own.size.map_or(1.0, |g| g as f64 / (g as f64 - 1.0))), own.mean()),
+            Baseline::GroupMean => (one, mean),
+            Baseline::LeaveOneOut => (one.like(own.size.map_or(1.0, |g| g as f64 / (g as f64 - 1.0))), mean),
             Baseline::BatchMean => (one, around.batch.mean()),
             Baseline::Greedy => (one, around.greedy),
             Baseline::LengthWeighted => (one, around.by_length.mean()),
         }
     }
 
-    /// What centred rewards are divided by, floor included; 1 where a group is flat, so that nothing is divided by a floor alone.
+    /// What centred rewards of a group with this `mean` are divided by, floor included; 1 where a group is flat, so that nothing is divided by a floor alone.
     #[inline(always)]
-    pub fn divisor(&self, own: &Earned<N>, around: &Around<N>) -> N {
+    pub fn divisor(&self, own: &Earned<N>, mean: N, around: &Around<N>) -> N {
         let one = around.greedy.like(1.0);
         let scale = match self.choice.scale {
             Scale::None => return one,
-            Scale::GroupStd => own.variance(self.choice.std_ddof).sqrt(),
+            Scale::GroupStd => own.variance_about(mean, self.choice.std_ddof).sqrt(),
             Scale::BatchStd => around.batch.std(),
-            Scale::GroupMean => own.mean(),
+            Scale::GroupMean => mean,
             Scale::NonzeroShare => around.batch.nonzero_share(),
             Scale::BetaDensity => around.density,
         };

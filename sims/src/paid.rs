@@ -75,28 +75,28 @@ impl<N: Real> Earned<'_, N> {
     /// Weighted mean; exact where all rewards are equal.
     #[inline(always)]
     pub fn mean(&self) -> N {
-        self.mean_of(Itself)
+        self.mean_of(&Itself)
     }
 
     /// Square root of the weighted mean of squared deviations.
     #[inline(always)]
     pub fn std(&self) -> N {
-        self.mean_of(SquaredDeviation(self.mean())).sqrt()
+        self.mean_of(&SquaredDeviation(self.mean())).sqrt()
     }
 
     /// Share of rewards that are not zero.
     #[inline(always)]
     pub fn nonzero_share(&self) -> N {
-        self.mean_of(NotZero)
+        self.mean_of(&NotZero)
     }
 
     #[inline(always)]
-    fn mean_of(&self, what: impl Each<N>) -> N {
+    fn mean_of(&self, what: &impl Each<N>) -> N {
         let first = what.of(self.rewards[0]);
         let (mut total, mut sum) = (first.like(0.0), first.like(0.0));
-        for i in 0..self.rewards.len() {
-            total = total + self.weights[i];
-            sum = sum + self.weights[i] * (what.of(self.rewards[i]) - first);
+        for (weight, reward) in self.weights.iter().zip(self.rewards) {
+            total = total + *weight;
+            sum = sum + *weight * (what.of(*reward) - first);
         }
         first + sum / total
     }
@@ -104,11 +104,16 @@ impl<N: Real> Earned<'_, N> {
     /// Weighted variance with divisor G - `ddof`.
     #[inline(always)]
     pub fn variance(&self, ddof: usize) -> N {
-        let mean = self.mean();
+        self.variance_about(self.mean(), ddof)
+    }
+
+    /// The same, given the mean.
+    #[inline(always)]
+    pub fn variance_about(&self, mean: N, ddof: usize) -> N {
         let mut variance = mean.like(0.0);
-        for i in 0..self.rewards.len() {
-            let deviation = self.rewards[i] - mean;
-            variance = variance + self.weights[i] * (deviation * deviation);
+        for (weight, reward) in self.weights.iter().zip(self.rewards) {
+            let deviation = *reward - mean;
+            variance = variance + *weight * (deviation * deviation);
         }
         self.size.map_or(variance, |g| variance * mean.like(g as f64) / mean.like((g - ddof.min(g - 1)) as f64))
     }
@@ -119,9 +124,8 @@ impl<N: Real> Earned<'_, N> {
         let first = self.rewards[0];
         let one = first.like(1.0);
         let mut flat = one.above(first.like(0.0));
-        for i in 1..self.rewards.len() {
-            let r = self.rewards[i];
-            flat = flat.and((r - first).abs().above(first.like(N::SAME) * (one + r.abs())).not());
+        for r in self.rewards {
+            flat = flat.and((*r - first).abs().above(first.like(N::SAME) * (one + r.abs())).not());
         }
         flat
     }

@@ -38,7 +38,7 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) rates: Rates<Threshold<S>>,
     /// Step sizes of skill and memory, as [`Block::scaled`] needs them.
     pub(super) step_size: [S::f32s; 2],
-    /// Whether any lane has skill, memory, a KL term, an entropy term.
+    /// What some lane needs.
     pub(super) uses: Uses,
     /// Lane numbers.
     pub(super) iota: S::u32s,
@@ -67,6 +67,10 @@ pub(super) struct Uses {
     pub(super) memory: bool,
     pub(super) kl: bool,
     pub(super) entropy: bool,
+    /// Arms that are not well formed.
+    pub(super) format: bool,
+    /// A dual clip that cuts even a ratio of 1.
+    pub(super) dual: bool,
     /// Whether advantages of a group do not sum to zero.
     pub(super) dense: bool,
 }
@@ -139,7 +143,7 @@ impl<S: Lanes> StepTables<S> {
             coins: memory::words(s, words),
             right_bits: memory::words(s, bit_rows(shape.arms)),
             right: vec![none; paid],
-            formatted: vec![none; paid],
+            formatted: vec![s.not_m32s(none); paid],
             share: memory::floats(s, paid),
         }
     }
@@ -241,6 +245,8 @@ impl Uses {
             memory: any(&|c| c.policy.sharing < 1.0),
             kl: any(&|c| c.objective.kl_beta > 0.0),
             entropy: any(&|c| c.objective.entropy_coeff != 0.0),
+            format: replicas.iter().any(|r| r.world.task.formatted().iter().any(|formatted| !formatted)),
+            dual: any(&|c| c.objective.clip_ratio_c > 0.0 && c.objective.clip_ratio_c < 1.0),
             dense: any(&|c| !sums_to_zero(c)),
         }
     }

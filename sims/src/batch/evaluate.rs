@@ -74,16 +74,14 @@ impl<S: Lanes> Block<'_, S> {
                 x = s.add_f32s(x, self.memory[own + arm]);
             }
             logits[arm] = x;
-            let bit = s.and_u32s(bits[arm / 32], s.splat_u32s(1 << (arm % 32)));
-            let right = s.select_f32s(s.equal_u32s(bit, s.splat_u32s(0)), zero, s.splat_f32s(1.0));
+            let right = s.select_f32s(s.meets(bits[arm / 32], s.splat_u32s(1 << (arm % 32))), s.splat_f32s(1.0), zero);
             mode = s.select_f32s(s.greater_than_f32s(x, top), right, mode);
             top = s.max_f32s(top, x);
         }
         let [mut total, mut moment, mut success, mut success_moment, mut gained] = [zero; 5];
         for arm in 0..arms {
             let (x, w) = exp2(s, s.sub_f32s(logits[arm], top));
-            let bit = s.and_u32s(bits[arm / 32], s.splat_u32s(1 << (arm % 32)));
-            let share = s.select_f32s(s.equal_u32s(bit, s.splat_u32s(0)), zero, w);
+            let share = s.select_f32s(s.meets(bits[arm / 32], s.splat_u32s(1 << (arm % 32))), w, zero);
             total = s.add_f32s(total, w);
             moment = s.mul_add_f32s(w, x, moment);
             success = s.add_f32s(success, share);

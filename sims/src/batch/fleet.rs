@@ -20,7 +20,7 @@ pub struct Options {
 
 /// Sees a run of one replica: policy and statistics at every evaluated step, and the end.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
+pub struct Observed {
     /// The policy after evaluated steps, the first being 0.
     pub snapshots: Vec<Snapshot>,
     /// Logits gained by all prompts, in nats, by arm.
@@ -36,20 +36,21 @@ pub type Trail = Vec<[f64; 2]>;
 ///
 /// # Panics
 /// When recipes differ in more than real-valued knobs, or ask for what [`super::supports`] denies.
-pub fn watch(replicas: &[Replica], options: Options) -> Vec<Seen> {
+pub fn watch(replicas: &[Replica], options: Options) -> Vec<Observed> {
     let lanes = width(options.vectors);
-    let blocks: Vec<Vec<Seen>> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Watch(some))).collect();
+    let blocks: Vec<Vec<Observed>> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Watch(some))).collect();
     blocks.into_iter().flatten().collect()
 }
 
-/// Runs replicas without looking at single ones: per step the sums over replicas of what it sampled from, in the order of replicas.
+/// Runs replicas without looking at single ones: means over replicas of what every step sampled from. Sums are in `f64`, block by block: with another vector
+/// width, only their last bits differ.
 pub fn follow(replicas: &[Replica], options: Options) -> Trail {
     let lanes = width(options.vectors);
-    let blocks: Vec<Vec<Vec<[f64; 2]>>> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Follow(some))).collect();
+    let blocks: Vec<Trail> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Follow(some))).collect();
     let steps = replicas[0].recipe.config.train.steps;
     let mut sums = vec![[0.0; 2]; steps];
-    for lane in blocks.iter().flatten() {
-        for (sum, x) in sums.iter_mut().zip(lane) {
+    for block in &blocks {
+        for (sum, x) in sums.iter_mut().zip(block) {
             sum[0] += x[0];
             sum[1] += x[1];
         }
@@ -65,17 +66,17 @@ fn padded<'a, S: Lanes>(replicas: &[Replica<'a>]) -> Vec<Replica<'a>> {
 struct Watch<'a>(&'a [Replica<'a>]);
 
 impl Job for Watch<'_> {
-    type Output = Vec<Seen>;
+    type Output = Vec<Observed>;
 
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) -> Vec<Seen> {
+    fn run<S: Lanes>(self, s: S) -> Vec<Observed> {
         let all = padded::<S>(self.0);
         let mut block = Block::new(s, &all);
         let train = &all[0].recipe.config.train;
         let nothing = block.nothing();
         let mut looks = vec![block.look(0, nothing)];
         for step in 0..train.steps {
-            let did = block.step(step, train.evaluates(step + 1));
+            let did = block.step(step, if train.evaluates(step + 1) { Watched::All } else { Watched::Nothing });
             if train.evaluates(step + 1) {
                 looks.push(block.look(step + 1, did));
             }
@@ -87,21 +88,35 @@ impl Job for Watch<'_> {
 struct Follow<'a>(&'a [Replica<'a>]);
 
 impl Job for Follow<'_> {
-    type Output = Vec<Vec<[f64; 2]>>;
+    type Output = Trail;
 
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) -> Self::Output {
         let all = padded::<S>(self.0);
         let mut block = Block::new(s, &all);
-        let mut trail = vec![Vec::with_capacity(all[0].recipe.config.train.steps); self.0.len()];
+        let mut trail = Vec::with_capacity(all[0].recipe.config.train.steps);
         for step in 0..all[0].recipe.config.train.steps {
-            let did = block.step(step, true);
-            for (lane, trail) in trail.iter_mut().enumerate() {
-                trail.push([at(did.success, lane), at(did.entropy, lane)]);
-            }
+            let did = block.step(step, Watched::Policy);
+            trail.push([did.success, did.entropy]);
         }
         trail
+            .iter()
+            .map(|did| {
+                let sum = |x: Lane<S>| (0..self.0.len()).map(|lane| at(x, lane)).sum();
+                did.map(sum)
+            })
+            .collect()
     }
+}
+
+/// What is wanted of a step.
+#[derive(Clone, Copy, PartialEq)]
+enum Watched {
+    Nothing,
+    /// Success and entropy of the policy it sampled from.
+    Policy,
+    /// Its rewards as well.
+    All,
 }
 
 /// What an evaluated step shows.
@@ -120,14 +135,17 @@ fn at<S: Lanes>(x: Lane<S>, lane: usize) -> f64 {
 impl<S: Lanes> Block<'_, S> {
     /// One step; says what it did where that is wanted.
     #[inline(always)]
-    fn step(&mut self, step: usize, watched: bool) -> Did<S> {
+    fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
         let mut did = self.nothing();
         let signal = self.replicas[0].recipe.signal;
         self.draw_prompts(step);
         for slot in 0..self.shape.batch {
-            self.sample(signal, step, slot, watched);
+            self.sample(signal, step, slot, watched != Watched::Nothing);
         }
-        if watched {
+        if watched != Watched::Nothing {
+            self.describe_policy(&mut did);
+        }
+        if watched == Watched::All {
             self.describe(&mut did);
         }
         self.shape_rewards();
@@ -142,7 +160,7 @@ impl<S: Lanes> Block<'_, S> {
         Look { step, train: self.measure(train), held_out: self.measure(held_out), did }
     }
 
-    fn seen(&self, looks: &[Look<S>], lane: usize) -> Seen {
+    fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {
         let snapshot = |look: &Look<S>| Snapshot {
             step: look.step,
             held_out: look.held_out.lane(lane),
@@ -151,7 +169,7 @@ impl<S: Lanes> Block<'_, S> {
         };
         let column =
             |table: &[S::f32s]| super::memory::flat::<S>(table).iter().skip(lane).step_by(S::LANES).map(|x| f64::from(*x) * LN_2).collect();
-        Seen { snapshots: looks.iter().map(snapshot).collect(), skill: column(&self.skill), memory: column(&self.memory) }
+        Observed { snapshots: looks.iter().map(snapshot).collect(), skill: column(&self.skill), memory: column(&self.memory) }
     }
 
     fn stats(&self, did: &Did<S>, lane: usize) -> StepStats {

@@ -1,7 +1,7 @@
 //! Vectors of replicas: what the engine needs beyond [`pulp::Simd`]. A replica is a lane, and every operation means the same in every lane on every backend,
 //! bit for bit. AVX-512, AVX2 and plain scalars are spelled out; other machines, NEON among them, run the scalars.
 //!
-//! The only `unsafe` of the crate is here: the two vector gathers, each behind a check of its indices.
+//! The only `unsafe` of the crate is here: two vector gathers and a scatter, each behind a check of its indices.
 #![allow(unsafe_code)]
 
 use super::shown::Shown;
@@ -83,6 +83,11 @@ pub trait Lanes: Simd + 'static {
         let one = self.splat_u32s(1);
         self.equal_u32s(self.and_u32s(self.wrapping_dyn_shr_u32s(word, index), one), one)
     }
+    /// Whether `word` and `bits` share a set bit.
+    #[inline(always)]
+    fn meets(self, word: Self::u32s, bits: Self::u32s) -> Self::m32s {
+        self.not_m32s(self.equal_u32s(self.and_u32s(word, bits), self.splat_u32s(0)))
+    }
     /// `a << 23`.
     fn shl23(self, a: Self::u32s) -> Self::u32s;
     /// `a >> COUNT`.
@@ -98,10 +103,12 @@ pub trait Lanes: Simd + 'static {
     /// When an index is not below `table.len()`.
     #[inline(always)]
     fn scatter_add(self, table: &mut [f32], index: &Self::u32s, x: &Self::f32s) {
+        assert!(self.all_below(*index, table.len()), "an index is outside the table");
         let index: &[u32] = bytemuck::cast_slice(std::slice::from_ref(index));
         let x: &[f32] = bytemuck::cast_slice(std::slice::from_ref(x));
         for (&index, &x) in index.iter().zip(x) {
-            table[index as usize] += x;
+            // SAFETY: every index is below the table's length, just checked.
+            unsafe { *table.get_unchecked_mut(index as usize) += x };
         }
     }
     /// Whether every index is below `len`.
@@ -248,6 +255,10 @@ mod x86 {
         fn bit(self, word: Self::u32s, index: Self::u32s) -> Self::m32s {
             let rotated = self.avx512f._mm512_rorv_epi32(cast(word), cast(index));
             pulp::b16(self.avx512f._mm512_test_epi32_mask(rotated, self.avx512f._mm512_set1_epi32(1)))
+        }
+        #[inline(always)]
+        fn meets(self, word: Self::u32s, bits: Self::u32s) -> Self::m32s {
+            pulp::b16(self.avx512f._mm512_test_epi32_mask(cast(word), cast(bits)))
         }
         #[inline(always)]
         fn any(self, mask: Self::m32s) -> bool {

@@ -37,7 +37,7 @@ mod tests;
 mod update;
 
 pub use block::Replica;
-pub use fleet::{Options, Seen, Trail, follow, watch};
+pub use fleet::{Observed, Options, Trail, follow, watch};
 pub use shape::supports;
 
 use crate::cell::Cell;
@@ -81,7 +81,7 @@ pub fn run(cells: &[Cell], options: Options) -> Vec<Result<Curves, KnobError>> {
         Replica { world, recipe: &cells[i].recipe, prompts: &prompts[i], dice: cells[i].seed }
     };
     let run_fleet = |(_, members): &(String, Vec<usize>)| watch(&members.iter().map(|&i| replica(i)).collect::<Vec<_>>(), options);
-    let seen: Vec<Vec<Seen>> = fleets.par_iter().map(run_fleet).collect();
+    let seen: Vec<Vec<Observed>> = fleets.par_iter().map(run_fleet).collect();
     for ((_, members), seen) in fleets.iter().zip(seen) {
         for (&i, seen) in members.iter().zip(seen) {
             results[i] = Some(Ok(curves(&replica(i), &seen)));
@@ -91,7 +91,7 @@ pub fn run(cells: &[Cell], options: Options) -> Vec<Result<Curves, KnobError>> {
 }
 
 /// The curves of a replica.
-fn curves(replica: &Replica, seen: &Seen) -> Curves {
+fn curves(replica: &Replica, seen: &Observed) -> Curves {
     let chosen = if replica.recipe.config.data.regime.selects() { replica.prompts.to_vec() } else { Vec::new() };
     Curves::of(replica.world.alignment, chosen, &seen.snapshots)
 }

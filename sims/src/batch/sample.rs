@@ -11,26 +11,39 @@ use crate::signals::Signal;
 use crate::stream::Purpose;
 use std::f32::consts::LN_2;
 
-/// The policy at one prompt: sum of 2^(logit - top), and their moment.
+/// The policy at one prompt: sum of 2^(logit - top), their moment, and their sum over right arms.
 struct Weights<S: Lanes> {
     total: S::f32s,
     moment: S::f32s,
+    right: S::f32s,
+}
+
+/// The largest of each lane, in four chains: the order of maxima changes nothing.
+#[inline(always)]
+fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
+    let mut tops = [s.splat_f32s(f32::NEG_INFINITY); 4];
+    for chunk in all.chunks(4) {
+        for (top, x) in tops.iter_mut().zip(chunk) {
+            *top = s.max_f32s(*top, *x);
+        }
+    }
+    s.max_f32s(s.max_f32s(tops[0], tops[1]), s.max_f32s(tops[2], tops[3]))
 }
 
 impl<S: Lanes> Block<'_, S> {
     /// Draws the prompts of `step`.
     #[inline(always)]
     pub(super) fn draw_prompts(&mut self, step: usize) {
-        let lengths = self.replicas[0].prompts.len();
-        if lengths > 1 {
-            self.streams[0].fill(self.s, &self.keys, Purpose::Prompts, step, &mut self.step.prompt);
+        let count = self.replicas[0].prompts.len();
+        if count == 1 && step > 0 {
+            return;
         }
+        self.streams[0].fill(self.s, &self.keys, Purpose::Prompts, step, &mut self.step.prompt);
         let prompts = memory::flat_words_mut::<S>(&mut self.step.prompt);
         for (i, word) in prompts.iter_mut().enumerate() {
-            let among = self.replicas[i % S::LANES].prompts;
             // floor((word + 1/2) / 2^32 * n)
-            let pick = (2 * u64::from(*word) + 1).wrapping_mul(among.len() as u64) >> 33;
-            *word = among[if lengths > 1 { pick as usize } else { 0 }] as u32;
+            let pick = ((2 * u64::from(*word) + 1) * count as u64) >> 33;
+            *word = self.replicas[i % S::LANES].prompts[pick as usize] as u32;
         }
     }
 
@@ -48,48 +61,82 @@ impl<S: Lanes> Block<'_, S> {
         s.mul_u32s(row, s.splat_u32s((self.shape.arms * S::LANES) as u32))
     }
 
-    /// Base log-probabilities and logits of the slot's prompt; the largest logit.
+    /// Base log-probabilities of the slot's prompt, by arm.
     #[inline(always)]
-    pub(super) fn load_rows(&mut self, slot: usize) -> S::f32s {
-        let (s, arms) = (self.s, self.shape.arms);
-        let single = self.is_single();
-        let prompt = self.shape.domain.start * arms;
-        let (base_at, memory_at) = (self.rows_of(slot, 0), self.rows_of(slot, self.shape.domain.start));
-        let (mut base_at, mut memory_at) = (s.add_u32s(base_at, self.iota), s.add_u32s(memory_at, self.iota));
-        let next = s.splat_u32s(S::LANES as u32);
-        let base_row = &mut self.step.base[slot * arms..][..arms];
-        let logits = &mut self.step.logits[slot * arms..][..arms];
-        let mut top = s.splat_f32s(f32::NEG_INFINITY);
-        for arm in 0..arms {
-            let base = if single { self.base[prompt + arm] } else { s.gather(memory::flat::<S>(&self.base), base_at) };
-            let mut x = s.add_f32s(base, self.skill[arm]);
-            if self.uses.memory {
-                let own = if single { self.memory[arm] } else { s.gather(memory::flat::<S>(&self.memory), memory_at) };
-                x = s.add_f32s(x, own);
-            }
-            (base_at, memory_at) = (s.add_u32s(base_at, next), s.add_u32s(memory_at, next));
-            base_row[arm] = base;
-            logits[arm] = x;
-            top = s.max_f32s(top, x);
-        }
-        top
+    pub(super) fn base_row(&self, slot: usize) -> &[S::f32s] {
+        let arms = self.shape.arms;
+        if self.is_single() { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] }
     }
 
-    /// Weights and their running sums at the slot's prompt.
+    /// Computes the logits of the slot's prompt; gives the largest.
     #[inline(always)]
-    fn weigh(&mut self, slot: usize, top: S::f32s) -> Weights<S> {
+    pub(super) fn load_rows(&mut self, slot: usize) -> S::f32s {
+        if self.is_single() { self.load_single(slot) } else { self.load_many(slot) }
+    }
+
+    #[inline(always)]
+    fn load_single(&mut self, slot: usize) -> S::f32s {
         let (s, arms) = (self.s, self.shape.arms);
+        let base = &self.base[self.shape.domain.start * arms..][..arms];
+        let logits = &mut self.step.logits[slot * arms..][..arms];
+        let mut tops = [s.splat_f32s(f32::NEG_INFINITY); 4];
+        let rows = logits.chunks_mut(4).zip(base.chunks(4)).zip(self.skill[..arms].chunks(4)).zip(self.memory[..arms].chunks(4));
+        for (((logits, base), skill), own) in rows {
+            for ((((x, base), skill), own), top) in logits.iter_mut().zip(base).zip(skill).zip(own).zip(&mut tops) {
+                *x = s.add_f32s(*base, *skill);
+                if self.uses.memory {
+                    *x = s.add_f32s(*x, *own);
+                }
+                *top = s.max_f32s(*top, *x);
+            }
+        }
+        s.max_f32s(s.max_f32s(tops[0], tops[1]), s.max_f32s(tops[2], tops[3]))
+    }
+
+    /// Also keeps the base log-probabilities.
+    #[inline(always)]
+    fn load_many(&mut self, slot: usize) -> S::f32s {
+        let (s, arms) = (self.s, self.shape.arms);
+        let mut base_at = s.add_u32s(self.rows_of(slot, 0), self.iota);
+        let mut memory_at = s.add_u32s(self.rows_of(slot, self.shape.domain.start), self.iota);
+        let next = s.splat_u32s(S::LANES as u32);
+        let rows = self.step.logits[slot * arms..][..arms].iter_mut().zip(&mut self.step.base[slot * arms..][..arms]);
+        for ((logit, base), skill) in rows.zip(&self.skill[..arms]) {
+            *base = s.gather(memory::flat::<S>(&self.base), base_at);
+            let mut x = s.add_f32s(*base, *skill);
+            if self.uses.memory {
+                x = s.add_f32s(x, s.gather(memory::flat::<S>(&self.memory), memory_at));
+            }
+            (base_at, memory_at) = (s.add_u32s(base_at, next), s.add_u32s(memory_at, next));
+            *logit = x;
+        }
+        largest(s, &self.step.logits[slot * arms..][..arms])
+    }
+
+    /// Weights and their running sums at the slot's prompt; where `WATCHED`, also the weight of right arms.
+    #[inline(always)]
+    fn weigh<const WATCHED: bool>(&mut self, slot: usize, top: S::f32s) -> Weights<S> {
+        let (s, arms) = (self.s, self.shape.arms);
+        let zero = s.splat_f32s(0.0);
+        let [mut total, mut moment, mut right] = [zero; 3];
         let logits = &self.step.logits[slot * arms..][..arms];
         let sums = &mut self.step.sums[..arms];
-        let (mut total, mut moment) = (s.splat_f32s(0.0), s.splat_f32s(0.0));
-        for arm in 0..arms {
-            let (x, w) = exp2(s, s.sub_f32s(logits[arm], top));
-            total = s.add_f32s(total, w);
-            moment = s.mul_add_f32s(w, x, moment);
-            sums[arm] = total;
+        let parts = logits.chunks(32).zip(sums.chunks_mut(32)).zip(&self.step.right_bits);
+        for ((logits, sums), bits) in parts {
+            let mut bit = s.splat_u32s(1);
+            for (logit, sum) in logits.iter().zip(sums) {
+                let (x, w) = exp2(s, s.sub_f32s(*logit, top));
+                total = s.add_f32s(total, w);
+                moment = s.mul_add_f32s(w, x, moment);
+                *sum = total;
+                if WATCHED {
+                    right = s.add_f32s(right, s.select_f32s(s.meets(*bits, bit), w, zero));
+                    bit = s.add_u32s(bit, bit);
+                }
+            }
         }
-        sums[arms - 1] = s.splat_f32s(f32::INFINITY);
-        Weights { total, moment }
+        self.step.sums[arms - 1] = s.splat_f32s(f32::INFINITY);
+        Weights { total, moment, right }
     }
 
     /// Computes the policy at the slot's prompt and samples and pays its group.
@@ -97,15 +144,13 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn sample(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
         let s = self.s;
         let top = self.load_rows(slot);
-        let weights = self.weigh(slot, top);
+        self.fetch_bits(slot);
+        let weights = if watched { self.weigh::<true>(slot, top) } else { self.weigh::<false>(slot, top) };
         let bits = log2(s, weights.total).0;
         self.step.log_sum[slot] = s.add_f32s(top, bits);
         let entropy = s.sub_f32s(bits, s.div_f32s(weights.moment, weights.total));
         self.step.entropy[slot] = s.mul_f32s(entropy, s.splat_f32s(LN_2));
-        self.fetch_bits(slot);
-        if watched {
-            self.step.success[slot] = self.success(slot);
-        }
+        self.step.success[slot] = s.div_f32s(weights.right, weights.total);
         let streams = &self.streams[slot];
         let words = self.step.words.len();
         streams.fill(s, &self.keys, Purpose::Rollout, step, &mut self.step.words[..words]);
@@ -130,7 +175,7 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn rescore(&mut self, slot: usize) {
         let s = self.s;
         let top = self.load_rows(slot);
-        let weights = self.weigh(slot, top);
+        let weights = self.weigh::<false>(slot, top);
         self.step.log_sum[slot] = s.add_f32s(top, log2(s, weights.total).0);
     }
 
@@ -146,20 +191,6 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
-    /// Chance of a right answer.
-    #[inline(always)]
-    fn success(&self, slot: usize) -> S::f32s {
-        let (s, arms) = (self.s, self.shape.arms);
-        let logits = &self.step.logits[slot * arms..][..arms];
-        let (zero, mut sum) = (s.splat_f32s(0.0), s.splat_f32s(0.0));
-        for arm in 0..arms {
-            let p = exp2(s, s.sub_f32s(logits[arm], self.step.log_sum[slot])).1;
-            let bit = s.and_u32s(self.step.right_bits[arm / 32], s.splat_u32s(1 << (arm % 32)));
-            sum = s.add_f32s(sum, s.select_f32s(s.equal_u32s(bit, s.splat_u32s(0)), zero, p));
-        }
-        sum
-    }
-
     /// Draws the group, with what is said of every arm drawn.
     #[inline(always)]
     fn draw<const PADDED: usize>(&mut self, slot: usize, total: S::f32s) {
@@ -168,13 +199,15 @@ impl<S: Lanes> Block<'_, S> {
         let search = Search::<S, PADDED>::new(&self.step.sums);
         let right = Bits::<S>::new(&self.step.right_bits, iota);
         let formatted = Bits::<S>::new(&self.formatted, iota);
-        let position = &mut self.step.position[slot * self.shape.paid()..][..self.shape.paid()];
-        for g in 0..self.shape.sampled() {
-            let target = s.mul_f32s(s.to_f32(s.shr::<8>(self.step.words[g])), scale);
-            let found = search.find(s, target, iota);
-            position[g] = found;
-            self.step.right[g] = right.of(s, found);
-            self.step.formatted[g] = formatted.of(s, found);
+        let position = &mut self.step.position[slot * self.shape.paid()..][..self.shape.sampled()];
+        let facts = self.step.right.iter_mut().zip(&mut self.step.formatted);
+        for ((position, word), (is_right, is_formatted)) in position.iter_mut().zip(&self.step.words).zip(facts) {
+            let target = s.mul_f32s(s.to_f32(s.shr::<8>(*word)), scale);
+            *position = search.find(s, target, iota);
+            *is_right = right.of(s, *position);
+            if self.uses.format {
+                *is_formatted = formatted.of(s, *position);
+            }
         }
     }
 
@@ -200,6 +233,7 @@ impl<S: Lanes> Block<'_, S> {
         let never = s.less_than_f32s(zero, zero);
         let votes = if signal.formula.looks_at_votes() { self.count_votes(slot) } else { (s.splat_u32s(0), never, never) };
         let (mislabelled, wrong_label) = if signal.params.contains(&"label_noise") { self.labels(slot) } else { (never, s.splat_u32s(0)) };
+        let mut reward = std::mem::take(&mut self.step.reward);
         let shown = Shown {
             s,
             params: self.params,
@@ -210,7 +244,7 @@ impl<S: Lanes> Block<'_, S> {
             formatted: &self.step.formatted,
             logits: memory::flat::<S>(&self.step.logits[slot * arms..][..arms]),
             log_sum: self.step.log_sum[slot],
-            base: memory::flat::<S>(&self.step.base[slot * arms..][..arms]),
+            base: memory::flat::<S>(self.base_row(slot)),
             entropy: self.step.entropy[slot],
             mislabelled,
             wrong_label,
@@ -218,7 +252,8 @@ impl<S: Lanes> Block<'_, S> {
             votes: Votes { majority: votes.0, wrong: votes.1, share: &self.step.share, scattered: votes.2 },
             iota: self.iota,
         };
-        s.pay(signal.formula, &shown, &mut self.step.reward[slot * paid..][..paid]);
+        s.pay(signal.formula, &shown, &mut reward[slot * paid..][..paid]);
+        self.step.reward = reward;
     }
 
     /// Keeps what the update needs of the rollouts trained on.
@@ -251,9 +286,9 @@ impl<S: Lanes> Block<'_, S> {
     /// log pi of a rollout under the base model, in nats.
     #[inline(always)]
     pub(super) fn ref_logprob(&self, slot: usize, rollout: usize) -> Lane<S> {
-        let (s, arms) = (self.s, self.shape.arms);
+        let s = self.s;
         let position = self.step.position[slot * self.shape.paid() + rollout];
-        let base = s.gather(memory::flat::<S>(&self.step.base[slot * arms..][..arms]), position);
+        let base = s.gather(memory::flat::<S>(self.base_row(slot)), position);
         Lane { s, x: s.mul_f32s(base, s.splat_f32s(LN_2)) }
     }
 

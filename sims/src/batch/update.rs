@@ -57,6 +57,16 @@ impl<S: Lanes> Block<'_, S> {
         Earned { weights: &self.step.weight[..group], rewards: &self.step.shaped[slot * group..][..group], size: Some(group) }
     }
 
+    /// Averages of the policy over the prompts of the batch.
+    #[inline(always)]
+    pub(super) fn describe_policy(&self, did: &mut Did<S>) {
+        let share = self.number(1.0 / self.shape.batch as f64);
+        for (entropy, success) in self.step.entropy.iter().zip(&self.step.success) {
+            did.entropy = did.entropy + Lane { s: self.s, x: *entropy } * share;
+            did.success = did.success + Lane { s: self.s, x: *success } * share;
+        }
+    }
+
     /// Averages over the groups of the batch, before rewards are shaped.
     #[inline(always)]
     pub(super) fn describe(&self, did: &mut Did<S>) {
@@ -68,8 +78,6 @@ impl<S: Lanes> Block<'_, S> {
             did.reward = did.reward + own.mean() * per_slot;
             did.reward_std = did.reward_std + own.variance(0).sqrt() * per_slot;
             did.flat = did.flat + Lane::choose(own.is_flat(), per_slot, zero);
-            did.entropy = did.entropy + Lane { s, x: self.step.entropy[slot] } * per_slot;
-            did.success = did.success + Lane { s, x: self.step.success[slot] } * per_slot;
             let mut agreed = zero;
             for g in 0..group {
                 let correct = Mask { s, m: self.step.correct[slot * group + g] };
@@ -119,7 +127,8 @@ impl<S: Lanes> Block<'_, S> {
             let batch = Earned { weights: &step.weight, rewards: &step.shaped, size: None };
             let greedy = step.greedy[slot];
             let around = Around { batch, by_length: own, greedy, density: greedy.like(1.0) };
-            let scale = blocks.divisor(&own, &around);
+            let mean = own.mean();
+            let scale = blocks.divisor(&own, mean, &around);
             let advantages = &mut step.advantage[slot * group..][..group];
             if self.rule.baseline == Baseline::SecondBest {
                 own.leads(advantages);
@@ -127,7 +136,7 @@ impl<S: Lanes> Block<'_, S> {
                     *a = *a / scale;
                 }
             } else {
-                let (factor, baseline) = blocks.baseline(&own, &around);
+                let (factor, baseline) = blocks.baseline(&own, mean, &around);
                 let factor = factor / scale;
                 for (a, r) in advantages.iter_mut().zip(own.rewards) {
                     *a = factor * (*r - baseline);
@@ -183,16 +192,20 @@ impl<S: Lanes> Block<'_, S> {
         let (zero, one) = (self.number(0.0), self.number(1.0));
         let penalised = self.uses.kl && self.rule.kl_place == KlPlace::Loss;
         let rated = self.rule.policy_loss != PolicyLoss::Score;
+        // every clip leaves a ratio of 1 as it is, but for a dual clip below 1
+        let cut = !on_policy || self.uses.dual;
+        if rated {
+            did.tokens = did.tokens + one.like(group as f64);
+        }
         for i in slot * group..(slot + 1) * group {
             let mut push = self.step.advantage[i];
             let now = if on_policy { self.step.logprob[i] } else { self.logprob(slot, i - slot * group) };
-            if rated {
+            if rated && cut {
                 let ratio = if on_policy { one } else { (now - self.step.logprob[i]).exp() };
                 let (slope, [low, high]) = blocks.push(ratio, push);
                 push = slope;
                 did.low = did.low + Lane::choose(low, one, zero);
                 did.high = did.high + Lane::choose(high, one, zero);
-                did.tokens = did.tokens + one;
             }
             if penalised {
                 push = push - self.dials.kl_beta * kl_slope(self.rule.kl_form, self.ref_logprob(slot, i - slot * group) - now);
@@ -209,14 +222,14 @@ impl<S: Lanes> Block<'_, S> {
         let [shared, private] = [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)];
         for slot in slots.clone() {
             let rows = self.rows_of(slot, self.shape.domain.start);
-            for g in 0..group {
-                let (position, push) = (self.step.position[slot * paid + g], self.step.push[slot * group + g].x);
+            let (positions, pushes) = (&self.step.position[slot * paid..][..group], &self.step.push[slot * group..][..group]);
+            for (position, push) in positions.iter().zip(pushes) {
                 if self.uses.skill {
-                    s.scatter_add(memory::flat_mut::<S>(&mut self.skill), &position, &s.mul_f32s(push, shared));
+                    s.scatter_add(memory::flat_mut::<S>(&mut self.skill), position, &s.mul_f32s(push.x, shared));
                 }
                 if self.uses.memory {
-                    let position = s.add_u32s(position, rows);
-                    s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &position, &s.mul_f32s(push, private));
+                    let position = s.add_u32s(*position, rows);
+                    s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &position, &s.mul_f32s(push.x, private));
                 }
             }
         }
