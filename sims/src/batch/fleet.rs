@@ -138,6 +138,10 @@ impl<S: Lanes> Block<'_, S> {
     fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
         let mut did = self.nothing();
         let signal = self.replicas[0].recipe.signal;
+        if step == 0 {
+            self.fetch_words(0, 0);
+            self.fetch_coins(0, 0);
+        }
         self.draw_prompts(step);
         for slot in 0..self.shape.batch {
             self.sample(signal, step, slot, watched != Watched::Nothing);
@@ -150,6 +154,7 @@ impl<S: Lanes> Block<'_, S> {
         }
         self.shape_rewards();
         self.find_advantages();
+        self.fetch_coins(step + 1, 0);
         self.update(&mut did);
         did
     }

@@ -151,9 +151,6 @@ impl<S: Lanes> Block<'_, S> {
         let entropy = s.sub_f32s(bits, s.div_f32s(weights.moment, weights.total));
         self.step.entropy[slot] = s.mul_f32s(entropy, s.splat_f32s(LN_2));
         self.step.success[slot] = s.div_f32s(weights.right, weights.total);
-        let streams = &self.streams[slot];
-        let words = self.step.words.len();
-        streams.fill(s, &self.keys, Purpose::Rollout, step, &mut self.step.words[..words]);
         match self.step.sums.len() {
             32 => self.draw::<32>(slot, weights.total),
             64 => self.draw::<64>(slot, weights.total),
@@ -162,12 +159,35 @@ impl<S: Lanes> Block<'_, S> {
         if self.shape.greedy {
             self.choose_greedily(slot, top);
         }
-        self.streams[slot].fill(s, &self.keys, Purpose::Reward, step, &mut self.step.coins[..words]);
+        // words for the slot to come, while this one's searches are under way
+        let (next_step, next_slot) = self.after(step, slot);
+        self.fetch_words(next_step, next_slot);
+        if slot > 0 {
+            self.fetch_coins(step, slot);
+        }
         self.pay(signal, slot);
         if signal.shuffles {
             self.shuffle(step, slot);
         }
         self.keep(slot);
+    }
+
+    /// The step and slot sampled after these.
+    #[inline(always)]
+    fn after(&self, step: usize, slot: usize) -> (usize, usize) {
+        if slot + 1 < self.shape.batch { (step, slot + 1) } else { (step + 1, 0) }
+    }
+
+    /// Fetches the words of a slot's rollouts.
+    #[inline(always)]
+    pub(super) fn fetch_words(&mut self, step: usize, slot: usize) {
+        self.streams[slot].fill(self.s, &self.keys, Purpose::Rollout, step, &mut self.step.words);
+    }
+
+    /// Fetches the words of a slot's coins: of the first slot ahead of its step, while the advantages of the step before are under way.
+    #[inline(always)]
+    pub(super) fn fetch_coins(&mut self, step: usize, slot: usize) {
+        self.streams[slot].fill(self.s, &self.keys, Purpose::Reward, step, &mut self.step.coins);
     }
 
     /// Loads the rows of a slot anew, after the policy has moved.

@@ -5,7 +5,7 @@ use super::lanes::Lanes;
 use super::math::exp2;
 use super::memory;
 use super::number::{Lane, Mask};
-use crate::config::{Baseline, KlPlace, PolicyLoss};
+use crate::config::{Baseline, KlPlace, PolicyLoss, RewardMap};
 use crate::objective::{Around, kl_slope, kl_value};
 use crate::paid::Earned;
 use crate::real::{Choice, Real, Truth};
@@ -93,6 +93,9 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn shape_rewards(&mut self) {
         let (blocks, group) = (self.blocks(), self.shape.group);
         let penalised = self.uses.kl && self.rule.kl_place == KlPlace::Reward;
+        if !penalised && self.rule.reward_map == RewardMap::Raw {
+            return;
+        }
         for slot in 0..self.shape.batch {
             for g in 0..group {
                 let mut reward = blocks.mapped(self.step.shaped[slot * group + g]);
@@ -197,7 +200,12 @@ impl<S: Lanes> Block<'_, S> {
         if rated {
             did.tokens = did.tokens + one.like(group as f64);
         }
-        for i in slot * group..(slot + 1) * group {
+        let rollouts = slot * group..(slot + 1) * group;
+        if !penalised && !(rated && cut) {
+            self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
+            return;
+        }
+        for i in rollouts {
             let mut push = self.step.advantage[i];
             let now = if on_policy { self.step.logprob[i] } else { self.logprob(slot, i - slot * group) };
             if rated && cut {
