@@ -1,7 +1,7 @@
 //! The state of one vector of replicas.
 
 use super::lanes::Lanes;
-use super::memory;
+use super::memory::{self, Table};
 use super::number::{Lane, Threshold};
 use super::philox::{BLOCK, Keys, Streams};
 use super::search::{bit_rows, padded};
@@ -46,15 +46,15 @@ pub(super) struct Block<'a, S: Lanes> {
     /// Streams of the slots of a batch.
     pub(super) streams: Vec<Streams<S>>,
     /// Base log-probabilities, a row per prompt and arm.
-    pub(super) base: Vec<S::f32s>,
+    pub(super) base: Table<S::f32s>,
     /// Right arms, bits per prompt.
-    pub(super) right: Vec<S::u32s>,
+    pub(super) right: Table<S::u32s>,
     /// Well-formed arms, bits.
-    pub(super) formatted: Vec<S::u32s>,
+    pub(super) formatted: Table<S::u32s>,
     /// What all prompts share, a row per arm.
-    pub(super) skill: Vec<S::f32s>,
+    pub(super) skill: Table<S::f32s>,
     /// What prompts remember, a row per prompt of the domain and arm.
-    pub(super) memory: Vec<S::f32s>,
+    pub(super) memory: Table<S::f32s>,
     /// Chance that others succeed, by the number of right rollouts.
     pub(super) others: Vec<f32>,
     pub(super) step: StepTables<S>,
@@ -78,19 +78,19 @@ pub(super) struct Uses {
 /// What a step computes, a row per slot and whatever else.
 pub(super) struct StepTables<S: Lanes> {
     /// The prompt of every slot.
-    pub(super) prompt: Vec<S::u32s>,
+    pub(super) prompt: Table<S::u32s>,
     /// Base log-probabilities and logits of the slot's prompt, by arm.
-    pub(super) base: Vec<S::f32s>,
-    pub(super) logits: Vec<S::f32s>,
+    pub(super) base: Table<S::f32s>,
+    pub(super) logits: Table<S::f32s>,
     /// log2 of the sum of 2^logit, per slot.
-    pub(super) log_sum: Vec<S::f32s>,
+    pub(super) log_sum: Table<S::f32s>,
     /// Entropy when sampled, in nats, and chance of a right answer, per slot.
-    pub(super) entropy: Vec<S::f32s>,
-    pub(super) success: Vec<S::f32s>,
+    pub(super) entropy: Table<S::f32s>,
+    pub(super) success: Table<S::f32s>,
     /// `arm * LANES + lane` of every paid rollout.
-    pub(super) position: Vec<S::u32s>,
+    pub(super) position: Table<S::u32s>,
     /// What it earned.
-    pub(super) reward: Vec<S::f32s>,
+    pub(super) reward: Table<S::f32s>,
     /// log pi when sampled, in nats, of rollouts trained on.
     pub(super) logprob: Vec<Lane<S>>,
     /// Rewards of rollouts trained on, shaped in place.
@@ -106,13 +106,13 @@ pub(super) struct StepTables<S: Lanes> {
     /// Shaped reward of the greedy response, per slot.
     pub(super) greedy: Vec<Lane<S>>,
     /// Scratch of one slot: running sums, words, coins, facts, votes.
-    pub(super) sums: Vec<S::f32s>,
-    pub(super) words: Vec<S::u32s>,
-    pub(super) coins: Vec<S::u32s>,
-    pub(super) right_bits: Vec<S::u32s>,
+    pub(super) sums: Table<S::f32s>,
+    pub(super) words: Table<S::u32s>,
+    pub(super) coins: Table<S::u32s>,
+    pub(super) right_bits: Table<S::u32s>,
     pub(super) right: Vec<S::m32s>,
     pub(super) formatted: Vec<S::m32s>,
-    pub(super) share: Vec<S::f32s>,
+    pub(super) share: Table<S::f32s>,
 }
 
 impl<S: Lanes> StepTables<S> {
@@ -138,7 +138,7 @@ impl<S: Lanes> StepTables<S> {
             correct: vec![none; by_group],
             weight: vec![Lane { s, x: s.splat_f32s(1.0 / shape.group as f32) }; by_group],
             greedy: vec![zero; shape.batch],
-            sums: vec![s.splat_f32s(f32::INFINITY); padded(shape.arms)],
+            sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),
             coins: memory::words(s, words),
             right_bits: memory::words(s, bit_rows(shape.arms)),

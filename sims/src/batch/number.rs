@@ -5,8 +5,9 @@ use super::math::exp2;
 use crate::real::{Choice, Real, Truth};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// One `f32` per replica.
+/// One `f32` per replica, aligned to cache lines.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 pub struct Lane<S: Lanes> {
     /// The backend.
     pub s: S,

@@ -121,7 +121,7 @@ impl<S: Lanes> Block<'_, S> {
         let [mut total, mut moment, mut right] = [zero; 3];
         let logits = &self.step.logits[slot * arms..][..arms];
         let sums = &mut self.step.sums[..arms];
-        let parts = logits.chunks(32).zip(sums.chunks_mut(32)).zip(&self.step.right_bits);
+        let parts = logits.chunks(32).zip(sums.chunks_mut(32)).zip(self.step.right_bits.iter());
         for ((logits, sums), bits) in parts {
             let mut bit = s.splat_u32s(1);
             for (logit, sum) in logits.iter().zip(sums) {
@@ -221,7 +221,7 @@ impl<S: Lanes> Block<'_, S> {
         let formatted = Bits::<S>::new(&self.formatted, iota);
         let position = &mut self.step.position[slot * self.shape.paid()..][..self.shape.sampled()];
         let facts = self.step.right.iter_mut().zip(&mut self.step.formatted);
-        for ((position, word), (is_right, is_formatted)) in position.iter_mut().zip(&self.step.words).zip(facts) {
+        for ((position, word), (is_right, is_formatted)) in position.iter_mut().zip(self.step.words.iter()).zip(facts) {
             let target = s.mul_f32s(s.to_f32(s.shr::<8>(*word)), scale);
             *position = search.find(s, target, iota);
             *is_right = right.of(s, *position);

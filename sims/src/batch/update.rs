@@ -61,7 +61,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn describe_policy(&self, did: &mut Did<S>) {
         let share = self.number(1.0 / self.shape.batch as f64);
-        for (entropy, success) in self.step.entropy.iter().zip(&self.step.success) {
+        for (entropy, success) in self.step.entropy.iter().zip(self.step.success.iter()) {
             did.entropy = did.entropy + Lane { s: self.s, x: *entropy } * share;
             did.success = did.success + Lane { s: self.s, x: *success } * share;
         }
