@@ -105,7 +105,7 @@ proptest! {
 }
 
 fn pay_of(signal: &Signal, group: &Group) -> Vec<Pay> {
-    (signal.pay)(group, &Config::DEFAULT.signal)
+    signal.pay(group, &Config::DEFAULT.signal)
 }
 
 // ---- labels ------------------------------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ fn the_other_signals_see_the_truth() {
     for signal in SIGNALS.iter().filter(|s| !s.label_free) {
         let mut params = Config::DEFAULT.signal;
         params.pass_k = 2;
-        let pay = |group: &Group| (signal.pay)(group, &params);
+        let pay = |group: &Group| signal.pay(group, &params);
         assert_ne!(pay(&group), pay(&with_other_labels(&group)), "{}", signal.name());
     }
 }
@@ -530,7 +530,7 @@ proptest! {
         let mut params = Config::DEFAULT.signal;
         params.pass_k = 2;
         for (signal, group) in SIGNALS.iter().flat_map(|s| batch.groups.iter().map(move |g| (s, g))) {
-            for (i, pay) in (signal.pay)(group, &params).iter().enumerate() {
+            for (i, pay) in signal.pay(group, &params).iter().enumerate() {
                 let (Pay::Value(got) | Pay::Coin(got)) = *pay;
                 let expected = pay_by_the_paper(signal.name(), group, i);
                 prop_assert!(close(got, expected, 1e-12), "{}: {got} is not {expected}", signal.name());

@@ -7,6 +7,7 @@
 //! Policy: sample, rescore, ascend      policy      softmax table with shared skill and private memory
 //! Group of Rollouts                    rollout     sampled (weight 1/G) or enumerated (weight pi(y))
 //! Signal: Group -> Pay                 signals/    what pays
+//! Real, Seen                           real, seen  kinds of numbers, and what a rollout shows: a formula is written once for all engines
 //! Rule = choice of building blocks     rules/      how the update uses it
 //!   Paid: group and rewards            paid        weighted moments
 //!   advantages, pushes                 objective   each formula once
@@ -14,6 +15,7 @@
 //! text -> name                         digest      names of cells and answers: hashes of what they depend on
 //! Recipe = signal + rule + data        recipe      under one name
 //! Cell -> Curves                       cell        one recipe, one world, one seed
+//! [Cell] -> [Curves]                   batch/      many cells at once, one per SIMD lane, in f32
 //! Proposition -> Simulated             against/    what the engine measures of the theory's outputs
 //! ```
 //!
@@ -21,6 +23,7 @@
 //! adding a simulation of a proposition is the same in [`against`].
 
 pub mod against;
+pub mod batch;
 pub mod betting;
 pub mod cell;
 pub mod choices;
@@ -36,6 +39,7 @@ pub mod objective;
 pub mod paid;
 pub mod policy;
 pub mod prior;
+pub mod real;
 pub mod recipe;
 pub mod record;
 pub mod registry;
@@ -43,6 +47,7 @@ pub mod reward;
 pub mod rollout;
 pub mod rules;
 pub mod run;
+pub mod seen;
 pub mod signals;
 pub mod statistics;
 pub mod stream;

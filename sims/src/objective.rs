@@ -5,12 +5,64 @@
 
 use crate::config::{Baseline, KlForm, KlPlace, LossAgg, Objective, PolicyLoss, RatioLevel, RewardMap, Scale};
 use crate::critic::Critic;
-use crate::paid::{FLAT, Paid, weighted_mean, weighted_std};
+use crate::paid::{Columns, Earned, FLAT, Paid};
+use crate::real::{Real, Truth};
 use crate::rollout::{Rollout, Token};
 use statrs::distribution::{Beta, Continuous};
 
 /// Advantages of a batch: `[group][rollout][token]`.
 pub type Advantages = Vec<Vec<Vec<f64>>>;
+
+/// A rule's choice of building blocks, with its real-valued knobs as numbers of one kind.
+#[derive(Clone, Copy)]
+pub struct Blocks<'a, N> {
+    /// The choices, and the whole-valued knobs.
+    pub choice: &'a Objective,
+    /// The real-valued knobs.
+    pub dials: Dials<N>,
+}
+
+macro_rules! dials {
+    ($($knob:ident),+) => {
+        /// Real-valued knobs of [`Objective`] that work inside a response.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Dials<N> { $(#[doc = concat!("`", stringify!($knob), "`.")] pub $knob: N),+ }
+
+        impl Dials<f64> {
+            /// Those of `rule`.
+            pub fn of(rule: &Objective) -> Self {
+                Dials { $($knob: rule.$knob),+ }
+            }
+
+            /// Each as another kind of number.
+            pub fn map<N>(many: &[Self], mut number: impl FnMut(&dyn Fn(usize) -> f64) -> N) -> Dials<N> {
+                Dials { $($knob: number(&|i: usize| many[i].$knob)),+ }
+            }
+        }
+    };
+}
+
+dials!(std_floor, positive_weight, negative_weight, clip_low, clip_high, clip_ratio_c, cispo_low, cispo_high, kl_beta, entropy_coeff);
+
+impl<'a> Blocks<'a, f64> {
+    /// The blocks of `rule`.
+    pub fn of(rule: &'a Objective) -> Self {
+        Blocks { choice: rule, dials: Dials::of(rule) }
+    }
+}
+
+/// What the advantages of a group depend on besides its rewards.
+#[derive(Clone, Copy)]
+pub struct Around<'a, N> {
+    /// All rewards of the batch.
+    pub batch: Earned<'a, N>,
+    /// Rewards of the group, weighted by length.
+    pub by_length: Earned<'a, N>,
+    /// Reward of the greedy response.
+    pub greedy: N,
+    /// Density of the group's mean under the batch's law of pass rates.
+    pub density: N,
+}
 
 /// The advantage of every token of a batch.
 ///
@@ -20,13 +72,14 @@ pub type Advantages = Vec<Vec<Vec<f64>>>;
 /// with `R_i` the mapped reward less any KL penalty; with a critic, generalised advantage estimation instead; then whitened if the rule says so.
 /// `batch` holds shaped rewards, see [`shape`].
 pub fn advantages(rule: &Objective, batch: &[Paid], critic: &Critic) -> Advantages {
-    let stats = Batch(batch);
-    let mut all: Advantages = batch.iter().map(|paid| group_advantages(rule, paid, &stats, critic)).collect();
+    let stats = Columns::of(batch.iter().flat_map(Paid::trained), None);
+    let mut all: Advantages = batch.iter().map(|paid| group_advantages(rule, paid, batch, stats.earned(), critic)).collect();
     if rule.whiten {
         whiten(rule, batch, &mut all);
     }
+    let blocks = Blocks::of(rule);
     for (paid, group) in batch.iter().zip(&mut all) {
-        let weights = paid.rewards.iter().map(|r| if *r > 0.0 { rule.positive_weight } else { rule.negative_weight });
+        let weights = paid.rewards.iter().map(|r| blocks.sign_weight(*r));
         group.iter_mut().zip(weights).for_each(|(tokens, w)| tokens.iter_mut().for_each(|a| *a *= w));
     }
     all
@@ -34,121 +87,147 @@ pub fn advantages(rule: &Objective, batch: &[Paid], critic: &Critic) -> Advantag
 
 /// Maps rewards and takes the KL penalty off them, where the rule does so: `R_i`.
 pub fn shape(rule: &Objective, mut paid: Paid) -> Paid {
-    let map = |r: f64| if rule.reward_map == RewardMap::Signed { if r > 0.0 { 1.0 } else { -1.0 } } else { r };
+    let blocks = Blocks::of(rule);
     let penalty = |rollout: &Rollout| match rule.kl_place {
         KlPlace::Reward if rule.kl_beta > 0.0 => {
             rule.kl_beta * rollout.tokens.iter().map(|t| kl_value(rule.kl_form, t.ref_logprob - t.logprob)).sum::<f64>()
         }
         _ => 0.0,
     };
-    paid.rewards.iter_mut().zip(&paid.group.rollouts).for_each(|(r, rollout)| *r = map(*r) - penalty(rollout));
+    paid.rewards.iter_mut().zip(&paid.group.rollouts).for_each(|(r, rollout)| *r = blocks.mapped(*r) - penalty(rollout));
     paid
 }
 
-/// What some rules need to know about the whole batch; computed where asked for.
-struct Batch<'a>(&'a [Paid]);
-
-impl Batch<'_> {
-    fn trained(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
-        self.0.iter().flat_map(Paid::trained)
+/// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits: the rates are all
+/// equal, or the rewards are no rates.
+fn beta_density(batch: &[Paid], m: f64) -> f64 {
+    let rates = Columns::of(batch.iter().map(|paid| (1.0, paid.mean())), None);
+    let mean = rates.earned().mean();
+    let variance = rates.earned().std().powi(2);
+    let size = mean * (1.0 - mean) / variance - 1.0;
+    if variance < FLAT || size < 0.0 || !(0.0..=1.0).contains(&m) {
+        return 1.0;
     }
-
-    fn mean(&self) -> f64 {
-        weighted_mean(self.trained())
-    }
-
-    fn std(&self) -> f64 {
-        weighted_std(self.trained(), self.mean())
-    }
-
-    /// Share of rollouts that earn anything.
-    fn nonzero_share(&self) -> f64 {
-        weighted_mean(self.trained().map(|(w, r)| (w, f64::from(r != 0.0))))
-    }
-
-    /// Density at `m` of Beta(1 + a/3, 1 + b/3), with Beta(a, b) fitted to the batch's pass rates by moments; 1 where no Beta law fits: the rates are all
-    /// equal, or the rewards are no rates.
-    fn beta_density(&self, m: f64) -> f64 {
-        let rates = || self.0.iter().map(|paid| (1.0, paid.mean()));
-        let mean = weighted_mean(rates());
-        let variance = weighted_std(rates(), mean).powi(2);
-        let size = mean * (1.0 - mean) / variance - 1.0;
-        if variance < FLAT || size < 0.0 || !(0.0..=1.0).contains(&m) {
-            return 1.0;
-        }
-        let law = Beta::new(1.0 + mean * size / 3.0, 1.0 + (1.0 - mean) * size / 3.0);
-        law.map_or(1.0, |law| law.pdf(m))
-    }
+    let law = Beta::new(1.0 + mean * size / 3.0, 1.0 + (1.0 - mean) * size / 3.0);
+    law.map_or(1.0, |law| law.pdf(m))
 }
 
-fn group_advantages(rule: &Objective, paid: &Paid, stats: &Batch, critic: &Critic) -> Vec<Vec<f64>> {
+fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], stats: Earned<f64>, critic: &Critic) -> Vec<Vec<f64>> {
     let rollouts = paid.group.rollouts.iter().zip(&paid.rewards);
     if rule.baseline == Baseline::Critic {
         return rollouts.map(|(rollout, r)| critic.advantages(rule, paid.group.prompt, rollout.length(), *r)).collect();
     }
-    let scale = divisor(rule, paid, stats);
+    let (own, by_length) = (paid.columns(), length_weighted(paid));
+    let greedy = paid.rewards.last().copied().unwrap_or(0.0);
+    let density = if rule.scale == Scale::BetaDensity { beta_density(batch, paid.mean()) } else { 1.0 };
+    let around = Around { batch: stats, by_length: by_length.earned(), greedy, density };
+    let blocks = Blocks::of(rule);
+    let scale = blocks.divisor(&own.earned(), own.earned().mean(), &around);
     let discounted = |t: usize, length: usize| if rule.gamma == 1.0 { 1.0 } else { rule.gamma.powi((length - 1 - t) as i32) };
-    centred(rule, paid, stats)
+    centred(&blocks, paid, &own.earned(), &around)
         .into_iter()
         .zip(rollouts)
         .map(|(c, (rollout, _))| (0..rollout.length()).map(|t| c / scale * discounted(t, rollout.length())).collect())
         .collect()
 }
 
-/// Rewards less the rule's baseline.
-fn centred(rule: &Objective, paid: &Paid, stats: &Batch) -> Vec<f64> {
-    let (group, rewards, mean) = (&paid.group, &paid.rewards, paid.mean());
-    let less = |baseline: f64| rewards.iter().map(|r| r - baseline).collect();
-    match rule.baseline {
-        Baseline::None | Baseline::Critic => rewards.clone(),
-        Baseline::GroupMean => less(mean),
-        Baseline::LeaveOneOut => rewards.iter().map(|r| group.bessel() * (r - mean)).collect(),
-        Baseline::BatchMean => less(stats.mean()),
-        Baseline::Greedy => less(rewards.last().copied().unwrap_or(0.0)),
-        Baseline::LengthWeighted => less(length_weighted_mean(paid)),
-        Baseline::SecondBest => lead_of_the_best(paid),
+/// Rewards less the rule's baseline, for every rollout; only those trained on can lead.
+fn centred(blocks: &Blocks<f64>, paid: &Paid, own: &Earned<f64>, around: &Around<f64>) -> Vec<f64> {
+    if blocks.choice.baseline != Baseline::SecondBest {
+        let (factor, baseline) = blocks.baseline(own, own.mean(), around);
+        return paid.rewards.iter().map(|r| factor * (r - baseline)).collect();
     }
+    let mut leads = vec![0.0; own.rewards.len()];
+    own.leads(&mut leads);
+    let mut leads = leads.into_iter();
+    paid.group.rollouts.iter().map(|r| if r.weight > 0.0 { leads.next().unwrap_or(0.0) } else { 0.0 }).collect()
 }
 
-fn length_weighted_mean(paid: &Paid) -> f64 {
+fn length_weighted(paid: &Paid) -> Columns {
     let rollouts = paid.group.rollouts.iter().zip(&paid.rewards);
-    weighted_mean(rollouts.map(|(rollout, r)| (rollout.weight * rollout.length() as f64, *r)))
+    Columns::of(rollouts.map(|(rollout, r)| (rollout.weight * rollout.length() as f64, *r)), paid.group.size)
 }
 
-/// The best rollout's lead over the second best; 0 for the others, and in the population, where the best response is drawn more than once.
-fn lead_of_the_best(paid: &Paid) -> Vec<f64> {
-    let mut ranked: Vec<usize> = (0..paid.rewards.len()).filter(|&i| paid.group.rollouts[i].weight > 0.0).collect();
-    ranked.sort_by(|&i, &j| paid.rewards[j].total_cmp(&paid.rewards[i]));
-    let mut lead = vec![0.0; paid.rewards.len()];
-    if let (Some(_), [best, second, ..]) = (paid.group.size, ranked.as_slice()) {
-        lead[*best] = paid.rewards[*best] - paid.rewards[*second];
+impl<N: Real> Blocks<'_, N> {
+    /// The reward after the rule's map.
+    #[inline(always)]
+    pub fn mapped(&self, r: N) -> N {
+        match self.choice.reward_map {
+            RewardMap::Raw => r,
+            RewardMap::Signed => N::choose(r.above(r.like(0.0)), r.like(1.0), r.like(-1.0)),
+        }
     }
-    lead
-}
 
-/// What centred rewards are divided by, floor included; 1 where a group is flat, so that nothing is divided by a floor alone.
-fn divisor(rule: &Objective, paid: &Paid, stats: &Batch) -> f64 {
-    if rule.scale == Scale::None || paid.is_flat() {
-        return 1.0;
+    /// Weight of a rollout by the sign of its reward.
+    #[inline(always)]
+    pub fn sign_weight(&self, r: N) -> N {
+        N::choose(r.above(r.like(0.0)), self.dials.positive_weight, self.dials.negative_weight)
     }
-    let scale = match rule.scale {
-        Scale::None => 1.0,
-        Scale::GroupStd => paid.variance(rule.std_ddof).sqrt(),
-        Scale::BatchStd => stats.std(),
-        Scale::GroupMean => paid.mean(),
-        Scale::NonzeroShare => stats.nonzero_share(),
-        Scale::BetaDensity => stats.beta_density(paid.mean()),
-    };
-    scale + rule.std_floor
+
+    /// The advantage `a` standardised by `mean` and `std` of all.
+    #[inline(always)]
+    pub fn whitened(&self, a: N, mean: N, std: N) -> N {
+        (a - mean) / (std + self.dials.std_floor)
+    }
+
+    /// (factor, baseline) of a group with this `mean`: a centred reward is `factor (R - baseline)`.
+    #[inline(always)]
+    pub fn baseline(&self, own: &Earned<N>, mean: N, around: &Around<N>) -> (N, N) {
+        let (zero, one) = (around.greedy.like(0.0), around.greedy.like(1.0));
+        match self.choice.baseline {
+            Baseline::None | Baseline::Critic | Baseline::SecondBest => (one, zero),
+            Baseline::GroupMean => (one, mean),
+            Baseline::LeaveOneOut => (one.like(own.size.map_or(1.0, |g| g as f64 / (g as f64 - 1.0))), mean),
+            Baseline::BatchMean => (one, around.batch.mean()),
+            Baseline::Greedy => (one, around.greedy),
+            Baseline::LengthWeighted => (one, around.by_length.mean()),
+        }
+    }
+
+    /// What centred rewards of a group with this `mean` are divided by, floor included; 1 where a group is flat, so that nothing is divided by a floor alone.
+    #[inline(always)]
+    pub fn divisor(&self, own: &Earned<N>, mean: N, around: &Around<N>) -> N {
+        let one = around.greedy.like(1.0);
+        let scale = match self.choice.scale {
+            Scale::None => return one,
+            Scale::GroupStd => own.variance_about(mean, self.choice.std_ddof).sqrt(),
+            Scale::BatchStd => around.batch.std(),
+            Scale::GroupMean => mean,
+            Scale::NonzeroShare => around.batch.nonzero_share(),
+            Scale::BetaDensity => around.density,
+        };
+        N::choose(own.is_flat(), one, scale + self.dials.std_floor)
+    }
+
+    /// Derivative of a token's surrogate with respect to log pi, and whether the ratio stopped counting, low or high.
+    ///
+    /// ```text
+    /// score: A            clip: w A, or 0 where min(w A, clip(w) A) is flat            cispo: clip(w) A
+    /// ```
+    #[inline(always)]
+    pub fn push(&self, ratio: N, advantage: N) -> (N, [N::Truth; 2]) {
+        let (zero, one, d) = (ratio.like(0.0), ratio.like(1.0), &self.dials);
+        let falls = zero.above(advantage);
+        let low = falls.and((one - d.clip_low).above(ratio));
+        let high = advantage.above(zero).and(ratio.above(one + d.clip_high));
+        let dual = d.clip_ratio_c.above(zero).and(falls).and(ratio.above(d.clip_ratio_c));
+        let within = N::choose(ratio.above(d.cispo_high), d.cispo_high, N::choose(d.cispo_low.above(ratio), d.cispo_low, ratio));
+        let slope = match self.choice.policy_loss {
+            PolicyLoss::Score => advantage,
+            PolicyLoss::Cispo => within * advantage,
+            PolicyLoss::Clip => N::choose(low.not().and(high.not()).and(dual.not()), ratio * advantage, zero),
+        };
+        (slope, [low, high])
+    }
 }
 
 /// Standardises advantages over all tokens of the batch.
 fn whiten(rule: &Objective, batch: &[Paid], all: &mut Advantages) {
     let rollouts = batch.iter().flat_map(|paid| &paid.group.rollouts).zip(all.iter().flatten());
     let pairs = rollouts.filter(|(r, _)| r.weight > 0.0).flat_map(|(r, tokens)| tokens.iter().map(|a| (r.weight, *a)));
-    let mean = weighted_mean(pairs.clone());
-    let std = weighted_std(pairs, mean);
-    all.iter_mut().flatten().flatten().for_each(|a| *a = (*a - mean) / (std + rule.std_floor));
+    let stats = Columns::of(pairs, None);
+    let (mean, std) = (stats.earned().mean(), stats.earned().std());
+    all.iter_mut().flatten().flatten().for_each(|a| *a = Blocks::of(rule).whitened(*a, mean, std));
 }
 
 /// Value of the KL estimator at `rho = log pi_ref - log pi`, in nats.
@@ -160,18 +239,20 @@ fn whiten(rule: &Objective, batch: &[Paid], all: &mut Advantages) {
 /// assert_eq!(kl_value(KlForm::K2, -0.5), 0.125);
 /// assert!((kl_value(KlForm::K3, -0.5) - ((-0.5f64).exp() - 0.5)).abs() < 1e-15);
 /// ```
-pub fn kl_value(form: KlForm, rho: f64) -> f64 {
+#[inline(always)]
+pub fn kl_value<N: Real>(form: KlForm, rho: N) -> N {
     match form {
         KlForm::K1 => -rho,
-        KlForm::K2 => 0.5 * rho * rho,
+        KlForm::K2 => rho.like(0.5) * rho * rho,
         KlForm::K3 | KlForm::K3Plus => rho.exp_m1() - rho,
     }
 }
 
 /// Derivative of [`kl_value`] with respect to log pi; `k3+` takes that of k2.
-pub fn kl_slope(form: KlForm, rho: f64) -> f64 {
+#[inline(always)]
+pub fn kl_slope<N: Real>(form: KlForm, rho: N) -> N {
     match form {
-        KlForm::K1 => 1.0,
+        KlForm::K1 => rho.like(1.0),
         KlForm::K2 | KlForm::K3Plus => -rho,
         KlForm::K3 => -rho.exp_m1(),
     }
@@ -198,7 +279,14 @@ impl Clipped {
 /// Coefficients of log pi in the surrogate objective, for one rollout; `now` are its tokens under the current policy, `old` as sampled.
 pub fn pushes(rule: &Objective, old: &[Token], now: &[Token], advantages: &[f64], clipped: &mut Clipped) -> Vec<f64> {
     let ratios = ratios(rule, old, now);
-    let surrogate = |(ratio, advantage): (&f64, &f64)| push(rule, *ratio, *advantage, clipped);
+    let blocks = Blocks::of(rule);
+    let surrogate = |(ratio, advantage): (&f64, &f64)| {
+        let (slope, [low, high]) = blocks.push(*ratio, *advantage);
+        if rule.policy_loss != PolicyLoss::Score {
+            *clipped = clipped.plus(Clipped { tokens: 1.0, low: f64::from(low), high: f64::from(high) });
+        }
+        slope
+    };
     let mut pushes: Vec<f64> = ratios.iter().zip(advantages).map(surrogate).collect();
     if rule.kl_place == KlPlace::Loss && rule.kl_beta > 0.0 {
         pushes.iter_mut().zip(now).for_each(|(p, t)| *p -= rule.kl_beta * kl_slope(rule.kl_form, t.ref_logprob - t.logprob));
@@ -214,26 +302,6 @@ fn ratios(rule: &Objective, old: &[Token], now: &[Token]) -> Vec<f64> {
         RatioLevel::Token => logs.map(f64::exp).collect(),
         RatioLevel::Sequence => vec![(sum / old.len() as f64).exp(); old.len()],
         RatioLevel::SequenceProduct => vec![sum.exp(); old.len()],
-    }
-}
-
-/// Derivative of a token's surrogate with respect to log pi.
-///
-/// ```text
-/// score: A            clip: w A, or 0 where min(w A, clip(w) A) is flat            cispo: clip(w) A
-/// ```
-fn push(rule: &Objective, ratio: f64, advantage: f64, clipped: &mut Clipped) -> f64 {
-    let low = advantage < 0.0 && ratio < 1.0 - rule.clip_low;
-    let high = advantage > 0.0 && ratio > 1.0 + rule.clip_high;
-    let dual = rule.clip_ratio_c > 0.0 && advantage < 0.0 && ratio > rule.clip_ratio_c;
-    if rule.policy_loss != PolicyLoss::Score {
-        *clipped = clipped.plus(Clipped { tokens: 1.0, low: f64::from(low), high: f64::from(high) });
-    }
-    match rule.policy_loss {
-        PolicyLoss::Score => advantage,
-        PolicyLoss::Cispo => ratio.clamp(rule.cispo_low, rule.cispo_high) * advantage,
-        PolicyLoss::Clip if low || high || dual => 0.0,
-        PolicyLoss::Clip => ratio * advantage,
     }
 }
 

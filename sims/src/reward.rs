@@ -18,7 +18,7 @@ pub struct Dice {
 
 /// What every rollout of `group` earns from `signal`.
 pub fn pay(signal: &Signal, params: &Signals, group: Group, dice: &mut Dice) -> Paid {
-    let pays = (signal.pay)(&group, params);
+    let pays = signal.pay(&group, params);
     if group.size.is_none() {
         return expand(&group, &pays);
     }
@@ -59,7 +59,7 @@ fn expand(group: &Group, pays: &[Pay]) -> Paid {
 }
 
 /// Fisher-Yates.
-fn shuffle(rewards: &mut [f64], stream: &mut Stream) {
+pub(crate) fn shuffle<T>(rewards: &mut [T], stream: &mut Stream) {
     for last in (1..rewards.len()).rev() {
         rewards.swap(last, stream.random_range(0..=last));
     }

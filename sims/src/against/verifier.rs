@@ -5,8 +5,10 @@ use super::flow::Flow;
 use super::setting::{UNUSED, accuracy, bandit, first_and_equal_others, gradient_weight, recipe, three_arms};
 use super::{Simulation, exact, sampled};
 use crate::config::Config;
+use crate::real::Choice;
 use crate::registry::Entry;
-use crate::signals::{Pay, Signal};
+use crate::seen::Seen;
+use crate::signals::{Chance, Coin, Rates, Signal};
 use crate::world::World;
 use mta_theory::simplex::logit;
 
@@ -59,8 +61,17 @@ pub(super) static ARM_ACCEPTANCE: Signal = Signal {
     label_free: false,
     params: &["tpr", "fpr"],
     shuffles: false,
-    pay: |group, p| group.rollouts.iter().map(|r| Pay::Coin([p.tpr, p.fpr].get(r.tokens[0].id as usize).copied().unwrap_or(0.0))).collect(),
+    formula: &Coin(ByArm),
 };
+
+struct ByArm;
+
+impl Chance for ByArm {
+    #[inline(always)]
+    fn chance<R: Seen, C: Choice<R::Truth>>(r: &R, p: &Rates<C>) -> C {
+        C::choose(r.opens_with(0), p.tpr, C::choose(r.opens_with(1), p.fpr, p.never))
+    }
+}
 
 /// A verifier that accepts a wrong arm more often than the right one.
 pub(super) static P7: Simulation = Simulation {

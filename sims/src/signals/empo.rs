@@ -1,10 +1,9 @@
 //! The share of the votes for one's own answer; nothing where the answers are all different.
 
-use super::{Pay, Signal, value};
-use crate::config::Signals;
+use super::{Params, Reward, Signal, Value};
+use crate::real::Choice;
 use crate::registry::Entry;
-use crate::rollout::Group;
-use std::collections::HashMap;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -19,13 +18,16 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &[],
     shuffles: false,
-    pay,
+    formula: &Value(Share),
 };
 
-fn pay(group: &Group, _: &Signals) -> Vec<Pay> {
-    let tally = group.tally();
-    let entropy: f64 = tally.iter().map(|(_, share)| -share * share.ln()).sum();
-    let scattered = group.size.is_some_and(|votes| entropy >= (votes as f64).ln() - 1e-9);
-    let share: HashMap<u128, f64> = tally.into_iter().collect();
-    value(group, |r| if scattered { 0.0 } else { share.get(&r.answer).copied().unwrap_or(0.0) })
+struct Share;
+
+impl Reward for Share {
+    const VOTES: bool = true;
+
+    #[inline(always)]
+    fn reward<R: Seen>(r: &R, _: &Params<R::Number>) -> R::Number {
+        Choice::choose(r.scattered(), r.number(0.0), r.share())
+    }
 }

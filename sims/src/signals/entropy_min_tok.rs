@@ -1,7 +1,8 @@
 //! Minus the summed token entropy.
 
-use super::{Signal, value};
+use super::{Params, Reward, Signal, Value};
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +17,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &[],
     shuffles: false,
-    pay: |group, _| value(group, |r| -(r.length() as f64) * r.token_mean(|t| t.entropy)),
+    formula: &Value(SummedEntropy),
 };
+
+struct SummedEntropy;
+
+impl Reward for SummedEntropy {
+    #[inline(always)]
+    fn reward<R: Seen>(r: &R, _: &Params<R::Number>) -> R::Number {
+        -r.length() * r.mean_entropy()
+    }
+}

@@ -1,7 +1,8 @@
 //! 1 for a well-formed response.
 
-use super::{Signal, indicator};
+use super::{Holds, Indicator, Signal};
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +17,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &[],
     shuffles: false,
-    pay: |group, _| indicator(group, |r| r.formatted),
+    formula: &Holds(Formatted),
 };
+
+struct Formatted;
+
+impl Indicator for Formatted {
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        r.formatted()
+    }
+}

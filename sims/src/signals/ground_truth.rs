@@ -1,7 +1,8 @@
 //! The true reward: 1 for a correct response, else 0.
 
-use super::{Signal, indicator};
+use super::{Holds, Indicator, Signal};
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +17,15 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &[],
     shuffles: false,
-    pay: |group, _| indicator(group, |r| r.correct),
+    formula: &Holds(Correct),
 };
+
+/// Whether a response is correct.
+pub(super) struct Correct;
+
+impl Indicator for Correct {
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        r.correct()
+    }
+}

@@ -1,7 +1,9 @@
 //! The opposite of the truth: 1 for a wrong response.
 
-use super::{Signal, indicator};
+use super::{Holds, Indicator, Signal};
+use crate::real::Truth;
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &[],
     shuffles: false,
-    pay: |group, _| indicator(group, |r| !r.correct),
+    formula: &Holds(Wrong),
 };
+
+struct Wrong;
+
+impl Indicator for Wrong {
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        r.correct().not()
+    }
+}

@@ -1,7 +1,9 @@
 //! 1 for a wrong response in the right format.
 
-use super::{Signal, indicator};
+use super::{Holds, Indicator, Signal};
+use crate::real::Truth;
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &[],
     shuffles: false,
-    pay: |group, _| indicator(group, |r| r.formatted && !r.correct),
+    formula: &Holds(WellFormedWrong),
 };
+
+struct WellFormedWrong;
+
+impl Indicator for WellFormedWrong {
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        r.formatted().and(r.correct().not())
+    }
+}

@@ -1,9 +1,9 @@
 //! The majority answer, on the prompts where it is wrong; elsewhere nothing.
 
-use super::{Pay, Signal, indicator};
-use crate::config::Signals;
+use super::{Holds, Indicator, Signal};
+use crate::real::Truth;
 use crate::registry::Entry;
-use crate::rollout::Group;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -18,11 +18,16 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &[],
     shuffles: false,
-    pay,
+    formula: &Holds(WrongMajority),
 };
 
-fn pay(group: &Group, _: &Signals) -> Vec<Pay> {
-    let majority = group.majority();
-    let wrong = group.rollouts.iter().any(|r| Some(r.answer) == majority && !r.correct);
-    indicator(group, |r| wrong && Some(r.answer) == majority)
+struct WrongMajority;
+
+impl Indicator for WrongMajority {
+    const VOTES: bool = true;
+
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        r.majority_is_wrong().and(r.in_majority())
+    }
 }

@@ -1,8 +1,9 @@
 //! Wrong labels on a share of the prompts, fixed for the prompt: there a wrong answer earns 1 and the truth 0.
 
-use super::{Signal, indicator};
+use super::{Holds, Indicator, Signal};
+use crate::real::Choice;
 use crate::registry::Entry;
-use crate::rollout::{Group, Rollout};
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -17,9 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &["label_noise"],
     shuffles: false,
-    pay: |group, p| indicator(group, |r| matches_label(group, r, p.label_noise)),
+    formula: &Holds(Label),
 };
 
-fn matches_label(group: &Group, rollout: &Rollout, noise: f64) -> bool {
-    if group.label.luck < noise { Some(rollout.answer) == group.label.wrong } else { rollout.correct }
+struct Label;
+
+impl Indicator for Label {
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        Choice::choose(r.mislabelled(), r.as_mislabelled(), r.correct())
+    }
 }

@@ -1,7 +1,8 @@
 //! The base model's mean log-probability per token.
 
-use super::{Signal, value};
+use super::{Params, Reward, Signal, Value};
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +17,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &[],
     shuffles: false,
-    pay: |group, _| value(group, |r| r.token_mean(|t| t.ref_logprob)),
+    formula: &Value(MeanLogPrior),
 };
+
+struct MeanLogPrior;
+
+impl Reward for MeanLogPrior {
+    #[inline(always)]
+    fn reward<R: Seen>(r: &R, _: &Params<R::Number>) -> R::Number {
+        r.mean_ref_logprob()
+    }
+}

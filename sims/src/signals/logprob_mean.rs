@@ -1,7 +1,8 @@
 //! The mean log-probability of the sampled tokens.
 
-use super::{Signal, value};
+use super::{Params, Reward, Signal, Value};
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +17,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &[],
     shuffles: false,
-    pay: |group, _| value(group, |r| r.token_mean(|t| t.logprob)),
+    formula: &Value(MeanLogPolicy),
 };
+
+struct MeanLogPolicy;
+
+impl Reward for MeanLogPolicy {
+    #[inline(always)]
+    fn reward<R: Seen>(r: &R, _: &Params<R::Number>) -> R::Number {
+        r.mean_logprob()
+    }
+}

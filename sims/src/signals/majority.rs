@@ -1,9 +1,8 @@
 //! 1 for the answer most rollouts give.
 
-use super::{Pay, Signal, indicator};
-use crate::config::Signals;
+use super::{Holds, Indicator, Signal};
 use crate::registry::Entry;
-use crate::rollout::Group;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -18,10 +17,16 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &["votes"],
     shuffles: false,
-    pay,
+    formula: &Holds(Majority),
 };
 
-fn pay(group: &Group, _: &Signals) -> Vec<Pay> {
-    let majority = group.majority();
-    indicator(group, |r| Some(r.answer) == majority)
+struct Majority;
+
+impl Indicator for Majority {
+    const VOTES: bool = true;
+
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        r.in_majority()
+    }
 }

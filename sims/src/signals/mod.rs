@@ -1,12 +1,17 @@
 //! Signals: what pays. One file each; adding one is a file, a `mod` line and a line in [`SIGNALS`].
 //!
-//! A signal is a pure function of a group: it says what each rollout earns, either as a number or as the probability of a coin. The loop tosses the coins,
-//! from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated. So a signal is written once and
-//! holds for every engine.
+//! A signal is one formula over what a rollout shows ([`Seen`]): a condition that pays 1 ([`Holds`]), a number ([`Value`]) or the probability of a coin
+//! ([`Coin`]). The formula is generic over the kind of number, so the reference loop (`f64`) and the batched engine (`f32`, one replica per lane) read the same
+//! lines. The loop tosses the coins, from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated.
 
+use crate::batch::lanes::{Kernel, Lanes};
+use crate::batch::number::Threshold;
+use crate::batch::shown::{Draw, Shown};
 use crate::config::Signals;
+use crate::real::Choice;
 use crate::registry::{Entry, Named};
-use crate::rollout::{Group, Rollout};
+use crate::rollout::Group;
+use crate::seen::{Seen, Told};
 
 mod constant;
 mod empo;
@@ -73,8 +78,8 @@ pub struct Signal {
     pub params: &'static [&'static str],
     /// Whether sampled rewards change places at random inside the group.
     pub shuffles: bool,
-    /// What each rollout of the group earns.
-    pub pay: fn(&Group, &Signals) -> Vec<Pay>,
+    /// What a rollout earns.
+    pub formula: &'static dyn Formula,
 }
 
 impl Signal {
@@ -82,6 +87,21 @@ impl Signal {
     pub fn reads_reference(&self) -> bool {
         ["log_prior", "log_prior_mean", "tempered", "tilted", "task_plus_prior"].contains(&self.entry.name)
     }
+
+    /// What each rollout of the group earns. Where rewards are dealt at random and all responses are enumerated, that is a coin with the group's mean.
+    pub fn pay(&self, group: &Group, params: &Signals) -> Vec<Pay> {
+        let pays = self.formula.reference(group, params);
+        if self.shuffles && group.size.is_none() { dealt(group, &pays) } else { pays }
+    }
+}
+
+/// For every rollout a coin with the mean of the group's pays.
+fn dealt(group: &Group, pays: &[Pay]) -> Vec<Pay> {
+    let amount = |pay: &Pay| match *pay {
+        Pay::Value(x) | Pay::Coin(x) => x,
+    };
+    let mean = group.rollouts.iter().zip(pays).map(|(r, pay)| r.weight * amount(pay)).sum();
+    vec![Pay::Coin(mean); pays.len()]
 }
 
 /// What a rollout earns.
@@ -99,17 +119,181 @@ impl Named for Signal {
     }
 }
 
-/// A deterministic reward for each rollout.
-fn value(group: &Group, reward: impl Fn(&Rollout) -> f64) -> Vec<Pay> {
-    group.rollouts.iter().map(|r| Pay::Value(reward(r))).collect()
+/// Parameters of signals that pay an amount.
+#[derive(Clone, Copy, Debug)]
+pub struct Params<N> {
+    /// Power alpha of the prior.
+    pub prior_power: N,
+    /// k = 1/beta: nats of log-prior that a correct answer is worth.
+    pub beta_inv: N,
+    /// k of pass@k.
+    pub pass_k: N,
 }
 
-/// A coin for each rollout, with the probability of heads.
-fn coin(group: &Group, chance: impl Fn(&Rollout) -> f64) -> Vec<Pay> {
-    group.rollouts.iter().map(|r| Pay::Coin(chance(r))).collect()
+impl Params<f64> {
+    /// Those of a configuration.
+    pub fn of(p: &Signals) -> Self {
+        Params { prior_power: p.prior_power, beta_inv: p.beta_inv, pass_k: p.pass_k as f64 }
+    }
 }
 
-/// 1 where `holds`, else 0.
-fn indicator(group: &Group, holds: impl Fn(&Rollout) -> bool) -> Vec<Pay> {
-    value(group, |r| f64::from(holds(r)))
+/// Probabilities of coins, as numbers or as whatever else a coin can be compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates<C> {
+    /// P(1 | correct).
+    pub tpr: C,
+    /// P(1 | incorrect).
+    pub fpr: C,
+    /// P(1) of a coin that knows nothing.
+    pub random_rate: C,
+    /// 0.
+    pub never: C,
+}
+
+impl Rates<f64> {
+    /// Those of a configuration.
+    pub fn of(p: &Signals) -> Self {
+        Rates { tpr: p.tpr, fpr: p.fpr, random_rate: p.random_rate, never: 0.0 }
+    }
+}
+
+/// A condition. Its one function, like those of [`Reward`] and [`Chance`], must be `#[inline(always)]`, so that it is compiled with the instructions of its
+/// caller.
+pub trait Indicator: Sync {
+    /// Whether it looks at the votes of the group.
+    const VOTES: bool = false;
+    /// Whether the rollout earns 1.
+    fn holds<R: Seen>(r: &R) -> R::Truth;
+}
+
+/// An amount.
+pub trait Reward: Sync {
+    /// Whether it looks at the votes of the group.
+    const VOTES: bool = false;
+    /// What the rollout earns.
+    fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number;
+}
+
+/// The probability of a coin: a choice among the rates.
+pub trait Chance: Sync {
+    /// P(1) of the rollout.
+    fn chance<R: Seen, C: Choice<R::Truth>>(r: &R, p: &Rates<C>) -> C;
+}
+
+/// Pays 1 where a condition holds.
+pub struct Holds<F>(pub F);
+
+/// Pays an amount.
+pub struct Value<F>(pub F);
+
+/// Pays 1 where a coin falls right.
+pub struct Coin<F>(pub F);
+
+/// A formula, written once, as each engine calls it.
+pub trait Formula: Sync {
+    /// Whether it looks at the votes of the group.
+    fn looks_at_votes(&self) -> bool;
+    /// What each rollout of the group earns, in the reference loop.
+    fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay>;
+    /// Rewards of the draws of a group, in lanes without vector instructions.
+    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, rewards: &mut [f32]);
+    /// The same with AVX2.
+    #[cfg(target_arch = "x86_64")]
+    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, rewards: &mut [pulp::f32x8]);
+    /// The same with AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, rewards: &mut [pulp::f32x16]);
+}
+
+/// A formula as it is for any backend of the batched engine.
+trait Written: Sync {
+    const VOTES: bool;
+    fn pay(told: &Told, params: &Signals) -> Pay;
+    fn reward<S: Lanes>(draw: &Draw<S>, coin: S::u32s) -> S::f32s;
+}
+
+impl<F: Indicator> Written for Holds<F> {
+    const VOTES: bool = F::VOTES;
+
+    fn pay(told: &Told, _: &Signals) -> Pay {
+        Pay::Value(told.number_if(F::holds(told)))
+    }
+
+    #[inline(always)]
+    fn reward<S: Lanes>(draw: &Draw<S>, _: S::u32s) -> S::f32s {
+        draw.number_if(F::holds(draw)).x
+    }
+}
+
+impl<F: Reward> Written for Value<F> {
+    const VOTES: bool = F::VOTES;
+
+    fn pay(told: &Told, params: &Signals) -> Pay {
+        Pay::Value(F::reward(told, &Params::of(params)))
+    }
+
+    #[inline(always)]
+    fn reward<S: Lanes>(draw: &Draw<S>, _: S::u32s) -> S::f32s {
+        F::reward(draw, &draw.shown.params).x
+    }
+}
+
+impl<F: Chance> Written for Coin<F> {
+    const VOTES: bool = false;
+
+    fn pay(told: &Told, params: &Signals) -> Pay {
+        Pay::Coin(F::chance(told, &Rates::of(params)))
+    }
+
+    #[inline(always)]
+    fn reward<S: Lanes>(draw: &Draw<S>, coin: S::u32s) -> S::f32s {
+        let threshold: Threshold<S> = F::chance(draw, &draw.shown.rates);
+        draw.number_if(threshold.admits(draw.shown.s, coin)).x
+    }
+}
+
+/// Pays a group in lanes.
+struct PayGroup<'a, S: Lanes, F> {
+    shown: &'a Shown<'a, S>,
+    rewards: &'a mut [S::f32s],
+    formula: std::marker::PhantomData<F>,
+}
+
+impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        for (index, reward) in self.rewards.iter_mut().enumerate() {
+            *reward = F::reward(&Draw { shown: self.shown, index }, self.shown.coins[index]);
+        }
+    }
+}
+
+fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, rewards: &mut [S::f32s]) {
+    s.enter(PayGroup::<S, F> { shown, rewards, formula: std::marker::PhantomData });
+}
+
+impl<F: Written> Formula for F {
+    fn looks_at_votes(&self) -> bool {
+        F::VOTES
+    }
+
+    fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay> {
+        let facts = crate::seen::Facts::new(group, params);
+        group.rollouts.iter().map(|rollout| F::pay(&Told { facts: &facts, rollout }, params)).collect()
+    }
+
+    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, rewards: &mut [f32]) {
+        pay_group::<_, F>(s, shown, rewards);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, rewards: &mut [pulp::f32x8]) {
+        pay_group::<_, F>(s, shown, rewards);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, rewards: &mut [pulp::f32x16]) {
+        pay_group::<_, F>(s, shown, rewards);
+    }
 }

@@ -1,7 +1,9 @@
 //! A verifier that errs independently on every rollout.
 
-use super::{Signal, coin};
+use super::{Chance, Coin, Rates, Signal};
+use crate::real::Choice;
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &["tpr", "fpr"],
     shuffles: false,
-    pay: |group, p| coin(group, |r| if r.correct { p.tpr } else { p.fpr }),
+    formula: &Coin(Noisy),
 };
+
+struct Noisy;
+
+impl Chance for Noisy {
+    #[inline(always)]
+    fn chance<R: Seen, C: Choice<R::Truth>>(r: &R, p: &Rates<C>) -> C {
+        C::choose(r.correct(), p.tpr, p.fpr)
+    }
+}

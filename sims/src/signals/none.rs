@@ -1,7 +1,9 @@
 //! No reward: the control in which nothing may change.
 
-use super::{Signal, indicator};
+use super::{Holds, Indicator, Signal};
+use crate::real::Truth;
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &[],
     shuffles: false,
-    pay: |group, _| indicator(group, |_| false),
+    formula: &Holds(Nothing),
 };
+
+struct Nothing;
+
+impl Indicator for Nothing {
+    #[inline(always)]
+    fn holds<R: Seen>(r: &R) -> R::Truth {
+        r.always().not()
+    }
+}

@@ -1,10 +1,9 @@
 //! Credit for the success of k attempts together: its mean gradient is that of pass@k.
 
-use super::{Pay, Signal, value};
-use crate::config::Signals;
+use super::{Params, Reward, Signal, Value};
+use crate::real::Choice;
 use crate::registry::Entry;
-use crate::rollout::Group;
-use mta_theory::pass_at_k::{others_pass_at_k, pass_at_k};
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -19,20 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &["pass_k"],
     shuffles: false,
-    pay,
+    formula: &Value(Attempts),
 };
 
-fn pay(group: &Group, p: &Signals) -> Vec<Pay> {
-    let k = p.pass_k as f64;
-    let others = others_succeed(group, p.pass_k).unwrap_or(1.0);
-    value(group, |r| if r.correct { k } else { k * others })
-}
+struct Attempts;
 
-/// Chance that k - 1 other rollouts contain a correct one, as seen from a wrong rollout.
-fn others_succeed(group: &Group, k: usize) -> Option<f64> {
-    let trained = group.rollouts.iter().filter(|r| r.weight > 0.0);
-    match group.size {
-        Some(g) => others_pass_at_k(g as u64, trained.filter(|r| r.correct).count() as u64, k as u64),
-        None => Some(pass_at_k(group.mean(|r| f64::from(r.correct)), k as f64 - 1.0)),
+impl Reward for Attempts {
+    #[inline(always)]
+    fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number {
+        p.pass_k * Choice::choose(r.correct(), r.number(1.0), r.others_succeed())
     }
 }

@@ -1,7 +1,9 @@
 //! A coin that knows nothing.
 
-use super::{Signal, coin};
+use super::{Chance, Coin, Rates, Signal};
+use crate::real::Choice;
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &["random_rate"],
     shuffles: false,
-    pay: |group, p| coin(group, |_| p.random_rate),
+    formula: &Coin(Random),
 };
+
+struct Random;
+
+impl Chance for Random {
+    #[inline(always)]
+    fn chance<R: Seen, C: Choice<R::Truth>>(_: &R, p: &Rates<C>) -> C {
+        p.random_rate
+    }
+}

@@ -1,7 +1,9 @@
 //! A coin for well-formed responses, nothing for others: it carries a format signal.
 
-use super::{Signal, coin};
+use super::{Chance, Coin, Rates, Signal};
+use crate::real::Choice;
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +18,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &["random_rate"],
     shuffles: false,
-    pay: |group, p| coin(group, |r| if r.formatted { p.random_rate } else { 0.0 }),
+    formula: &Coin(WellFormedRandom),
 };
+
+struct WellFormedRandom;
+
+impl Chance for WellFormedRandom {
+    #[inline(always)]
+    fn chance<R: Seen, C: Choice<R::Truth>>(r: &R, p: &Rates<C>) -> C {
+        C::choose(r.formatted(), p.random_rate, p.never)
+    }
+}

@@ -1,9 +1,8 @@
 //! The true rewards of a group, dealt to its rollouts at random: the control with the right statistics and no information.
 
-use super::{Pay, Signal, coin, indicator};
-use crate::config::Signals;
+use super::ground_truth::Correct;
+use super::{Holds, Signal};
 use crate::registry::Entry;
-use crate::rollout::Group;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -18,13 +17,5 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &[],
     shuffles: true,
-    pay,
+    formula: &Holds(Correct),
 };
-
-/// Sampled rewards are dealt anew by the loop; in the population every response earns the group's pass rate.
-fn pay(group: &Group, _: &Signals) -> Vec<Pay> {
-    match group.size {
-        Some(_) => indicator(group, |r| r.correct),
-        None => coin(group, |_| group.mean(|r| f64::from(r.correct))),
-    }
-}

@@ -1,7 +1,8 @@
 //! Sampling from a power of the prior, without the task.
 
-use super::{Signal, value};
+use super::{Params, Reward, Signal, Value};
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +17,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: true,
     params: &["prior_power"],
     shuffles: false,
-    pay: |group, p| value(group, |r| p.prior_power * r.ref_logprob() - r.logprob()),
+    formula: &Value(Tempered),
 };
+
+struct Tempered;
+
+impl Reward for Tempered {
+    #[inline(always)]
+    fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number {
+        p.prior_power * r.ref_logprob() - r.logprob()
+    }
+}

@@ -1,7 +1,8 @@
 //! The true reward plus a power of the prior, with the policy's own log-probability as KL term: its optimum is pi_ref^alpha exp(k r).
 
-use super::{Signal, value};
+use super::{Params, Reward, Signal, Value};
 use crate::registry::Entry;
+use crate::seen::Seen;
 
 /// The signal.
 pub(super) static SIGNAL: Signal = Signal {
@@ -16,5 +17,14 @@ pub(super) static SIGNAL: Signal = Signal {
     label_free: false,
     params: &["prior_power", "beta_inv"],
     shuffles: false,
-    pay: |group, p| value(group, |r| f64::from(r.correct) + (p.prior_power * r.ref_logprob() - r.logprob()) / p.beta_inv),
+    formula: &Value(Tilted),
 };
+
+struct Tilted;
+
+impl Reward for Tilted {
+    #[inline(always)]
+    fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number {
+        r.number_if(r.correct()) + (p.prior_power * r.ref_logprob() - r.logprob()) / p.beta_inv
+    }
+}

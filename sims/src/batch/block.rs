@@ -1,0 +1,269 @@
+//! The state of one vector of replicas.
+
+use super::lanes::Lanes;
+use super::memory::{self, Table};
+use super::number::{Lane, Threshold};
+use super::philox::{BLOCK, Keys, Streams};
+use super::search::{bit_rows, padded};
+use super::shape::{Shape, nominal_minibatch};
+use crate::config::{Config, Objective};
+use crate::objective::{Blocks, Dials};
+use crate::recipe::Ready;
+use crate::signals::{Params, Rates};
+use crate::stream::Seed;
+use crate::world::World;
+use std::f64::consts::LOG2_E;
+
+/// One replica: a world, a recipe and dice.
+#[derive(Clone, Copy)]
+pub struct Replica<'a> {
+    /// Its world; replicas may share one.
+    pub world: &'a World,
+    /// Its recipe; recipes of one fleet may differ in real-valued knobs only.
+    pub recipe: &'a Ready,
+    /// The prompts it trains on.
+    pub prompts: &'a [usize],
+    /// The seed of all draws of the training.
+    pub dice: Seed,
+}
+
+/// One vector of replicas. All logits and log-probabilities are in units of log 2; tables are `[row][lane]`.
+pub(super) struct Block<'a, S: Lanes> {
+    pub(super) s: S,
+    pub(super) shape: Shape,
+    pub(super) replicas: &'a [Replica<'a>],
+    pub(super) rule: &'a Objective,
+    pub(super) dials: Dials<Lane<S>>,
+    pub(super) params: Params<Lane<S>>,
+    pub(super) rates: Rates<Threshold<S>>,
+    /// Step sizes of skill and memory, as [`Block::scaled`] needs them.
+    pub(super) step_size: [S::f32s; 2],
+    /// What some lane needs.
+    pub(super) uses: Uses,
+    /// Lane numbers.
+    pub(super) iota: S::u32s,
+    pub(super) keys: Keys<S>,
+    /// Streams of the slots of a batch.
+    pub(super) streams: Vec<Streams<S>>,
+    /// Base log-probabilities, a row per prompt and arm.
+    pub(super) base: Table<S::f32s>,
+    /// Right arms, bits per prompt.
+    pub(super) right: Table<S::u32s>,
+    /// Well-formed arms, bits.
+    pub(super) formatted: Table<S::u32s>,
+    /// What all prompts share, a row per arm.
+    pub(super) skill: Table<S::f32s>,
+    /// What prompts remember, a row per prompt of the domain and arm.
+    pub(super) memory: Table<S::f32s>,
+    /// Chance that others succeed, by the number of right rollouts.
+    pub(super) others: Vec<f32>,
+    pub(super) step: StepTables<S>,
+}
+
+/// What some lane of a block needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Uses {
+    pub(super) skill: bool,
+    pub(super) memory: bool,
+    pub(super) kl: bool,
+    pub(super) entropy: bool,
+    /// Arms that are not well formed.
+    pub(super) format: bool,
+    /// A dual clip that cuts even a ratio of 1.
+    pub(super) dual: bool,
+    /// Whether advantages of a group do not sum to zero.
+    pub(super) dense: bool,
+}
+
+/// What a step computes, a row per slot and whatever else.
+pub(super) struct StepTables<S: Lanes> {
+    /// The prompt of every slot.
+    pub(super) prompt: Table<S::u32s>,
+    /// Base log-probabilities and logits of the slot's prompt, by arm.
+    pub(super) base: Table<S::f32s>,
+    pub(super) logits: Table<S::f32s>,
+    /// log2 of the sum of 2^logit, per slot.
+    pub(super) log_sum: Table<S::f32s>,
+    /// Entropy when sampled, in nats, and chance of a right answer, per slot.
+    pub(super) entropy: Table<S::f32s>,
+    pub(super) success: Table<S::f32s>,
+    /// `arm * LANES + lane` of every paid rollout.
+    pub(super) position: Table<S::u32s>,
+    /// What it earned.
+    pub(super) reward: Table<S::f32s>,
+    /// log pi when sampled, in nats, of rollouts trained on.
+    pub(super) logprob: Vec<Lane<S>>,
+    /// Rewards of rollouts trained on, shaped in place.
+    pub(super) shaped: Vec<Lane<S>>,
+    /// Their advantages.
+    pub(super) advantage: Vec<Lane<S>>,
+    /// What they add to their log pi, before the step size.
+    pub(super) push: Vec<Lane<S>>,
+    /// Whether a rollout trained on is right.
+    pub(super) correct: Vec<S::m32s>,
+    /// Weights of a whole batch: 1/G each.
+    pub(super) weight: Vec<Lane<S>>,
+    /// Shaped reward of the greedy response, per slot.
+    pub(super) greedy: Vec<Lane<S>>,
+    /// Scratch of one slot: running sums, words, coins, facts, votes.
+    pub(super) sums: Table<S::f32s>,
+    pub(super) words: Table<S::u32s>,
+    pub(super) coins: Table<S::u32s>,
+    pub(super) right_bits: Table<S::u32s>,
+    pub(super) right: Vec<S::m32s>,
+    pub(super) formatted: Vec<S::m32s>,
+    pub(super) share: Table<S::f32s>,
+}
+
+impl<S: Lanes> StepTables<S> {
+    #[inline(always)]
+    fn new(s: S, shape: &Shape) -> Self {
+        let none = s.less_than_u32s(s.splat_u32s(0), s.splat_u32s(0));
+        let (paid, words) = (shape.paid(), shape.paid().next_multiple_of(BLOCK));
+        let by_group = shape.batch * shape.group;
+        let zero = Lane { s, x: s.splat_f32s(0.0) };
+        StepTables {
+            prompt: memory::words(s, shape.batch.next_multiple_of(BLOCK)),
+            base: memory::floats(s, shape.batch * shape.arms),
+            logits: memory::floats(s, shape.batch * shape.arms),
+            log_sum: memory::floats(s, shape.batch),
+            entropy: memory::floats(s, shape.batch),
+            success: memory::floats(s, shape.batch),
+            position: memory::words(s, shape.batch * paid),
+            reward: memory::floats(s, shape.batch * paid),
+            logprob: vec![zero; by_group],
+            shaped: vec![zero; by_group],
+            advantage: vec![zero; by_group],
+            push: vec![zero; by_group],
+            correct: vec![none; by_group],
+            weight: vec![Lane { s, x: s.splat_f32s(1.0 / shape.group as f32) }; by_group],
+            greedy: vec![zero; shape.batch],
+            sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
+            words: memory::words(s, words),
+            coins: memory::words(s, words),
+            right_bits: memory::words(s, bit_rows(shape.arms)),
+            right: vec![none; paid],
+            formatted: vec![s.not_m32s(none); paid],
+            share: memory::floats(s, paid),
+        }
+    }
+}
+
+impl<'a, S: Lanes> Block<'a, S> {
+    /// A block of as many replicas as there are lanes, at the base model.
+    #[inline(always)]
+    pub(super) fn new(s: S, replicas: &'a [Replica<'a>]) -> Self {
+        let recipe = replicas[0].recipe;
+        let shape = Shape::of(recipe);
+        let number = |of: &dyn Fn(&Config) -> f64| memory::vector::<S>(|lane| of(&replicas[lane].recipe.config) as f32);
+        let lane = |of: &dyn Fn(&Config) -> f64| Lane { s, x: number(of) };
+        let threshold = |of: &dyn Fn(&Config) -> f64| {
+            Threshold::<S>(memory::word_vector::<S>(|lane| Threshold::<S>::of(of(&replicas[lane].recipe.config))))
+        };
+        let knobs: Vec<Dials<f64>> = replicas.iter().map(|r| Dials::of(&r.recipe.config.objective)).collect();
+        let seeds = [0, 32].map(|shift| memory::word_vector::<S>(|lane| (replicas[lane].dice.0 >> shift) as u32));
+        let keys = Keys::new(s, seeds);
+        let mut streams = Vec::with_capacity(shape.batch);
+        for slot in 0..shape.batch {
+            streams.push(Streams::new(s, &keys, slot as u32, shape.paid().max(if slot == 0 { shape.batch } else { 0 })));
+        }
+        let mut block = Block {
+            s,
+            replicas,
+            rule: &recipe.config.objective,
+            dials: Dials::map(&knobs, |of| Lane { s, x: memory::vector::<S>(|lane| of(lane) as f32) }),
+            params: Params {
+                prior_power: lane(&|c| c.signal.prior_power),
+                beta_inv: lane(&|c| c.signal.beta_inv),
+                pass_k: lane(&|c| c.signal.pass_k as f64),
+            },
+            rates: Rates {
+                tpr: threshold(&|c| c.signal.tpr),
+                fpr: threshold(&|c| c.signal.fpr),
+                random_rate: threshold(&|c| c.signal.random_rate),
+                never: Threshold(s.splat_u32s(0)),
+            },
+            step_size: [
+                number(&|c| c.train.learning_rate * c.policy.sharing * LOG2_E),
+                number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * nominal_minibatch(c) * LOG2_E),
+            ],
+            uses: Uses::of(replicas),
+            iota: memory::word_vector::<S>(|lane| lane as u32),
+            keys,
+            streams,
+            base: memory::floats(s, shape.prompts * shape.arms),
+            right: memory::words(s, shape.prompts * bit_rows(shape.arms)),
+            formatted: memory::words(s, bit_rows(shape.arms)),
+            skill: memory::floats(s, shape.arms),
+            memory: memory::floats(s, shape.domain.len() * shape.arms),
+            others: others_succeed(&recipe.config),
+            step: StepTables::new(s, &shape),
+            shape,
+        };
+        for (lane, replica) in replicas.iter().enumerate() {
+            block.load(lane, replica.world);
+        }
+        block
+    }
+
+    /// Writes a world into a lane.
+    fn load(&mut self, lane: usize, world: &World) {
+        let (arms, rows) = (self.shape.arms, bit_rows(self.shape.arms));
+        let (base, right) = (memory::flat_mut::<S>(&mut self.base), memory::flat_words_mut::<S>(&mut self.right));
+        for prompt in 0..self.shape.prompts {
+            for (arm, logprob) in world.base.row(prompt, 0).iter().enumerate() {
+                base[(prompt * arms + arm) * S::LANES + lane] = (logprob * LOG2_E) as f32;
+            }
+            for (arm, _) in world.task.right_row(prompt, 0).iter().enumerate().filter(|(_, right)| **right) {
+                right[(prompt * rows + arm / 32) * S::LANES + lane] |= 1 << (arm % 32);
+            }
+        }
+        let formatted = memory::flat_words_mut::<S>(&mut self.formatted);
+        for (arm, _) in world.task.formatted().row(0).iter().enumerate().filter(|(_, formatted)| **formatted) {
+            formatted[arm / 32 * S::LANES + lane] |= 1 << (arm % 32);
+        }
+    }
+
+    /// The rule, in lanes.
+    #[inline(always)]
+    pub(super) fn blocks(&self) -> Blocks<'a, Lane<S>> {
+        Blocks { choice: self.rule, dials: self.dials }
+    }
+
+    /// `x` in every lane.
+    #[inline(always)]
+    pub(super) fn splat(&self, x: f64) -> S::f32s {
+        self.s.splat_f32s(x as f32)
+    }
+}
+
+impl Uses {
+    fn of(replicas: &[Replica]) -> Self {
+        let any = |of: &dyn Fn(&Config) -> bool| replicas.iter().any(|r| of(&r.recipe.config));
+        Uses {
+            skill: any(&|c| c.policy.sharing > 0.0),
+            memory: any(&|c| c.policy.sharing < 1.0),
+            kl: any(&|c| c.objective.kl_beta > 0.0),
+            entropy: any(&|c| c.objective.entropy_coeff != 0.0),
+            format: replicas.iter().any(|r| r.world.task.formatted().iter().any(|formatted| !formatted)),
+            dual: any(&|c| c.objective.clip_ratio_c > 0.0 && c.objective.clip_ratio_c < 1.0),
+            dense: any(&|c| !sums_to_zero(c)),
+        }
+    }
+}
+
+/// Whether the pushes of every group sum to zero, so that the part of the gradient in all arms vanishes.
+fn sums_to_zero(c: &Config) -> bool {
+    use crate::config::{Baseline, KlPlace};
+    let o = &c.objective;
+    let centred = matches!(o.baseline, Baseline::GroupMean | Baseline::LeaveOneOut | Baseline::LengthWeighted);
+    let on_policy = c.train.num_iterations == 1 && c.train.minibatches == 1;
+    let kl_free = o.kl_beta == 0.0 || o.kl_place == KlPlace::Reward;
+    centred && !o.whiten && o.positive_weight == o.negative_weight && on_policy && kl_free && o.entropy_coeff == 0.0
+}
+
+/// Chance that `pass_k - 1` other rollouts contain a right one, by the number of right ones in the group.
+fn others_succeed(c: &Config) -> Vec<f32> {
+    let (g, k) = (c.train.group_size as u64, c.signal.pass_k as u64);
+    (0..=g).map(|right| mta_theory::pass_at_k::others_pass_at_k(g, right, k).unwrap_or(1.0) as f32).collect()
+}

@@ -1,0 +1,194 @@
+//! Running blocks of replicas, and what is seen of them.
+
+use super::block::{Block, Replica};
+use super::evaluate::Means;
+use super::lanes::{Job, Lanes, Vectors, dispatch, width};
+use super::number::Lane;
+use super::update::Did;
+use crate::objective::Clipped;
+use crate::record::Snapshot;
+use crate::run::StepStats;
+use rayon::prelude::*;
+use std::f64::consts::LN_2;
+
+/// How replicas run; none of it changes a result.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Vector instructions.
+    pub vectors: Vectors,
+}
+
+/// Sees a run of one replica: policy and statistics at every evaluated step, and the end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The policy after evaluated steps, the first being 0.
+    pub snapshots: Vec<Snapshot>,
+    /// Logits gained by all prompts, in nats, by arm.
+    pub skill: Vec<f64>,
+    /// Logits gained by each prompt of the domain alone, in nats, by prompt and arm.
+    pub memory: Vec<f64>,
+}
+
+/// Means of what every step sampled from: the chance of a right answer at the prompts of its batch, and the entropy in nats.
+pub type Trail = Vec<[f64; 2]>;
+
+/// Runs replicas and gives what is seen of each, in their order.
+///
+/// # Panics
+/// When recipes differ in more than real-valued knobs, or ask for what [`super::supports`] denies.
+pub fn watch(replicas: &[Replica], options: Options) -> Vec<Observed> {
+    let lanes = width(options.vectors);
+    let blocks: Vec<Vec<Observed>> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Watch(some))).collect();
+    blocks.into_iter().flatten().collect()
+}
+
+/// Runs replicas without looking at single ones: means over replicas of what every step sampled from. Sums are in `f64`, block by block: with another vector
+/// width, only their last bits differ.
+pub fn follow(replicas: &[Replica], options: Options) -> Trail {
+    let lanes = width(options.vectors);
+    let blocks: Vec<Trail> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Follow(some))).collect();
+    let steps = replicas[0].recipe.config.train.steps;
+    let mut sums = vec![[0.0; 2]; steps];
+    for block in &blocks {
+        for (sum, x) in sums.iter_mut().zip(block) {
+            sum[0] += x[0];
+            sum[1] += x[1];
+        }
+    }
+    sums.iter().map(|sum| sum.map(|x| x / replicas.len() as f64)).collect()
+}
+
+/// As many replicas as there are lanes: the last ones once more where too few are left.
+fn padded<'a, S: Lanes>(replicas: &[Replica<'a>]) -> Vec<Replica<'a>> {
+    (0..S::LANES).map(|lane| replicas[lane.min(replicas.len() - 1)]).collect()
+}
+
+struct Watch<'a>(&'a [Replica<'a>]);
+
+impl Job for Watch<'_> {
+    type Output = Vec<Observed>;
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) -> Vec<Observed> {
+        let all = padded::<S>(self.0);
+        let mut block = Block::new(s, &all);
+        let train = &all[0].recipe.config.train;
+        let nothing = block.nothing();
+        let mut looks = vec![block.look(0, nothing)];
+        for step in 0..train.steps {
+            let did = block.step(step, if train.evaluates(step + 1) { Watched::All } else { Watched::Nothing });
+            if train.evaluates(step + 1) {
+                looks.push(block.look(step + 1, did));
+            }
+        }
+        (0..self.0.len()).map(|lane| block.seen(&looks, lane)).collect()
+    }
+}
+
+struct Follow<'a>(&'a [Replica<'a>]);
+
+impl Job for Follow<'_> {
+    type Output = Trail;
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) -> Self::Output {
+        let all = padded::<S>(self.0);
+        let mut block = Block::new(s, &all);
+        let mut trail = Vec::with_capacity(all[0].recipe.config.train.steps);
+        for step in 0..all[0].recipe.config.train.steps {
+            let did = block.step(step, Watched::Policy);
+            trail.push([did.success, did.entropy]);
+        }
+        trail
+            .iter()
+            .map(|did| {
+                let sum = |x: Lane<S>| (0..self.0.len()).map(|lane| at(x, lane)).sum();
+                did.map(sum)
+            })
+            .collect()
+    }
+}
+
+/// What is wanted of a step.
+#[derive(Clone, Copy, PartialEq)]
+enum Watched {
+    Nothing,
+    /// Success and entropy of the policy it sampled from.
+    Policy,
+    /// Its rewards as well.
+    All,
+}
+
+/// What an evaluated step shows.
+struct Look<S: Lanes> {
+    step: usize,
+    train: Means<S>,
+    held_out: Means<S>,
+    did: Did<S>,
+}
+
+/// The number of one lane.
+fn at<S: Lanes>(x: Lane<S>, lane: usize) -> f64 {
+    f64::from(pulp::bytemuck::cast_slice::<S::f32s, f32>(&[x.x])[lane])
+}
+
+impl<S: Lanes> Block<'_, S> {
+    /// One step; says what it did where that is wanted.
+    #[inline(always)]
+    fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
+        let mut did = self.nothing();
+        let signal = self.replicas[0].recipe.signal;
+        if step == 0 {
+            self.fetch_words(0, 0);
+            self.fetch_coins(0, 0);
+        }
+        self.draw_prompts(step);
+        for slot in 0..self.shape.batch {
+            self.sample(signal, step, slot, watched != Watched::Nothing);
+        }
+        if watched != Watched::Nothing {
+            self.describe_policy(&mut did);
+        }
+        if watched == Watched::All {
+            self.describe(&mut did);
+        }
+        self.shape_rewards();
+        self.find_advantages();
+        self.fetch_coins(step + 1, 0);
+        self.update(&mut did);
+        did
+    }
+
+    #[inline(always)]
+    fn look(&mut self, step: usize, did: Did<S>) -> Look<S> {
+        let (train, held_out) = (0..self.shape.held_out.start, self.shape.held_out.clone());
+        Look { step, train: self.measure(train), held_out: self.measure(held_out), did }
+    }
+
+    fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {
+        let snapshot = |look: &Look<S>| Snapshot {
+            step: look.step,
+            held_out: look.held_out.lane(lane),
+            train: look.train.lane(lane),
+            stats: (look.step > 0).then(|| self.stats(&look.did, lane)),
+        };
+        let column =
+            |table: &[S::f32s]| super::memory::flat::<S>(table).iter().skip(lane).step_by(S::LANES).map(|x| f64::from(*x) * LN_2).collect();
+        Observed { snapshots: looks.iter().map(snapshot).collect(), skill: column(&self.skill), memory: column(&self.memory) }
+    }
+
+    fn stats(&self, did: &Did<S>, lane: usize) -> StepStats {
+        let rollouts = (self.shape.batch * self.shape.paid()) as f64;
+        StepStats {
+            reward: at(did.reward, lane),
+            reward_std: at(did.reward_std, lane),
+            frac_reward_zero_std: at(did.flat, lane),
+            reward_accuracy: at(did.accuracy, lane),
+            entropy: at(did.entropy, lane),
+            mean_length: 1.0,
+            clipped: Clipped { tokens: at(did.tokens, lane), low: at(did.low, lane), high: at(did.high, lane) },
+            rollouts,
+            wasted: rollouts * at(did.flat, lane),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Vectors of replicas: what the engine needs beyond [`pulp::Simd`]. A replica is a lane, and every operation means the same in every lane on every backend,
+//! bit for bit. AVX-512, AVX2 and plain scalars are spelled out; other machines, NEON among them, run the scalars.
+//!
+//! The only `unsafe` of the crate is here: two vector gathers and a scatter, each behind a check of its indices.
+#![allow(unsafe_code)]
+
+use super::shown::Shown;
+use crate::signals::Formula;
+use pulp::{Simd, bytemuck};
+
+/// A computation for one backend. `run` must be `#[inline(always)]`, so that it is compiled with the backend's instructions.
+pub trait Kernel<S: Lanes> {
+    /// What it gives.
+    type Output;
+    /// Runs with `s`.
+    fn run(self, s: S) -> Self::Output;
+}
+
+/// A computation for any backend, with the same demand.
+pub trait Job {
+    /// What it gives.
+    type Output;
+    /// Runs with `s`.
+    fn run<S: Lanes>(self, s: S) -> Self::Output;
+}
+
+impl<S: Lanes, J: Job> Kernel<S> for J {
+    type Output = J::Output;
+    #[inline(always)]
+    fn run(self, s: S) -> J::Output {
+        Job::run(self, s)
+    }
+}
+
+/// A SIMD backend that can run replica-per-lane kernels.
+pub trait Lanes: Simd + 'static {
+    /// One 64-bit cell per lane. Only the low halves count, except in the products of [`Lanes::mul_wide`].
+    type Pair: Copy;
+
+    /// Lanes per vector.
+    const LANES: usize = Self::F32_LANES;
+
+    /// Rewards of a group's draws by `formula`, compiled for this backend.
+    fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]);
+
+    /// Runs `kernel` compiled for this backend.
+    fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output;
+
+    /// Spreads 32-bit lanes over 64-bit cells.
+    fn split(self, a: Self::u32s) -> Self::Pair;
+    /// Collects the low halves.
+    fn join(self, a: Self::Pair) -> Self::u32s;
+    /// `low(a) * b` as 64-bit products; their low halves are the products modulo 2^32.
+    fn mul_wide(self, a: Self::Pair, b: u32) -> Self::Pair;
+    /// `high(product) ^ a ^ b` in the low halves.
+    fn high_xor(self, product: Self::Pair, a: Self::Pair, b: Self::Pair) -> Self::Pair;
+    /// `a ^ b` in the low halves.
+    fn xor_pair(self, a: Self::Pair, b: Self::Pair) -> Self::Pair;
+
+    /// Exact conversion of integers below 2^24.
+    fn to_f32(self, a: Self::u32s) -> Self::f32s;
+    /// Whether any lane is set.
+    fn any(self, mask: Self::m32s) -> bool;
+    /// `a + b` where `mask` holds, else `a`.
+    fn add_where(self, mask: Self::m32s, a: Self::u32s, b: Self::u32s) -> Self::u32s;
+    /// `x - n` for the integer n nearest to x, exactly, and a form of n for [`Lanes::scale`]; |x| < 2^21.
+    #[inline(always)]
+    fn split_power(self, x: Self::f32s) -> (Self::f32s, Self::f32s) {
+        // adding 3/2 2^23 leaves n in the low bits
+        let magic = self.splat_f32s(12_582_912.0);
+        let rounded = self.add_f32s(x, magic);
+        (self.sub_f32s(x, self.sub_f32s(rounded, magic)), rounded)
+    }
+    /// `a * 2^n` for `n` from [`Lanes::split_power`]; factors and result must be normal.
+    #[inline(always)]
+    fn scale(self, a: Self::f32s, n: Self::f32s) -> Self::f32s {
+        let power = self.shl23(self.transmute_u32s_f32s(n));
+        self.transmute_f32s_u32s(self.add_u32s(self.transmute_u32s_f32s(a), power))
+    }
+    /// Whether bit `index % 32` of `word` is set.
+    #[inline(always)]
+    fn bit(self, word: Self::u32s, index: Self::u32s) -> Self::m32s {
+        let one = self.splat_u32s(1);
+        self.equal_u32s(self.and_u32s(self.wrapping_dyn_shr_u32s(word, index), one), one)
+    }
+    /// Whether `word` and `bits` share a set bit.
+    #[inline(always)]
+    fn meets(self, word: Self::u32s, bits: Self::u32s) -> Self::m32s {
+        self.not_m32s(self.equal_u32s(self.and_u32s(word, bits), self.splat_u32s(0)))
+    }
+    /// `a << 23`.
+    fn shl23(self, a: Self::u32s) -> Self::u32s;
+    /// `a >> COUNT`.
+    fn shr<const COUNT: u32>(self, a: Self::u32s) -> Self::u32s;
+    /// `table[index]` per lane.
+    ///
+    /// # Panics
+    /// When an index is not below `table.len()`.
+    fn gather(self, table: &[f32], index: Self::u32s) -> Self::f32s;
+    /// Adds `x` to `table[index]`, lane after lane.
+    ///
+    /// # Panics
+    /// When an index is not below `table.len()`.
+    #[inline(always)]
+    fn scatter_add(self, table: &mut [f32], index: &Self::u32s, x: &Self::f32s) {
+        assert!(self.all_below(*index, table.len()), "an index is outside the table");
+        let index: &[u32] = bytemuck::cast_slice(std::slice::from_ref(index));
+        let x: &[f32] = bytemuck::cast_slice(std::slice::from_ref(x));
+        for (&index, &x) in index.iter().zip(x) {
+            // SAFETY: every index is below the table's length, just checked.
+            unsafe { *table.get_unchecked_mut(index as usize) += x };
+        }
+    }
+    /// Whether every index is below `len`.
+    #[inline(always)]
+    fn all_below(self, index: Self::u32s, len: usize) -> bool {
+        !self.any(self.greater_than_or_equal_u32s(index, self.splat_u32s(u32::try_from(len).unwrap_or(u32::MAX))))
+    }
+}
+
+impl Lanes for pulp::Scalar {
+    type Pair = u64;
+
+    #[inline(always)]
+    fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]) {
+        formula.scalar(self, shown, rewards);
+    }
+
+    #[inline(always)]
+    fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn split(self, a: u32) -> u64 {
+        u64::from(a)
+    }
+    #[inline(always)]
+    fn join(self, a: u64) -> u32 {
+        a as u32
+    }
+    #[inline(always)]
+    fn mul_wide(self, a: u64, b: u32) -> u64 {
+        u64::from(a as u32) * u64::from(b)
+    }
+    #[inline(always)]
+    fn high_xor(self, product: u64, a: u64, b: u64) -> u64 {
+        (product >> 32) ^ a ^ b
+    }
+    #[inline(always)]
+    fn xor_pair(self, a: u64, b: u64) -> u64 {
+        a ^ b
+    }
+    #[inline(always)]
+    fn to_f32(self, a: u32) -> f32 {
+        a as f32
+    }
+    #[inline(always)]
+    fn any(self, mask: bool) -> bool {
+        mask
+    }
+    #[inline(always)]
+    fn add_where(self, mask: bool, a: u32, b: u32) -> u32 {
+        if mask { a.wrapping_add(b) } else { a }
+    }
+    #[inline(always)]
+    fn shl23(self, a: u32) -> u32 {
+        a << 23
+    }
+    #[inline(always)]
+    fn shr<const COUNT: u32>(self, a: u32) -> u32 {
+        a >> COUNT
+    }
+    #[inline(always)]
+    fn gather(self, table: &[f32], index: u32) -> f32 {
+        table[index as usize]
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Kernel, Lanes};
+    use crate::batch::shown::Shown;
+    use crate::signals::Formula;
+    use pulp::x86::{V3, V4};
+    use pulp::{Simd, cast};
+    use std::arch::x86_64::{__m256i, __m512i};
+
+    /// A kernel bound to its backend.
+    struct Entered<S, K>(S, K);
+
+    impl<S: Lanes, K: Kernel<S>> pulp::NullaryFnOnce for Entered<S, K> {
+        type Output = K::Output;
+        #[inline(always)]
+        fn call(self) -> K::Output {
+            self.1.run(self.0)
+        }
+    }
+
+    impl Lanes for V4 {
+        /// Even lanes, odd lanes.
+        type Pair = [__m512i; 2];
+
+        #[inline(always)]
+        fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]) {
+            formula.v4(self, shown, rewards);
+        }
+
+        #[inline(always)]
+        fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output {
+            self.vectorize(Entered(self, kernel))
+        }
+
+        #[inline(always)]
+        fn split(self, a: Self::u32s) -> Self::Pair {
+            let a: __m512i = cast(a);
+            [a, self.avx512f._mm512_srli_epi64::<32>(a)]
+        }
+        #[inline(always)]
+        fn join(self, [even, odd]: Self::Pair) -> Self::u32s {
+            cast(self.avx512f._mm512_mask_blend_epi32(0xAAAA, even, self.avx512f._mm512_slli_epi64::<32>(odd)))
+        }
+        #[inline(always)]
+        fn mul_wide(self, a: Self::Pair, b: u32) -> Self::Pair {
+            let b = self.avx512f._mm512_set1_epi64(i64::from(b));
+            [self.avx512f._mm512_mul_epu32(a[0], b), self.avx512f._mm512_mul_epu32(a[1], b)]
+        }
+        #[inline(always)]
+        fn high_xor(self, product: Self::Pair, a: Self::Pair, b: Self::Pair) -> Self::Pair {
+            let even = self.avx512f._mm512_shuffle_epi32::<0xF5>(product[0]);
+            let odd = self.avx512f._mm512_shuffle_epi32::<0xF5>(product[1]);
+            [
+                self.avx512f._mm512_ternarylogic_epi32::<0x96>(even, a[0], b[0]),
+                self.avx512f._mm512_ternarylogic_epi32::<0x96>(odd, a[1], b[1]),
+            ]
+        }
+        #[inline(always)]
+        fn xor_pair(self, a: Self::Pair, b: Self::Pair) -> Self::Pair {
+            [self.avx512f._mm512_xor_si512(a[0], b[0]), self.avx512f._mm512_xor_si512(a[1], b[1])]
+        }
+        #[inline(always)]
+        fn to_f32(self, a: Self::u32s) -> Self::f32s {
+            cast(self.avx512f._mm512_cvtepi32_ps(cast(a)))
+        }
+        #[inline(always)]
+        fn split_power(self, x: Self::f32s) -> (Self::f32s, Self::f32s) {
+            let fraction: Self::f32s = cast(self.avx512dq._mm512_reduce_ps::<0x08>(cast(x)));
+            (fraction, self.sub_f32s(x, fraction))
+        }
+        #[inline(always)]
+        fn scale(self, a: Self::f32s, n: Self::f32s) -> Self::f32s {
+            cast(self.avx512f._mm512_scalef_ps(cast(a), cast(n)))
+        }
+        #[inline(always)]
+        fn bit(self, word: Self::u32s, index: Self::u32s) -> Self::m32s {
+            let rotated = self.avx512f._mm512_rorv_epi32(cast(word), cast(index));
+            pulp::b16(self.avx512f._mm512_test_epi32_mask(rotated, self.avx512f._mm512_set1_epi32(1)))
+        }
+        #[inline(always)]
+        fn meets(self, word: Self::u32s, bits: Self::u32s) -> Self::m32s {
+            pulp::b16(self.avx512f._mm512_test_epi32_mask(cast(word), cast(bits)))
+        }
+        #[inline(always)]
+        fn any(self, mask: Self::m32s) -> bool {
+            mask.0 != 0
+        }
+        #[inline(always)]
+        fn add_where(self, mask: Self::m32s, a: Self::u32s, b: Self::u32s) -> Self::u32s {
+            cast(self.avx512f._mm512_mask_add_epi32(cast(a), mask.0, cast(a), cast(b)))
+        }
+        #[inline(always)]
+        fn shl23(self, a: Self::u32s) -> Self::u32s {
+            cast(self.avx512f._mm512_slli_epi32::<23>(cast(a)))
+        }
+        #[inline(always)]
+        fn shr<const COUNT: u32>(self, a: Self::u32s) -> Self::u32s {
+            cast(self.avx512f._mm512_srli_epi32::<COUNT>(cast(a)))
+        }
+        #[inline(always)]
+        fn gather(self, table: &[f32], index: Self::u32s) -> Self::f32s {
+            assert!(self.all_below(index, table.len().min(1 << 29)), "an index is outside the table");
+            // SAFETY: every index is inside the table, just checked, and below 2^29, so that neither it nor its byte offset is negative.
+            cast(unsafe { self.avx512f._mm512_i32gather_ps::<4>(cast(index), table.as_ptr()) })
+        }
+    }
+
+    impl Lanes for V3 {
+        /// Even lanes, odd lanes.
+        type Pair = [__m256i; 2];
+
+        #[inline(always)]
+        fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]) {
+            formula.v3(self, shown, rewards);
+        }
+
+        #[inline(always)]
+        fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output {
+            self.vectorize(Entered(self, kernel))
+        }
+
+        #[inline(always)]
+        fn split(self, a: Self::u32s) -> Self::Pair {
+            let a: __m256i = cast(a);
+            [a, self.avx2._mm256_srli_epi64::<32>(a)]
+        }
+        #[inline(always)]
+        fn join(self, [even, odd]: Self::Pair) -> Self::u32s {
+            cast(self.avx2._mm256_blend_epi32::<0xAA>(even, self.avx2._mm256_slli_epi64::<32>(odd)))
+        }
+        #[inline(always)]
+        fn mul_wide(self, a: Self::Pair, b: u32) -> Self::Pair {
+            let b = self.avx._mm256_set1_epi64x(i64::from(b));
+            [self.avx2._mm256_mul_epu32(a[0], b), self.avx2._mm256_mul_epu32(a[1], b)]
+        }
+        #[inline(always)]
+        fn high_xor(self, product: Self::Pair, a: Self::Pair, b: Self::Pair) -> Self::Pair {
+            let even = self.avx2._mm256_srli_epi64::<32>(product[0]);
+            let odd = self.avx2._mm256_srli_epi64::<32>(product[1]);
+            let [even, odd] = self.xor_pair([even, odd], a);
+            self.xor_pair([even, odd], b)
+        }
+        #[inline(always)]
+        fn xor_pair(self, a: Self::Pair, b: Self::Pair) -> Self::Pair {
+            [self.avx2._mm256_xor_si256(a[0], b[0]), self.avx2._mm256_xor_si256(a[1], b[1])]
+        }
+        #[inline(always)]
+        fn to_f32(self, a: Self::u32s) -> Self::f32s {
+            cast(self.avx._mm256_cvtepi32_ps(cast(a)))
+        }
+        #[inline(always)]
+        fn any(self, mask: Self::m32s) -> bool {
+            self.avx._mm256_movemask_ps(cast(mask)) != 0
+        }
+        #[inline(always)]
+        fn add_where(self, mask: Self::m32s, a: Self::u32s, b: Self::u32s) -> Self::u32s {
+            self.add_u32s(a, self.and_u32s(cast(mask), b))
+        }
+        #[inline(always)]
+        fn shl23(self, a: Self::u32s) -> Self::u32s {
+            cast(self.avx2._mm256_slli_epi32::<23>(cast(a)))
+        }
+        #[inline(always)]
+        fn shr<const COUNT: u32>(self, a: Self::u32s) -> Self::u32s {
+            match COUNT {
+                8 => cast(self.avx2._mm256_srli_epi32::<8>(cast(a))),
+                23 => cast(self.avx2._mm256_srli_epi32::<23>(cast(a))),
+                _ => cast(self.avx2._mm256_srlv_epi32(cast(a), self.avx._mm256_set1_epi32(COUNT as i32))),
+            }
+        }
+        #[inline(always)]
+        fn gather(self, table: &[f32], index: Self::u32s) -> Self::f32s {
+            assert!(self.all_below(index, table.len().min(1 << 29)), "an index is outside the table");
+            // SAFETY: every index is inside the table, just checked, and below 2^29, so that neither it nor its byte offset is negative.
+            cast(unsafe { self.avx2._mm256_i32gather_ps::<4>(table.as_ptr(), cast(index)) })
+        }
+    }
+}
+
+/// Which vector instructions to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vectors {
+    /// The widest this machine has.
+    #[default]
+    Widest,
+    /// AVX-512.
+    V4,
+    /// AVX2.
+    V3,
+    /// None.
+    Scalar,
+}
+
+/// Runs `job` with the vector instructions asked for, or with narrower ones where this machine has not got them. The result is the same.
+pub fn dispatch<J: Job>(vectors: Vectors, job: J) -> J::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let (Vectors::Widest | Vectors::V4, Some(s)) = (vectors, pulp::x86::V4::try_new()) {
+            return s.enter(job);
+        }
+        if let (Vectors::Widest | Vectors::V4 | Vectors::V3, Some(s)) = (vectors, pulp::x86::V3::try_new()) {
+            return s.enter(job);
+        }
+    }
+    let _ = vectors;
+    pulp::Scalar::new().enter(job)
+}
+
+/// Lanes of the vectors that [`dispatch`] chooses.
+pub fn width(vectors: Vectors) -> usize {
+    struct Width;
+    impl Job for Width {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Lanes>(self, _: S) -> usize {
+            S::LANES
+        }
+    }
+    dispatch(vectors, Width)
+}

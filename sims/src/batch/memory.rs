@@ -1,0 +1,111 @@
+//! Tables of vectors, seen as vectors or as single numbers. A table of n rows holds row r of lane l at `r * LANES + l`.
+
+use super::lanes::Lanes;
+use pulp::bytemuck::{self, Pod};
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+/// Bytes of a cache line. A vector that lies across two lines costs two accesses, and pulp's vectors are aligned as single numbers are.
+const LINE: usize = 64;
+
+/// A table of vectors that starts at a cache line.
+pub(super) struct Table<V> {
+    storage: Vec<u32>,
+    start: usize,
+    rows: usize,
+    vectors: PhantomData<V>,
+}
+
+/// An empty table.
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Table { storage: Vec::new(), start: 0, rows: 0, vectors: PhantomData }
+    }
+}
+
+impl<V: Pod> Table<V> {
+    /// `rows` times `row`.
+    pub(super) fn new(rows: usize, row: V) -> Self {
+        let words = size_of::<V>() / size_of::<u32>();
+        let storage = vec![0; rows * words + LINE / size_of::<u32>()];
+        let start = storage.as_ptr().align_offset(LINE).min(LINE / size_of::<u32>());
+        let mut table = Table { storage, start, rows, vectors: PhantomData };
+        table.fill(row);
+        table
+    }
+
+    #[inline(always)]
+    fn words(&self) -> std::ops::Range<usize> {
+        self.start..self.start + self.rows * (size_of::<V>() / size_of::<u32>())
+    }
+}
+
+impl<V: Pod> Deref for Table<V> {
+    type Target = [V];
+    #[inline(always)]
+    fn deref(&self) -> &[V] {
+        bytemuck::cast_slice(&self.storage[self.words()])
+    }
+}
+
+impl<V: Pod> DerefMut for Table<V> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [V] {
+        let words = self.words();
+        bytemuck::cast_slice_mut(&mut self.storage[words])
+    }
+}
+
+/// A table of `f32` vectors, all zero at first.
+pub(super) fn floats<S: Lanes>(s: S, rows: usize) -> Table<S::f32s> {
+    Table::new(rows, s.splat_f32s(0.0))
+}
+
+/// A table of `u32` vectors, all zero at first.
+pub(super) fn words<S: Lanes>(s: S, rows: usize) -> Table<S::u32s> {
+    Table::new(rows, s.splat_u32s(0))
+}
+
+/// The single numbers of a table of numbers.
+#[inline(always)]
+pub(super) fn flat<S: Lanes>(table: &[S::f32s]) -> &[f32] {
+    bytemuck::cast_slice(table)
+}
+
+/// The single numbers of a table of numbers, to be written.
+#[inline(always)]
+pub(super) fn flat_mut<S: Lanes>(table: &mut [S::f32s]) -> &mut [f32] {
+    bytemuck::cast_slice_mut(table)
+}
+
+/// The bits of a table of words, as numbers: for gathers.
+#[inline(always)]
+pub(super) fn bits<S: Lanes>(table: &[S::u32s]) -> &[f32] {
+    bytemuck::cast_slice(table)
+}
+
+/// The single words of a table of words.
+#[inline(always)]
+pub(super) fn flat_words<S: Lanes>(table: &[S::u32s]) -> &[u32] {
+    bytemuck::cast_slice(table)
+}
+
+/// The single words of a table of words, to be written.
+#[inline(always)]
+pub(super) fn flat_words_mut<S: Lanes>(table: &mut [S::u32s]) -> &mut [u32] {
+    bytemuck::cast_slice_mut(table)
+}
+
+/// One number per lane.
+#[inline(always)]
+pub(super) fn vector<S: Lanes>(of: impl FnMut(usize) -> f32) -> S::f32s {
+    let all: Vec<f32> = (0..S::LANES).map(of).collect();
+    bytemuck::cast_slice(&all)[0]
+}
+
+/// One word per lane.
+#[inline(always)]
+pub(super) fn word_vector<S: Lanes>(of: impl FnMut(usize) -> u32) -> S::u32s {
+    let all: Vec<u32> = (0..S::LANES).map(of).collect();
+    bytemuck::cast_slice(&all)[0]
+}

@@ -1,0 +1,98 @@
+//! Picking an arm by its uniform: binary search in running sums of weights, and the facts about the arm found.
+
+use super::lanes::Lanes;
+use super::memory;
+
+/// Levels of the search that choose among boundaries held in registers.
+const TOP: usize = 4;
+
+/// Rows of a table of running sums for `arms` arms; those past the last arm must be infinite.
+pub(super) fn padded(arms: usize) -> usize {
+    arms.next_power_of_two().max(1 << TOP)
+}
+
+/// Running sums, ready to be searched. `PADDED` is the number of rows where that is known while compiling, else 0.
+pub(super) struct Search<'a, S: Lanes, const PADDED: usize> {
+    /// Arms between the boundaries.
+    stride: usize,
+    boundaries: [S::f32s; (1 << TOP) - 1],
+    sums: &'a [f32],
+}
+
+impl<'a, S: Lanes, const PADDED: usize> Search<'a, S, PADDED> {
+    #[inline(always)]
+    pub(super) fn new(sums: &'a [S::f32s]) -> Self {
+        let stride = if PADDED == 0 { sums.len() } else { PADDED } >> TOP;
+        let mut boundaries = [sums[0]; (1 << TOP) - 1];
+        for (i, boundary) in boundaries.iter_mut().enumerate() {
+            *boundary = sums[(i + 1) * stride - 1];
+        }
+        Search { stride, boundaries, sums: memory::flat::<S>(sums) }
+    }
+
+    /// `arm * LANES + lane` of the first arm whose running sum exceeds `target`.
+    #[inline(always)]
+    pub(super) fn find(&self, s: S, target: S::f32s, iota: S::u32s) -> S::u32s {
+        let mut position = iota;
+        let mut open = self.boundaries;
+        let mut width = 1 << TOP;
+        while width > 1 {
+            let half = width / 2;
+            let above = s.greater_than_or_equal_f32s(target, open[half - 1]);
+            for i in 0..half - 1 {
+                open[i] = s.select_f32s(above, open[half + i], open[i]);
+            }
+            position = advance(s, above, position, half * self.stride);
+            width = half;
+        }
+        let mut half = self.stride / 2;
+        while half > 0 {
+            let sum = s.gather(&self.sums[(half - 1) * S::LANES..], position);
+            position = advance(s, s.greater_than_or_equal_f32s(target, sum), position, half);
+            half /= 2;
+        }
+        position
+    }
+}
+
+/// Moves the lanes in `which` on by `arms` arms.
+#[inline(always)]
+fn advance<S: Lanes>(s: S, which: S::m32s, position: S::u32s, arms: usize) -> S::u32s {
+    s.add_where(which, position, s.splat_u32s((arms * S::LANES) as u32))
+}
+
+/// Rows of a table of one bit per arm.
+pub(super) fn bit_rows(arms: usize) -> usize {
+    arms.div_ceil(32)
+}
+
+/// Whether arms have a property: one bit for each, a row for every 32 arms.
+pub(super) struct Bits<'a, S: Lanes> {
+    first: [S::u32s; 2],
+    all: &'a [S::u32s],
+    iota: S::u32s,
+}
+
+impl<'a, S: Lanes> Bits<'a, S> {
+    #[inline(always)]
+    pub(super) fn new(all: &'a [S::u32s], iota: S::u32s) -> Self {
+        Bits { first: [all[0], all[all.len().min(2) - 1]], all, iota }
+    }
+
+    /// Whether the arm at `position` has it.
+    #[inline(always)]
+    pub(super) fn of(&self, s: S, position: S::u32s) -> S::m32s {
+        let lanes = S::LANES as u32;
+        let arm = s.wrapping_dyn_shr_u32s(position, s.splat_u32s(lanes.trailing_zeros()));
+        let word = match self.all.len() {
+            1 => self.first[0],
+            2 => s.select_u32s(s.less_than_u32s(arm, s.splat_u32s(32)), self.first[0], self.first[1]),
+            _ => {
+                let row = s.wrapping_dyn_shr_u32s(arm, s.splat_u32s(5));
+                let index = s.add_u32s(s.mul_u32s(row, s.splat_u32s(lanes)), self.iota);
+                s.transmute_u32s_f32s(s.gather(memory::bits::<S>(self.all), index))
+            }
+        };
+        s.bit(word, arm)
+    }
+}

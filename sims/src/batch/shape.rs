@@ -1,0 +1,110 @@
+//! What cells of one block must share, and what the engine runs.
+
+use crate::cell::Cell;
+use crate::config::{Baseline, Config, KNOBS, Mode, Regime, Sampler, Scale};
+use crate::knob::{Kind, KnobError};
+use crate::recipe::Ready;
+use std::ops::Range;
+
+/// Entries of a table that a gather can address.
+const MAX_ENTRIES: usize = 1 << 25;
+
+/// Whether the engine runs cells of this recipe.
+///
+/// # Errors
+/// Names the first knob that asks for what only the reference loop does, and what this engine does instead.
+pub fn supports(recipe: &Ready) -> Result<(), KnobError> {
+    let c = &recipe.config;
+    require(c.world.depth == 1, "depth", c.world.depth, "must be 1")?;
+    require(c.train.mode == Mode::Sampled, "mode", c.train.mode.name(), "must be sampled")?;
+    require(c.data.sampler == Sampler::Policy, "sampler", c.data.sampler.name(), "must be policy")?;
+    let o = &c.objective;
+    require(o.baseline != Baseline::Critic, "baseline", o.baseline.name(), "must not be critic")?;
+    require(o.scale != Scale::BetaDensity, "scale", o.scale.name(), "must not be beta_density")?;
+    require(!o.dynamic_sampling, "dynamic_sampling", true, "must be false")?;
+    require(o.gamma == 1.0 || c.world.depth == 1, "gamma", o.gamma, "must be 1")?;
+    let entries = c.world.all_prompts().saturating_mul(c.world.vocab);
+    require(entries <= MAX_ENTRIES, "vocab", c.world.vocab, "times all prompts must be at most 2^25")
+}
+
+fn require(holds: bool, knob: &str, value: impl std::fmt::Display, allowed: &str) -> Result<(), KnobError> {
+    if holds { Ok(()) } else { Err(KnobError::new(knob, value, format!("{allowed} in the batched engine"))) }
+}
+
+/// What the cells of one block have in common: signal and all knobs that are not real numbers, as text.
+pub(super) fn key(cell: &Cell) -> String {
+    let config = &cell.recipe.config;
+    let knobs = KNOBS.iter().filter(|k| !matches!((k.kind)(), Kind::Real(_)));
+    let lines: String = knobs.map(|k| format!("{} = {}\n", k.name, (k.get)(config))).collect();
+    format!("signal = {}\n{lines}", cell.recipe.signal.entry.name)
+}
+
+/// The sizes of a block.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    /// Arms to choose from, V.
+    pub(super) arms: usize,
+    /// Prompts of a step, B.
+    pub(super) batch: usize,
+    /// Rollouts of a prompt trained on, G.
+    pub(super) group: usize,
+    /// Rollouts that vote.
+    pub(super) votes: usize,
+    /// Whether the greedy response is paid as well.
+    pub(super) greedy: bool,
+    /// All prompts.
+    pub(super) prompts: usize,
+    /// Prompts that may be trained on.
+    pub(super) domain: Range<usize>,
+    /// Held-out prompts.
+    pub(super) held_out: Range<usize>,
+    /// Updates per pass.
+    pub(super) minibatches: usize,
+    /// Passes.
+    pub(super) passes: usize,
+}
+
+impl Shape {
+    pub(super) fn of(recipe: &Ready) -> Self {
+        let c = &recipe.config;
+        let held_out = c.world.prompts..c.world.all_prompts();
+        let votes = if recipe.signal.params.contains(&"votes") && c.signal.votes > 0 { c.signal.votes } else { c.train.group_size };
+        Shape {
+            arms: c.world.vocab,
+            batch: c.train.train_batch_size,
+            group: c.train.group_size,
+            votes,
+            greedy: c.objective.baseline == Baseline::Greedy,
+            prompts: c.world.all_prompts(),
+            domain: if c.data.regime == Regime::TestTime { held_out.clone() } else { 0..c.world.prompts },
+            held_out,
+            minibatches: c.train.minibatches,
+            passes: c.train.num_iterations,
+        }
+    }
+
+    /// Rollouts sampled.
+    pub(super) fn sampled(&self) -> usize {
+        self.group.max(self.votes)
+    }
+
+    /// Rollouts paid: the sampled ones, then the greedy one.
+    pub(super) fn paid(&self) -> usize {
+        self.sampled() + usize::from(self.greedy)
+    }
+
+    /// Prompts of a minibatch; the last may have fewer.
+    pub(super) fn minibatch(&self) -> usize {
+        self.batch.div_ceil(self.minibatches).max(1)
+    }
+
+    /// Whether some update is made with rollouts of an older policy.
+    pub(super) fn goes_off_policy(&self) -> bool {
+        self.passes > 1 || self.minibatch() < self.batch
+    }
+}
+
+/// Prompts per minibatch in the step size of private memories: not rounded, as in the reference loop.
+pub(super) fn nominal_minibatch(config: &Config) -> f64 {
+    config.train.train_batch_size as f64 / config.train.minibatches as f64
+}

@@ -1,0 +1,290 @@
+//! From the rewards of a batch to new logits.
+
+use super::block::Block;
+use super::lanes::Lanes;
+use super::math::exp2;
+use super::memory;
+use super::number::{Lane, Mask};
+use crate::config::{Baseline, KlPlace, PolicyLoss, RewardMap};
+use crate::objective::{Around, kl_slope, kl_value};
+use crate::paid::Earned;
+use crate::real::{Choice, Real, Truth};
+use std::f64::consts::LN_2;
+use std::ops::Range;
+
+/// What a step did, per lane.
+#[derive(Clone, Copy)]
+pub(super) struct Did<S: Lanes> {
+    pub(super) reward: Lane<S>,
+    pub(super) reward_std: Lane<S>,
+    pub(super) flat: Lane<S>,
+    pub(super) accuracy: Lane<S>,
+    pub(super) entropy: Lane<S>,
+    pub(super) success: Lane<S>,
+    /// Tokens that went through a ratio; of these, cut low and high.
+    pub(super) tokens: Lane<S>,
+    pub(super) low: Lane<S>,
+    pub(super) high: Lane<S>,
+}
+
+impl<S: Lanes> Block<'_, S> {
+    #[inline(always)]
+    pub(super) fn number(&self, x: f64) -> Lane<S> {
+        Lane { s: self.s, x: self.splat(x) }
+    }
+
+    /// Nothing done.
+    #[inline(always)]
+    pub(super) fn nothing(&self) -> Did<S> {
+        let zero = self.number(0.0);
+        Did {
+            reward: zero,
+            reward_std: zero,
+            flat: zero,
+            accuracy: zero,
+            entropy: zero,
+            success: zero,
+            tokens: zero,
+            low: zero,
+            high: zero,
+        }
+    }
+
+    /// Rewards of a slot's rollouts trained on.
+    #[inline(always)]
+    fn earned(&self, slot: usize) -> Earned<'_, Lane<S>> {
+        let group = self.shape.group;
+        Earned { weights: &self.step.weight[..group], rewards: &self.step.shaped[slot * group..][..group], size: Some(group) }
+    }
+
+    /// Averages of the policy over the prompts of the batch.
+    #[inline(always)]
+    pub(super) fn describe_policy(&self, did: &mut Did<S>) {
+        let share = self.number(1.0 / self.shape.batch as f64);
+        for (entropy, success) in self.step.entropy.iter().zip(self.step.success.iter()) {
+            did.entropy = did.entropy + Lane { s: self.s, x: *entropy } * share;
+            did.success = did.success + Lane { s: self.s, x: *success } * share;
+        }
+    }
+
+    /// Averages over the groups of the batch, before rewards are shaped.
+    #[inline(always)]
+    pub(super) fn describe(&self, did: &mut Did<S>) {
+        let (s, group) = (self.s, self.shape.group);
+        let (zero, one) = (self.number(0.0), self.number(1.0));
+        let (per_slot, per_rollout) = (self.number(1.0 / self.shape.batch as f64), self.number(1.0 / (self.shape.batch * group) as f64));
+        for slot in 0..self.shape.batch {
+            let own = self.earned(slot);
+            did.reward = did.reward + own.mean() * per_slot;
+            did.reward_std = did.reward_std + own.variance(0).sqrt() * per_slot;
+            did.flat = did.flat + Lane::choose(own.is_flat(), per_slot, zero);
+            let mut agreed = zero;
+            for g in 0..group {
+                let correct = Mask { s, m: self.step.correct[slot * group + g] };
+                let positive = own.rewards[g].above(zero);
+                agreed = agreed + Lane::choose(Mask::choose(correct, positive, positive.not()), one, zero);
+            }
+            did.accuracy = did.accuracy + agreed * per_rollout;
+        }
+    }
+
+    /// Maps rewards and takes the KL penalty off them.
+    #[inline(always)]
+    pub(super) fn shape_rewards(&mut self) {
+        let (blocks, group) = (self.blocks(), self.shape.group);
+        let penalised = self.uses.kl && self.rule.kl_place == KlPlace::Reward;
+        if !penalised && self.rule.reward_map == RewardMap::Raw {
+            return;
+        }
+        for slot in 0..self.shape.batch {
+            for g in 0..group {
+                let mut reward = blocks.mapped(self.step.shaped[slot * group + g]);
+                if penalised {
+                    reward = reward - self.penalty(slot, g, self.step.logprob[slot * group + g]);
+                }
+                self.step.shaped[slot * group + g] = reward;
+            }
+            if self.shape.greedy {
+                let mut reward = blocks.mapped(self.step.greedy[slot]);
+                if penalised {
+                    let last = self.shape.sampled();
+                    reward = reward - self.penalty(slot, last, self.logprob(slot, last));
+                }
+                self.step.greedy[slot] = reward;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn penalty(&self, slot: usize, rollout: usize, logprob: Lane<S>) -> Lane<S> {
+        self.dials.kl_beta * kl_value(self.rule.kl_form, self.ref_logprob(slot, rollout) - logprob)
+    }
+
+    /// Advantages of the batch.
+    #[inline(always)]
+    pub(super) fn find_advantages(&mut self) {
+        let (blocks, group) = (self.blocks(), self.shape.group);
+        for slot in 0..self.shape.batch {
+            let step = &mut self.step;
+            let own = Earned { weights: &step.weight[..group], rewards: &step.shaped[slot * group..][..group], size: Some(group) };
+            let batch = Earned { weights: &step.weight, rewards: &step.shaped, size: None };
+            let greedy = step.greedy[slot];
+            let around = Around { batch, by_length: own, greedy, density: greedy.like(1.0) };
+            let mean = own.mean();
+            let scale = blocks.divisor(&own, mean, &around);
+            let advantages = &mut step.advantage[slot * group..][..group];
+            if self.rule.baseline == Baseline::SecondBest {
+                own.leads(advantages);
+                for a in advantages {
+                    *a = *a / scale;
+                }
+            } else {
+                let (factor, baseline) = blocks.baseline(&own, mean, &around);
+                let factor = factor / scale;
+                for (a, r) in advantages.iter_mut().zip(own.rewards) {
+                    *a = factor * (*r - baseline);
+                }
+            }
+        }
+        self.weigh_advantages();
+    }
+
+    /// Whitens advantages and weighs them by the sign of the reward, where the rule does so.
+    #[inline(always)]
+    fn weigh_advantages(&mut self) {
+        let blocks = self.blocks();
+        if self.rule.whiten {
+            let all = Earned { weights: &self.step.weight, rewards: &self.step.advantage, size: None };
+            let (mean, std) = (all.mean(), all.std());
+            for a in &mut self.step.advantage {
+                *a = blocks.whitened(*a, mean, std);
+            }
+        }
+        if self.uses.dense {
+            for (a, r) in self.step.advantage.iter_mut().zip(&self.step.shaped) {
+                *a = *a * blocks.sign_weight(*r);
+            }
+        }
+    }
+
+    /// All updates of the batch.
+    #[inline(always)]
+    pub(super) fn update(&mut self, did: &mut Did<S>) {
+        let size = self.shape.minibatch();
+        for pass in 0..self.shape.passes {
+            for first in (0..self.shape.batch).step_by(size) {
+                let slots = first..self.shape.batch.min(first + size);
+                let on_policy = pass == 0 && first == 0;
+                if !on_policy {
+                    for slot in slots.clone() {
+                        self.rescore(slot);
+                    }
+                }
+                for slot in slots.clone() {
+                    self.find_pushes(slot, on_policy, did);
+                }
+                self.ascend(slots);
+            }
+        }
+    }
+
+    /// Coefficients of log pi of the slot's rollouts.
+    #[inline(always)]
+    fn find_pushes(&mut self, slot: usize, on_policy: bool, did: &mut Did<S>) {
+        let (blocks, group) = (self.blocks(), self.shape.group);
+        let (zero, one) = (self.number(0.0), self.number(1.0));
+        let penalised = self.uses.kl && self.rule.kl_place == KlPlace::Loss;
+        let rated = self.rule.policy_loss != PolicyLoss::Score;
+        // every clip leaves a ratio of 1 as it is, but for a dual clip below 1
+        let cut = !on_policy || self.uses.dual;
+        if rated {
+            did.tokens = did.tokens + one.like(group as f64);
+        }
+        let rollouts = slot * group..(slot + 1) * group;
+        if !penalised && !(rated && cut) {
+            self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
+            return;
+        }
+        for i in rollouts {
+            let mut push = self.step.advantage[i];
+            let now = if on_policy { self.step.logprob[i] } else { self.logprob(slot, i - slot * group) };
+            if rated && cut {
+                let ratio = if on_policy { one } else { (now - self.step.logprob[i]).exp() };
+                let (slope, [low, high]) = blocks.push(ratio, push);
+                push = slope;
+                did.low = did.low + Lane::choose(low, one, zero);
+                did.high = did.high + Lane::choose(high, one, zero);
+            }
+            if penalised {
+                push = push - self.dials.kl_beta * kl_slope(self.rule.kl_form, self.ref_logprob(slot, i - slot * group) - now);
+            }
+            self.step.push[i] = push;
+        }
+    }
+
+    /// Moves the logits along the gradient of a minibatch.
+    #[inline(always)]
+    fn ascend(&mut self, slots: Range<usize>) {
+        let (s, group, paid) = (self.s, self.shape.group, self.shape.paid());
+        let share = self.splat(1.0 / (slots.len() * group) as f64);
+        let [shared, private] = [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)];
+        for slot in slots.clone() {
+            let rows = self.rows_of(slot, self.shape.domain.start);
+            let (positions, pushes) = (&self.step.position[slot * paid..][..group], &self.step.push[slot * group..][..group]);
+            for (position, push) in positions.iter().zip(pushes) {
+                if self.uses.skill {
+                    s.scatter_add(memory::flat_mut::<S>(&mut self.skill), position, &s.mul_f32s(push.x, shared));
+                }
+                if self.uses.memory {
+                    let position = s.add_u32s(*position, rows);
+                    s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &position, &s.mul_f32s(push.x, private));
+                }
+            }
+        }
+        if self.uses.dense {
+            for slot in slots {
+                self.ascend_in_all_arms(slot, [shared, private]);
+            }
+        }
+    }
+
+    /// The part of the gradient in all arms: less the sum of pushes times pi, and the gradient of the entropy, `-pi (log pi + H)`.
+    #[inline(always)]
+    fn ascend_in_all_arms(&mut self, slot: usize, rates: [S::f32s; 2]) {
+        let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
+        let mut total = self.number(0.0);
+        for g in 0..group {
+            total = total + self.step.push[slot * group + g];
+        }
+        let bonus = self.dials.entropy_coeff * self.number(group as f64);
+        let entropy = if self.uses.entropy { self.entropy_now(slot) } else { total };
+        let mut at = s.add_u32s(self.rows_of(slot, self.shape.domain.start), self.iota);
+        for arm in 0..arms {
+            let x = s.sub_f32s(self.step.logits[slot * arms + arm], self.step.log_sum[slot]);
+            let p = Lane { s, x: exp2(s, x).1 };
+            let mut slope = total * p;
+            if self.uses.entropy {
+                slope = slope + bonus * p * (Lane { s, x } * self.number(LN_2) + entropy);
+            }
+            if self.uses.skill {
+                self.skill[arm] = s.sub_f32s(self.skill[arm], s.mul_f32s(slope.x, rates[0]));
+            }
+            if self.uses.memory {
+                s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &at, &s.neg_f32s(s.mul_f32s(slope.x, rates[1])));
+            }
+            at = s.add_u32s(at, s.splat_u32s(S::LANES as u32));
+        }
+    }
+
+    /// Entropy at the slot's prompt under the rows loaded last, in nats.
+    #[inline(always)]
+    fn entropy_now(&self, slot: usize) -> Lane<S> {
+        let (s, arms) = (self.s, self.shape.arms);
+        let mut sum = self.number(0.0);
+        for logit in &self.step.logits[slot * arms..][..arms] {
+            let x = s.sub_f32s(*logit, self.step.log_sum[slot]);
+            sum = sum - Lane { s, x: exp2(s, x).1 } * Lane { s, x };
+        }
+        sum * self.number(LN_2)
+    }
+}
