@@ -201,7 +201,7 @@ impl<S: Lanes> Block<'_, S> {
             did.tokens = did.tokens + one.like(group as f64);
         }
         let rollouts = slot * group..(slot + 1) * group;
-        if !penalised && !(rated && cut) {
+        if !(penalised || rated && cut) {
             self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
             return;
         }
