@@ -29,7 +29,7 @@ use mta_sims::stream::Seed;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// What to run.
 pub struct Bridge {
@@ -157,7 +157,7 @@ impl Bridge {
     pub fn judge(&self, request: &Request) -> Result<Vec<Judged>, Error> {
         store::prepare(&self.folder)?;
         let finished = Journal::open(&self.folder)?.finished().clone();
-        verify::judge_in(request, |rung| *rung == Rung::Llm, &Transformers { bridge: self, finished: RwLock::new(Arc::new(finished)) })
+        verify::judge_in(request, |rung| *rung == Rung::Llm, &mut Transformers { bridge: self, finished: Arc::new(finished) })
     }
 
     /// Curves of `cells` by name, run where they are not finished, in a folder of their own.
@@ -175,19 +175,18 @@ impl Bridge {
 /// Labs whose cells are transformers'.
 struct Transformers<'b> {
     bridge: &'b Bridge,
-    finished: RwLock<Arc<HashMap<String, Curves>>>,
+    finished: Arc<HashMap<String, Curves>>,
 }
 
 impl Labs for Transformers<'_> {
-    fn prepare(&self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
-        let mut finished = self.finished.write().unwrap_or_else(PoisonError::into_inner);
-        let missing: Vec<Cell> = cells().into_iter().filter(|cell| !finished.contains_key(&self.bridge.greenhouse.id(cell))).collect();
-        Arc::make_mut(&mut finished).extend(self.bridge.run(&missing, "claims")?);
+    fn prepare(&mut self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
+        let missing: Vec<Cell> = cells().into_iter().filter(|cell| !self.finished.contains_key(&self.bridge.greenhouse.id(cell))).collect();
+        Arc::make_mut(&mut self.finished).extend(self.bridge.run(&missing, "claims")?);
         Ok(())
     }
 
     fn lab(&self, seed: Seed) -> Lab {
-        let finished = Arc::clone(&self.finished.read().unwrap_or_else(PoisonError::into_inner));
+        let finished = Arc::clone(&self.finished);
         let settings = self.bridge.greenhouse.settings.clone();
         Lab::with(seed, Arc::new(move |cell: &Cell| finished[&greenhouse::id(&settings, cell)].clone()))
     }

@@ -87,27 +87,20 @@ impl Judged {
 /// When there cannot be so many threads.
 pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
     let simulated = |rung: &Rung| *rung != Rung::Llm;
-    runner::pool(threads)?.install(|| judge_in(request, simulated, &Simulated))
+    runner::pool(threads)?.install(|| judge_in(request, simulated, &mut Simulated))
 }
 
 /// Judges all that is asked for on `rungs` in labs of one's own, on this thread's pool.
 ///
 /// # Errors
 /// When a lab cannot be prepared.
-pub fn judge_in(request: &Request, rungs: impl Fn(&Rung) -> bool, labs: &dyn Labs) -> Result<Vec<Judged>, Error> {
+pub fn judge_in(request: &Request, rungs: impl Fn(&Rung) -> bool, labs: &mut dyn Labs) -> Result<Vec<Judged>, Error> {
     let (trials, mut cases) = opened(request, rungs);
     decide(&mut cases, request, labs)?;
     let mut rulings = cases.into_iter().map(Case::ruling);
     let mut next = || rulings.next().expect("every list of parts has its ruling");
     let mut judged = |(claim, trial)| Judged { claim, trial, ruling: next(), counterexample: request.counterexamples.then(&mut next) };
     Ok(trials.into_iter().map(&mut judged).collect())
-}
-
-/// Every cell that the whole budget of a request would run on `rung`, each once.
-pub fn cells(request: &Request, rung: Rung) -> Vec<Cell> {
-    let (_, cases) = opened(request, |r| *r == rung);
-    let last = request.budget.looks.last().copied().unwrap_or(0);
-    wanted(&cases, &all_open(&cases), request.first_seed..request.first_seed + last)
 }
 
 /// Trials, and their cases: for each its parts, then those of its counterexample where that is asked for.
@@ -131,7 +124,7 @@ pub trait Labs: Sync {
     ///
     /// # Errors
     /// When they cannot be run.
-    fn prepare(&self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error>;
+    fn prepare(&mut self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error>;
 
     /// The lab of a seed.
     fn lab(&self, seed: Seed) -> Lab;
@@ -141,7 +134,7 @@ pub trait Labs: Sync {
 struct Simulated;
 
 impl Labs for Simulated {
-    fn prepare(&self, _: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
+    fn prepare(&mut self, _: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -179,7 +172,7 @@ fn note(notes: &Mutex<Vec<Cell>>, cell: &Cell) -> Curves {
 pub fn rule(parts: Vec<Part>, budget: Budget, alpha: f64, first_seed: u64) -> Ruling {
     let mut cases = [Case::new(parts)];
     let request = Request { claims: Vec::new(), rungs: Vec::new(), budget, counterexamples: true, alpha, first_seed };
-    decide(&mut cases, &request, &Simulated).expect("simulated labs need no preparation");
+    decide(&mut cases, &request, &mut Simulated).expect("simulated labs need no preparation");
     let [case] = cases;
     case.ruling()
 }
@@ -244,7 +237,7 @@ impl Case {
 }
 
 /// Draws seeds, look by look, for the parts that are still open.
-fn decide(cases: &mut [Case], request: &Request, labs: &dyn Labs) -> Result<(), Error> {
+fn decide(cases: &mut [Case], request: &Request, labs: &mut dyn Labs) -> Result<(), Error> {
     let bar = progress_bar();
     let mut done = 0;
     for &look in request.budget.looks {

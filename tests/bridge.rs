@@ -7,9 +7,11 @@ use mta_sim::greenhouse::Greenhouse;
 use mta_sim::llm::grown::cell::GrownSettings;
 use mta_sim::llm::grown::grow::GrowSettings;
 use mta_sim::llm::optimizer::AdamSettings;
-use mta_sim::sims::claims::{CLAIMS, FIRST_SEED, Rung};
+use mta_sim::sims::cell::Cell;
+use mta_sim::sims::claims::{CLAIMS, FIRST_SEED, Lab, Rung};
+use mta_sim::sims::stream::Seed;
 use mta_sim::store::journal::Journal;
-use mta_sim::verify::{self, Budget, Request};
+use mta_sim::verify::{self, Budget, Labs, Request};
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,10 +71,25 @@ fn finished() -> tempfile::TempDir {
     folder
 }
 
+/// Labs that run nothing and look at what they would have to.
+struct Checked(Greenhouse);
+
+impl Labs for Checked {
+    fn prepare(&mut self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
+        let cells = cells();
+        assert!(cells.len() > 20);
+        cells.iter().for_each(|cell| self.0.check(cell, true).unwrap_or_else(|e| panic!("{}: {e}", cell.recipe.name)));
+        Err(Error::Usage("all worlds exist".into()))
+    }
+
+    fn lab(&self, _: Seed) -> Lab {
+        unreachable!("nothing is prepared")
+    }
+}
+
 /// Every cell that a claim asks of transformers, counterexamples too, can be grown.
 #[test]
 fn claims_ask_for_worlds_that_exist() {
-    let greenhouse = Greenhouse::new(GrownSettings::DEFAULT, Path::new("nowhere"));
     let request = Request {
         claims: CLAIMS.to_vec(),
         rungs: vec![Rung::Llm],
@@ -81,9 +98,9 @@ fn claims_ask_for_worlds_that_exist() {
         alpha: 0.01,
         first_seed: FIRST_SEED,
     };
-    let cells = verify::cells(&request, Rung::Llm);
-    assert!(cells.len() > 20);
-    cells.iter().for_each(|cell| greenhouse.check(cell, true).unwrap_or_else(|e| panic!("{}: {e}", cell.recipe.name)));
+    let mut labs = Checked(Greenhouse::new(GrownSettings::DEFAULT, Path::new("nowhere")));
+    let stopped = verify::judge_in(&request, |rung| *rung == Rung::Llm, &mut labs).err().expect("its labs prepare nothing");
+    assert_eq!(stopped.to_string(), Error::Usage("all worlds exist".into()).to_string());
 }
 
 #[test]
