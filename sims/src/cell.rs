@@ -60,8 +60,7 @@ pub fn run_in(world: &World, recipe: &Ready) -> Curves {
             snapshots.push(snapshot(world, step, policy, stats.copied()));
         }
     });
-    let chosen = if config.data.regime.selects() { prompts } else { Vec::new() };
-    Curves::of(world.alignment, chosen, &snapshots)
+    Curves::of(world.alignment, config.data.regime.chosen(prompts), &snapshots)
 }
 
 /// What is shown of a run: the step (0 is the base model), the policy, and what the step that led here did.

@@ -30,6 +30,11 @@ impl Regime {
     pub fn selects(self) -> bool {
         matches!(self, Regime::OneShot | Regime::Few)
     }
+
+    /// The prompts trained on, where they were chosen; else none, since the regime's name tells them.
+    pub fn chosen(self, prompts: Vec<usize>) -> Vec<usize> {
+        if self.selects() { prompts } else { Vec::new() }
+    }
 }
 choices! {
     /// How few prompts are chosen.

@@ -237,6 +237,11 @@ knobs! {
 }
 
 impl Train {
+    /// Prompts of an update, as step sizes count them: not rounded, where the minibatches are of unequal size.
+    pub fn prompts_per_update(&self) -> f64 {
+        self.train_batch_size as f64 / self.minibatches as f64
+    }
+
     /// Whether the policy is evaluated after `step` updates: every `eval_every`, and at the end.
     pub fn evaluates(&self, step: usize) -> bool {
         step.is_multiple_of(self.eval_every) || step == self.steps
@@ -364,7 +369,8 @@ impl Config {
     }
 }
 
-fn require(holds: bool, knob: &str, value: impl std::fmt::Display, allowed: impl Into<String>) -> Result<(), KnobError> {
+/// A refusal of `value` where it does not hold.
+pub(crate) fn require(holds: bool, knob: &str, value: impl std::fmt::Display, allowed: impl Into<String>) -> Result<(), KnobError> {
     if holds { Ok(()) } else { Err(KnobError::new(knob, value, allowed)) }
 }
 

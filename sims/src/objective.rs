@@ -119,12 +119,13 @@ fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], stats: Earned
     }
     let (own, by_length) = (paid.columns(), length_weighted(paid));
     let greedy = paid.rewards.last().copied().unwrap_or(0.0);
-    let density = if rule.scale == Scale::BetaDensity { beta_density(batch, paid.mean()) } else { 1.0 };
+    let mean = own.earned().mean();
+    let density = if rule.scale == Scale::BetaDensity { beta_density(batch, mean) } else { 1.0 };
     let around = Around { batch: stats, by_length: by_length.earned(), greedy, density };
     let blocks = Blocks::of(rule);
-    let scale = blocks.divisor(&own.earned(), own.earned().mean(), &around);
+    let scale = blocks.divisor(&own.earned(), mean, &around);
     let discounted = |t: usize, length: usize| if rule.gamma == 1.0 { 1.0 } else { rule.gamma.powi((length - 1 - t) as i32) };
-    centred(&blocks, paid, &own.earned(), &around)
+    centred(&blocks, paid, &own.earned(), mean, &around)
         .into_iter()
         .zip(rollouts)
         .map(|(c, (rollout, _))| (0..rollout.length()).map(|t| c / scale * discounted(t, rollout.length())).collect())
@@ -132,9 +133,9 @@ fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], stats: Earned
 }
 
 /// Rewards less the rule's baseline, for every rollout; only those trained on can lead.
-fn centred(blocks: &Blocks<f64>, paid: &Paid, own: &Earned<f64>, around: &Around<f64>) -> Vec<f64> {
+fn centred(blocks: &Blocks<f64>, paid: &Paid, own: &Earned<f64>, mean: f64, around: &Around<f64>) -> Vec<f64> {
     if blocks.choice.baseline != Baseline::SecondBest {
-        let (factor, baseline) = blocks.baseline(own, own.mean(), around);
+        let (factor, baseline) = blocks.baseline(own, mean, around);
         return paid.rewards.iter().map(|r| factor * (r - baseline)).collect();
     }
     let mut leads = vec![0.0; own.rewards.len()];

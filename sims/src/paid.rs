@@ -18,11 +18,6 @@ impl Paid {
         self.columns().earned().mean()
     }
 
-    /// Weighted variance of the rewards with divisor G - `ddof`.
-    pub fn variance(&self, ddof: usize) -> f64 {
-        self.columns().earned().variance(ddof)
-    }
-
     /// Whether all rollouts trained on earned the same.
     pub fn is_flat(&self) -> bool {
         self.columns().earned().is_flat()

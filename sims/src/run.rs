@@ -3,7 +3,7 @@
 use crate::config::{Baseline, Config, LossAgg, Mode};
 use crate::critic::Critic;
 use crate::objective::{Clipped, advantages, pushes, shape, token_weight};
-use crate::paid::Paid;
+use crate::paid::{Columns, Earned, Paid};
 use crate::policy::{Nudge, Policy, Step};
 use crate::reward::{Dice, pay};
 use crate::rollout::{Group, Label, Rollout, Token};
@@ -190,7 +190,7 @@ impl<E: Environment + ?Sized> Training<'_, E> {
     /// For each prompt G rollouts to train on, then any that only vote.
     fn samples(&self, sampler: &dyn Policy, prompts: &[(usize, Stream)]) -> Vec<Vec<Rollout>> {
         let size = self.config.train.group_size;
-        let votes = if self.signal.params.contains(&"votes") && self.config.signal.votes > 0 { self.config.signal.votes } else { size };
+        let votes = self.signal.voters(&self.config.signal, size);
         let share = |i: usize, of: usize| if i < of { 1.0 / of as f64 } else { 0.0 };
         let member = |prompt, (i, tokens)| self.rollout(prompt, tokens, share(i, size), share(i, votes));
         let groups = prompts.iter().zip(sampler.sample(prompts, size.max(votes)));
@@ -230,8 +230,7 @@ impl<E: Environment + ?Sized> Training<'_, E> {
 
     fn stride(&self) -> Step {
         let train = &self.config.train;
-        let batch = train.train_batch_size as f64 / train.minibatches as f64;
-        Step { learning_rate: train.learning_rate, batch, geometry: self.config.objective.geometry }
+        Step { learning_rate: train.learning_rate, batch: train.prompts_per_update(), geometry: self.config.objective.geometry }
     }
 
     /// The minibatch's loss as coefficients on log pi and entropy.
@@ -281,10 +280,12 @@ impl<E: Environment + ?Sized> Training<'_, E> {
         let agrees =
             |paid: &Paid| paid.group.rollouts.iter().zip(&paid.rewards).map(|(r, x)| r.weight * f64::from((*x > 0.0) == r.correct)).sum();
         let rollouts: f64 = drawn.iter().map(per_group).sum();
-        let flat = mean(&|paid| f64::from(paid.is_flat()));
+        let columns: Vec<Columns> = drawn.iter().map(Paid::columns).collect();
+        let moment = |f: &dyn Fn(Earned<f64>) -> f64| columns.iter().map(|c| f(c.earned())).sum::<f64>() / drawn.len() as f64;
+        let flat = moment(&|earned| f64::from(earned.is_flat()));
         StepStats {
-            reward: mean(&Paid::mean),
-            reward_std: mean(&|paid| paid.variance(0).sqrt()),
+            reward: moment(&|earned| earned.mean()),
+            reward_std: moment(&|earned| earned.variance(0).sqrt()),
             frac_reward_zero_std: flat,
             reward_accuracy: mean(&agrees),
             entropy: mean(&|paid| paid.group.mean(|r| r.token_mean(|t| t.entropy))),

@@ -59,30 +59,27 @@ pub trait Seen {
     fn others_succeed(&self) -> Self::Number;
 }
 
+/// How a group votes.
+struct Votes {
+    shares: HashMap<u128, f64>,
+    scattered: bool,
+}
+
 /// What a group shows, found when it is first asked for.
 pub(crate) struct Facts<'a> {
     group: &'a Group,
     params: &'a Signals,
     majority: OnceCell<Option<u128>>,
     majority_is_wrong: OnceCell<bool>,
-    tally: OnceCell<HashMap<u128, f64>>,
-    scattered: OnceCell<bool>,
+    votes: OnceCell<Votes>,
     others_succeed: OnceCell<f64>,
 }
 
 impl<'a> Facts<'a> {
     /// The facts of `group`; of `params` they depend on `pass_k` and `label_noise`.
     pub(crate) fn new(group: &'a Group, params: &'a Signals) -> Self {
-        let (majority, tally) = (OnceCell::new(), OnceCell::new());
-        Facts {
-            group,
-            params,
-            majority,
-            majority_is_wrong: OnceCell::new(),
-            tally,
-            scattered: OnceCell::new(),
-            others_succeed: OnceCell::new(),
-        }
+        let (majority, majority_is_wrong) = (OnceCell::new(), OnceCell::new());
+        Facts { group, params, majority, majority_is_wrong, votes: OnceCell::new(), others_succeed: OnceCell::new() }
     }
 
     fn majority(&self) -> Option<u128> {
@@ -93,14 +90,12 @@ impl<'a> Facts<'a> {
         *self.majority_is_wrong.get_or_init(|| self.group.rollouts.iter().any(|r| Some(r.answer) == self.majority() && !r.correct))
     }
 
-    fn share(&self, answer: u128) -> f64 {
-        self.tally.get_or_init(|| self.group.tally().into_iter().collect()).get(&answer).copied().unwrap_or(0.0)
-    }
-
-    fn scattered(&self) -> bool {
-        *self.scattered.get_or_init(|| {
-            let entropy: f64 = self.group.tally().iter().map(|(_, share)| -share * share.ln()).sum();
-            self.group.size.is_some_and(|votes| entropy >= (votes as f64).ln() - 1e-9)
+    fn votes(&self) -> &Votes {
+        self.votes.get_or_init(|| {
+            let tally = self.group.tally();
+            let entropy: f64 = tally.iter().map(|(_, share)| -share * share.ln()).sum();
+            let scattered = self.group.size.is_some_and(|votes| entropy >= (votes as f64).ln() - 1e-9);
+            Votes { shares: tally.into_iter().collect(), scattered }
         })
     }
 
@@ -172,10 +167,10 @@ impl Seen for Told<'_> {
         self.facts.majority_is_wrong()
     }
     fn share(&self) -> f64 {
-        self.facts.share(self.rollout.answer)
+        self.facts.votes().shares.get(&self.rollout.answer).copied().unwrap_or(0.0)
     }
     fn scattered(&self) -> bool {
-        self.facts.scattered()
+        self.facts.votes().scattered
     }
     fn mislabelled(&self) -> bool {
         self.facts.group.label.luck < self.facts.params.label_noise

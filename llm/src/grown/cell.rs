@@ -148,8 +148,7 @@ impl Grown {
             }
         });
         let snapshots = snapshots.into_iter().collect::<Result<Vec<_>>>()?;
-        let listed = if config.data.regime.selects() { chosen } else { Vec::new() };
-        Ok(Curves::of(config.world.alignment, listed, &snapshots))
+        Ok(Curves::of(config.world.alignment, config.data.regime.chosen(chosen), &snapshots))
     }
 
     fn snapshot(&self, policy: &LanguageModel, settings: &GrownSettings, step: usize, stats: Option<StepStats>) -> Result<Snapshot> {

@@ -5,7 +5,7 @@ use super::memory::{self, Table};
 use super::number::{Lane, Threshold};
 use super::philox::{BLOCK, Keys, Streams};
 use super::search::{bit_rows, padded};
-use super::shape::{Shape, nominal_minibatch};
+use super::shape::Shape;
 use crate::config::{Config, Objective};
 use crate::objective::{Blocks, Dials};
 use crate::recipe::Ready;
@@ -185,7 +185,7 @@ impl<'a, S: Lanes> Block<'a, S> {
             },
             step_size: [
                 number(&|c| c.train.learning_rate * c.policy.sharing * LOG2_E),
-                number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * nominal_minibatch(c) * LOG2_E),
+                number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * c.train.prompts_per_update() * LOG2_E),
             ],
             uses: Uses::of(replicas),
             iota: memory::word_vector::<S>(|lane| lane as u32),

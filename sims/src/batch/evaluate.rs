@@ -3,6 +3,7 @@
 use super::block::Block;
 use super::lanes::Lanes;
 use super::math::{exp2, log2};
+use super::memory;
 use super::search::bit_rows;
 use crate::measure::{Measured, PASS_KS};
 use std::f32::consts::LN_2;
@@ -19,7 +20,7 @@ pub(super) struct Means<S: Lanes>([S::f32s; MEASURES]);
 impl<S: Lanes> Means<S> {
     /// Those of one lane.
     pub(super) fn lane(&self, lane: usize) -> Measured {
-        let at = |i: usize| f64::from(pulp::bytemuck::cast_slice::<S::f32s, f32>(&self.0[i..=i])[lane]);
+        let at = |i: usize| memory::lane::<S>(self.0[i], lane);
         let fixed = PASS_KS.len();
         Measured {
             pass_at: (0..fixed).map(at).collect(),

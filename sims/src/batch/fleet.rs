@@ -3,6 +3,7 @@
 use super::block::{Block, Replica};
 use super::evaluate::Means;
 use super::lanes::{Job, Lanes, Vectors, dispatch, width};
+use super::memory;
 use super::number::Lane;
 use super::update::Did;
 use crate::objective::Clipped;
@@ -102,7 +103,7 @@ impl Job for Follow<'_> {
         trail
             .iter()
             .map(|did| {
-                let sum = |x: Lane<S>| (0..self.0.len()).map(|lane| at(x, lane)).sum();
+                let sum = |x: Lane<S>| (0..self.0.len()).map(|lane| memory::lane::<S>(x.x, lane)).sum();
                 did.map(sum)
             })
             .collect()
@@ -125,11 +126,6 @@ struct Look<S: Lanes> {
     train: Means<S>,
     held_out: Means<S>,
     did: Did<S>,
-}
-
-/// The number of one lane.
-fn at<S: Lanes>(x: Lane<S>, lane: usize) -> f64 {
-    f64::from(pulp::bytemuck::cast_slice::<S::f32s, f32>(&[x.x])[lane])
 }
 
 impl<S: Lanes> Block<'_, S> {
@@ -173,22 +169,26 @@ impl<S: Lanes> Block<'_, S> {
             stats: (look.step > 0).then(|| self.stats(&look.did, lane)),
         };
         let column =
-            |table: &[S::f32s]| super::memory::flat::<S>(table).iter().skip(lane).step_by(S::LANES).map(|x| f64::from(*x) * LN_2).collect();
+            |table: &[S::f32s]| memory::flat::<S>(table).iter().skip(lane).step_by(S::LANES).map(|x| f64::from(*x) * LN_2).collect();
         Observed { snapshots: looks.iter().map(snapshot).collect(), skill: column(&self.skill), memory: column(&self.memory) }
     }
 
     fn stats(&self, did: &Did<S>, lane: usize) -> StepStats {
         let rollouts = (self.shape.batch * self.shape.paid()) as f64;
         StepStats {
-            reward: at(did.reward, lane),
-            reward_std: at(did.reward_std, lane),
-            frac_reward_zero_std: at(did.flat, lane),
-            reward_accuracy: at(did.accuracy, lane),
-            entropy: at(did.entropy, lane),
+            reward: memory::lane::<S>(did.reward.x, lane),
+            reward_std: memory::lane::<S>(did.reward_std.x, lane),
+            frac_reward_zero_std: memory::lane::<S>(did.flat.x, lane),
+            reward_accuracy: memory::lane::<S>(did.accuracy.x, lane),
+            entropy: memory::lane::<S>(did.entropy.x, lane),
             mean_length: 1.0,
-            clipped: Clipped { tokens: at(did.tokens, lane), low: at(did.low, lane), high: at(did.high, lane) },
+            clipped: Clipped {
+                tokens: memory::lane::<S>(did.tokens.x, lane),
+                low: memory::lane::<S>(did.low.x, lane),
+                high: memory::lane::<S>(did.high.x, lane),
+            },
             rollouts,
-            wasted: rollouts * at(did.flat, lane),
+            wasted: rollouts * memory::lane::<S>(did.flat.x, lane),
         }
     }
 }

@@ -109,3 +109,8 @@ pub(super) fn word_vector<S: Lanes>(of: impl FnMut(usize) -> u32) -> S::u32s {
     let all: Vec<u32> = (0..S::LANES).map(of).collect();
     bytemuck::cast_slice(&all)[0]
 }
+
+/// The number of one lane.
+pub(super) fn lane<S: Lanes>(x: S::f32s, lane: usize) -> f64 {
+    f64::from(flat::<S>(&[x])[lane])
+}

@@ -48,7 +48,7 @@ use crate::record::Curves;
 use crate::stream::Seed;
 use crate::world::World;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Runs cells, in any mixture of recipes and worlds, and gives the curves of each, in their order.
 ///
@@ -56,57 +56,49 @@ use std::collections::HashMap;
 /// Per cell: when [`supports`] denies its recipe, or its world cannot be made.
 pub fn run(cells: &[Cell], options: Options) -> Vec<Result<Curves, KnobError>> {
     let worlds = make_worlds(cells);
-    let world = |cell: &Cell| &worlds[&(settings_key(&cell.recipe.config.world), cell.seed.0)];
+    let world = |cell: &Cell| &worlds[&world_key(cell)];
     let prompts: Vec<Vec<usize>> =
         cells.par_iter().map(|cell| world(cell).as_ref().map_or(Vec::new(), |w| choose(w, &cell.recipe))).collect();
-    let mut results: Vec<Option<Result<Curves, KnobError>>> = vec![None; cells.len()];
-    let mut fleets: Vec<(String, Vec<usize>)> = Vec::new();
-    let mut place: HashMap<String, usize> = HashMap::new();
-    for (i, cell) in cells.iter().enumerate() {
-        match (supports(&cell.recipe), world(cell)) {
-            (Err(error), _) => results[i] = Some(Err(error)),
-            (_, Err(error)) => results[i] = Some(Err(error.clone())),
-            _ => {
-                let key = shape::key(cell);
-                let at = *place.entry(key.clone()).or_insert(fleets.len());
-                if at == fleets.len() {
-                    fleets.push((key, Vec::new()));
-                }
-                fleets[at].1.push(i);
-            }
-        }
-    }
-    let replica = |i: usize| {
-        let world = world(&cells[i]).as_ref().expect("cells without a world are in no fleet");
-        Replica { world, recipe: &cells[i].recipe, prompts: &prompts[i], dice: cells[i].seed }
+    let replica = |i: usize| -> Result<Replica, KnobError> {
+        supports(&cells[i].recipe)?;
+        let world = world(&cells[i]).as_ref().map_err(Clone::clone)?;
+        Ok(Replica { world, recipe: &cells[i].recipe, prompts: &prompts[i], dice: cells[i].seed })
     };
-    let run_fleet = |(_, members): &(String, Vec<usize>)| watch(&members.iter().map(|&i| replica(i)).collect::<Vec<_>>(), options);
-    let seen: Vec<Vec<Observed>> = fleets.par_iter().map(run_fleet).collect();
-    for ((_, members), seen) in fleets.iter().zip(seen) {
-        for (&i, seen) in members.iter().zip(seen) {
-            results[i] = Some(Ok(curves(&replica(i), &seen)));
-        }
+    let replicas: Vec<Result<Replica, KnobError>> = (0..cells.len()).map(replica).collect();
+    let ready = |i: &usize| *replicas[*i].as_ref().expect("only what can run is in a fleet");
+    let watched = |members: &Vec<usize>| {
+        let fleet: Vec<Replica> = members.iter().map(ready).collect();
+        members.iter().copied().zip(watch(&fleet, options)).collect::<Vec<_>>()
+    };
+    let mut seen: HashMap<usize, Observed> = fleets(cells, &replicas).par_iter().flat_map_iter(watched).collect();
+    let result = |(i, replica): (usize, Result<Replica, KnobError>)| replica.map(|r| curves(&r, &seen.remove(&i).expect("it ran")));
+    replicas.iter().cloned().enumerate().map(result).collect()
+}
+
+/// Indices of the cells that can run, sorted into fleets.
+fn fleets(cells: &[Cell], replicas: &[Result<Replica, KnobError>]) -> Vec<Vec<usize>> {
+    let mut fleets: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for i in (0..cells.len()).filter(|i| replicas[*i].is_ok()) {
+        fleets.entry(shape::key(&cells[i])).or_default().push(i);
     }
-    results.into_iter().map(|result| result.expect("every cell ran or failed")).collect()
+    fleets.into_values().collect()
 }
 
 /// The curves of a replica.
 fn curves(replica: &Replica, seen: &Observed) -> Curves {
-    let chosen = if replica.recipe.config.data.regime.selects() { replica.prompts.to_vec() } else { Vec::new() };
+    let chosen = replica.recipe.config.data.regime.chosen(replica.prompts.to_vec());
     Curves::of(replica.world.alignment, chosen, &seen.snapshots)
 }
 
-type Worlds = HashMap<(String, u64), Result<World, KnobError>>;
+/// What a world depends on: its knobs, as text, and the seed.
+type WorldKey = (String, u64);
 
-/// The world of every cell, each made once.
-fn make_worlds(cells: &[Cell]) -> Worlds {
-    let mut wanted: HashMap<(String, u64), &Settings> = HashMap::new();
-    for cell in cells {
-        wanted.entry((settings_key(&cell.recipe.config.world), cell.seed.0)).or_insert(&cell.recipe.config.world);
-    }
-    wanted.into_par_iter().map(|(key, settings)| (key.clone(), World::new(settings, Seed(key.1)))).collect()
+fn world_key(cell: &Cell) -> WorldKey {
+    (format!("{:?}", cell.recipe.config.world), cell.seed.0)
 }
 
-fn settings_key(settings: &Settings) -> String {
-    format!("{settings:?}")
+/// The world of every cell, each made once.
+fn make_worlds(cells: &[Cell]) -> HashMap<WorldKey, Result<World, KnobError>> {
+    let wanted: HashMap<WorldKey, &Settings> = cells.iter().map(|cell| (world_key(cell), &cell.recipe.config.world)).collect();
+    wanted.into_par_iter().map(|(key, settings)| (key.clone(), World::new(settings, Seed(key.1)))).collect()
 }

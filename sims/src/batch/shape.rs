@@ -1,7 +1,7 @@
 //! What cells of one block must share, and what the engine runs.
 
 use crate::cell::Cell;
-use crate::config::{Baseline, Config, KNOBS, Mode, Regime, Sampler, Scale};
+use crate::config::{self, Baseline, KNOBS, Mode, Regime, Sampler, Scale};
 use crate::knob::{Kind, KnobError};
 use crate::recipe::Ready;
 use std::ops::Range;
@@ -22,13 +22,12 @@ pub fn supports(recipe: &Ready) -> Result<(), KnobError> {
     require(o.baseline != Baseline::Critic, "baseline", o.baseline.name(), "must not be critic")?;
     require(o.scale != Scale::BetaDensity, "scale", o.scale.name(), "must not be beta_density")?;
     require(!o.dynamic_sampling, "dynamic_sampling", true, "must be false")?;
-    require(o.gamma == 1.0 || c.world.depth == 1, "gamma", o.gamma, "must be 1")?;
     let entries = c.world.all_prompts().saturating_mul(c.world.vocab);
     require(entries <= MAX_ENTRIES, "vocab", c.world.vocab, "times all prompts must be at most 2^25")
 }
 
 fn require(holds: bool, knob: &str, value: impl std::fmt::Display, allowed: &str) -> Result<(), KnobError> {
-    if holds { Ok(()) } else { Err(KnobError::new(knob, value, format!("{allowed} in the batched engine"))) }
+    config::require(holds, knob, value, format!("{allowed} in the batched engine"))
 }
 
 /// What the cells of one block have in common: signal and all knobs that are not real numbers, as text.
@@ -68,12 +67,11 @@ impl Shape {
     pub(super) fn of(recipe: &Ready) -> Self {
         let c = &recipe.config;
         let held_out = c.world.prompts..c.world.all_prompts();
-        let votes = if recipe.signal.params.contains(&"votes") && c.signal.votes > 0 { c.signal.votes } else { c.train.group_size };
         Shape {
             arms: c.world.vocab,
             batch: c.train.train_batch_size,
             group: c.train.group_size,
-            votes,
+            votes: recipe.signal.voters(&c.signal, c.train.group_size),
             greedy: c.objective.baseline == Baseline::Greedy,
             prompts: c.world.all_prompts(),
             domain: if c.data.regime == Regime::TestTime { held_out.clone() } else { 0..c.world.prompts },
@@ -102,9 +100,4 @@ impl Shape {
     pub(super) fn goes_off_policy(&self) -> bool {
         self.passes > 1 || self.minibatch() < self.batch
     }
-}
-
-/// Prompts per minibatch in the step size of private memories: not rounded, as in the reference loop.
-pub(super) fn nominal_minibatch(config: &Config) -> f64 {
-    config.train.train_batch_size as f64 / config.train.minibatches as f64
 }

@@ -88,6 +88,11 @@ impl Signal {
         ["log_prior", "log_prior_mean", "tempered", "tilted", "task_plus_prior"].contains(&self.entry.name)
     }
 
+    /// Rollouts that vote in a group of `group_size` trained on.
+    pub fn voters(&self, params: &Signals, group_size: usize) -> usize {
+        if self.params.contains(&"votes") && params.votes > 0 { params.votes } else { group_size }
+    }
+
     /// What each rollout of the group earns. Where rewards are dealt at random and all responses are enumerated, that is a coin with the group's mean.
     pub fn pay(&self, group: &Group, params: &Signals) -> Vec<Pay> {
         let pays = self.formula.reference(group, params);
