@@ -9,6 +9,7 @@ use super::update::Did;
 use crate::objective::Clipped;
 use crate::record::Snapshot;
 use crate::run::StepStats;
+use crate::signals::Signal;
 use rayon::prelude::*;
 use std::f64::consts::LN_2;
 
@@ -134,13 +135,10 @@ impl<S: Lanes> Block<'_, S> {
     fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
         let mut did = self.nothing();
         let signal = self.replicas[0].recipe.signal;
-        if step == 0 {
-            self.fetch_words(0, 0);
-            self.fetch_coins(0, 0);
-        }
-        self.draw_prompts(step);
-        for slot in 0..self.shape.batch {
-            self.sample(signal, step, slot, watched != Watched::Nothing);
+        if self.shape.exact {
+            self.enumerate(signal);
+        } else {
+            self.sample_batch(signal, step, watched != Watched::Nothing);
         }
         if watched != Watched::Nothing {
             self.describe_policy(&mut did);
@@ -150,9 +148,24 @@ impl<S: Lanes> Block<'_, S> {
         }
         self.shape_rewards();
         self.find_advantages();
-        self.fetch_coins(step + 1, 0);
+        if !self.shape.exact {
+            self.fetch_coins(step + 1, 0);
+        }
         self.update(&mut did);
         did
+    }
+
+    /// Samples and pays the groups of a step.
+    #[inline(always)]
+    fn sample_batch(&mut self, signal: &Signal, step: usize, watched: bool) {
+        if step == 0 {
+            self.fetch_words(0, 0);
+            self.fetch_coins(0, 0);
+        }
+        self.draw_prompts(step);
+        for slot in 0..self.shape.batch {
+            self.sample(signal, step, slot, watched);
+        }
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@
 //! watch, follow: [Replica] -> ...      fleet       blocks of replicas over threads
 //! Block                                block       the state of one vector of replicas
 //!   sample, pay                        sample      policy, search in running sums, signal
+//!   enumerate                          exact       all responses with their probabilities in place of a sample
 //!   advantages, pushes, ascent         update      the blocks of crate::objective, in lanes
 //!   measure                            evaluate    exact measurements
 //! Lane, Mask, Threshold                number      vectors as the numbers of formulas
@@ -22,6 +23,7 @@
 
 mod block;
 mod evaluate;
+mod exact;
 mod fleet;
 pub mod lanes;
 pub mod math;

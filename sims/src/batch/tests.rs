@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::batch::lanes::Vectors;
+use crate::config::Mode;
 use crate::policy::{Nudge, Policy, SoftmaxPolicy, Step};
 use crate::recipe::Ready;
 use crate::rollout::Token;
@@ -73,7 +74,7 @@ fn reference(replica: &Replica) -> Expected {
         Some(node) => noted.policy.memory(prompt).logits(node).to_vec(),
         None => vec![0.0; config.world.vocab],
     };
-    let domain = shape::Shape::of(replica.recipe).domain;
+    let domain = shape::Shape::of(replica.recipe, replica.prompts.len()).domain;
     Expected { stats, skill: noted.policy.skill().row(0).to_vec(), memory: domain.flat_map(memory).collect(), closest: noted.closest.get() }
 }
 
@@ -122,17 +123,18 @@ fn prompts(made: &[(World, Ready)]) -> Vec<Vec<usize>> {
 }
 
 /// Every pair of signal and rule the engine runs, in a random configuration.
-fn pairs() -> impl Iterator<Item = Ready> {
-    SIGNALS.iter().flat_map(|signal| RULES.iter().map(move |rule| (signal, rule))).enumerate().filter_map(|(i, (signal, rule))| {
+fn pairs(mode: Mode) -> impl Iterator<Item = Ready> {
+    SIGNALS.iter().flat_map(|signal| RULES.iter().map(move |rule| (signal, rule))).enumerate().filter_map(move |(i, (signal, rule))| {
         let mut recipe = Ready::new("random", signal, rule);
         vary(&mut recipe, &mut Seed(77).stream(Purpose::Population, 0, i));
+        recipe.config.train.mode = mode;
         (recipe.validate().is_ok() && supports(&recipe).is_ok()).then_some(recipe)
     })
 }
 
 #[test]
 fn every_width_gives_the_same_bits() {
-    for recipe in pairs().step_by(3) {
+    for recipe in pairs(Mode::Sampled).step_by(3).chain(pairs(Mode::Exact).step_by(5)) {
         let made = fleet(&recipe, 19);
         let prompts = prompts(&made);
         let replicas = replicas(&made, &prompts);
@@ -163,15 +165,13 @@ fn sensitivity(replica: &Replica, expected: &Expected) -> f64 {
     distance(&expected.skill, &moved.skill).max(distance(&expected.memory, &moved.memory))
 }
 
-/// Same samples and rewards as far as they show: shares of right, agreeing and clipped rollouts and of flat groups.
-fn same_counts(expected: &StepStats, seen: &StepStats) -> bool {
+/// Same samples and rewards as far as they show: shares of flat groups, of agreeing and of clipped rollouts. Amounts that are 0 but for rounding may have
+/// either sign: they agree with the truth or not, and their ratios are cut below or above.
+fn same_counts(expected: &StepStats, seen: &StepStats, amounts: bool) -> bool {
     let near = |a: f64, b: f64| (a - b).abs() < 1e-5;
-    near(expected.reward_accuracy, seen.reward_accuracy) && near(expected.frac_reward_zero_std, seen.frac_reward_zero_std)
-}
-
-/// Same ratios cut. Where rewards are amounts, an advantage that is 0 but for rounding may have either sign.
-fn same_cuts(expected: &StepStats, seen: &StepStats) -> bool {
-    (expected.clipped.low, expected.clipped.high) == (seen.clipped.low, seen.clipped.high)
+    let cuts = |stats: &StepStats| (stats.clipped.low, stats.clipped.high);
+    let same_signs = near(expected.reward_accuracy, seen.reward_accuracy) && cuts(expected) == cuts(seen);
+    near(expected.frac_reward_zero_std, seen.frac_reward_zero_std) && (amounts || same_signs)
 }
 
 /// Whether the signal pays amounts. Their differences inside a group may be small beside them, and a rule that divides by the standard deviation of a group
@@ -196,9 +196,22 @@ fn pays_amounts(recipe: &Ready) -> bool {
 
 #[test]
 fn agrees_with_the_reference_loop() {
-    let (mut cells, mut close, mut amplified, mut unstable, mut worst) = (0, 0, 0, 0, 0.0f64);
+    compare(pairs(Mode::Sampled), 1e-3);
+}
+
+#[test]
+fn agrees_with_the_reference_loop_in_exact_mode() {
+    compare(pairs(Mode::Exact), 0.1);
+}
+
+/// Logits that leave responses with a probability that `f64` does not hold.
+const VANISHED: f64 = 700.0;
+
+/// Both engines on a fleet of every recipe; where amounts are paid, rounding may be `amplification` in the logits.
+fn compare(recipes: impl Iterator<Item = Ready>, amplification: f64) {
+    let (mut cells, mut close, mut amplified, mut unstable, mut equal, mut vanished, mut worst) = (0, 0, 0, 0, 0, 0, 0.0f64);
     let mut failures = Vec::new();
-    for recipe in pairs() {
+    for recipe in recipes {
         let made = fleet(&recipe, 19);
         let prompts = prompts(&made);
         let replicas = replicas(&made, &prompts);
@@ -207,12 +220,16 @@ fn agrees_with_the_reference_loop() {
             let gap = distance(&expected.skill, &seen.skill).max(distance(&expected.memory, &seen.memory));
             let stats: Vec<StepStats> = seen.snapshots.iter().filter_map(|s| s.stats).collect();
             let amounts = pays_amounts(&recipe);
-            let same = expected.stats.iter().zip(&stats).all(|(e, s)| same_counts(e, s) && (amounts || same_cuts(e, s)));
+            let same = expected.stats.iter().zip(&stats).all(|(e, s)| same_counts(e, s, amounts));
             cells += 1;
             if gap < 1e-5 && same {
                 worst = worst.max(gap);
-            } else if gap < 1e-3 && same && amounts {
+            } else if gap < amplification && same && amounts {
                 amplified += 1;
+            } else if gap < 0.1 && expected.stats.iter().zip(&stats).any(|(e, s)| s.frac_reward_zero_std > e.frac_reward_zero_std) {
+                equal += 1;
+            } else if expected.skill.iter().chain(&expected.memory).any(|x| x.abs() > VANISHED) {
+                vanished += 1;
             } else if same && gap < 100.0 * sensitivity(replica, &expected) {
                 unstable += 1;
             } else if expected.closest < CLOSE {
@@ -227,10 +244,14 @@ fn agrees_with_the_reference_loop() {
     println!(
         "{cells} cells; {close} differ after a uniform within {CLOSE:.1e} of a boundary; largest difference of the others {worst:.1e}"
     );
-    println!("{amplified} cells paid by amounts differ by up to 1e-3; {unstable} are unstable");
+    println!("{vanished} have responses that vanished from f64");
+    println!(
+        "{amplified} cells paid by amounts differ by up to {amplification}; {equal} once paid what f32 cannot tell apart; {unstable} are unstable"
+    );
     failures.iter().take(60).for_each(|f| println!("{f}"));
     assert!(failures.is_empty(), "{} of {cells} cells differ", failures.len());
-    assert!(close * 200 < cells && amplified * 100 < cells && unstable * 200 < cells, "too many cells are excused");
+    let excused = close + amplified + equal + vanished + unstable;
+    assert!(excused * 100 < cells, "{excused} of {cells} cells are excused");
 }
 
 /// The curves of both engines, for every recipe of the registry that runs here, mixed in one call.
@@ -264,7 +285,7 @@ fn curves_are_those_of_the_reference_loop() {
 
 #[test]
 fn neighbours_and_threads_change_nothing() {
-    let recipe = pairs().nth(5).unwrap();
+    let recipe = pairs(Mode::Sampled).nth(5).unwrap();
     let made = fleet(&recipe, 37);
     let prompts = prompts(&made);
     let replicas = replicas(&made, &prompts);
@@ -278,7 +299,7 @@ fn neighbours_and_threads_change_nothing() {
 
 #[test]
 fn what_is_not_supported_says_why() {
-    let mut recipe = pairs().next().unwrap();
+    let mut recipe = pairs(Mode::Sampled).next().unwrap();
     recipe.config.world.depth = 2;
     assert_eq!(supports(&recipe).unwrap_err().to_string(), "depth = 2: must be 1 in the batched engine");
     let cell = Cell { recipe, seed: Seed(0) };

@@ -6,7 +6,7 @@
 
 use crate::batch::lanes::{Kernel, Lanes};
 use crate::batch::number::Threshold;
-use crate::batch::shown::{Draw, Shown};
+use crate::batch::shown::{Coins, Draw, Shown};
 use crate::config::Signals;
 use crate::real::Choice;
 use crate::registry::{Entry, Named};
@@ -91,6 +91,11 @@ impl Signal {
     /// Rollouts that vote in a group of `group_size` trained on.
     pub fn voters(&self, params: &Signals, group_size: usize) -> usize {
         if self.params.contains(&"votes") && params.votes > 0 { params.votes } else { group_size }
+    }
+
+    /// Whether enumerated responses split into the outcomes of a coin.
+    pub fn splits(&self) -> bool {
+        self.formula.tosses() || self.shuffles
     }
 
     /// What each rollout of the group earns. Where rewards are dealt at random and all responses are enumerated, that is a coin with the group's mean.
@@ -198,6 +203,8 @@ pub struct Coin<F>(pub F);
 pub trait Formula: Sync {
     /// Whether it looks at the votes of the group.
     fn looks_at_votes(&self) -> bool;
+    /// Whether it is the probability of a coin.
+    fn tosses(&self) -> bool;
     /// What each rollout of the group earns, in the reference loop.
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay>;
     /// Rewards of the draws of a group, in lanes without vector instructions.
@@ -213,8 +220,10 @@ pub trait Formula: Sync {
 /// A formula as it is for any backend of the batched engine.
 trait Written: Sync {
     const VOTES: bool;
+    const TOSSES: bool = false;
     fn pay(told: &Told, params: &Signals) -> Pay;
-    fn reward<S: Lanes>(draw: &Draw<S>, coin: S::u32s) -> S::f32s;
+    /// What the draw earns; the probability of its coin where coins are not tossed but split.
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s;
 }
 
 impl<F: Indicator> Written for Holds<F> {
@@ -225,7 +234,7 @@ impl<F: Indicator> Written for Holds<F> {
     }
 
     #[inline(always)]
-    fn reward<S: Lanes>(draw: &Draw<S>, _: S::u32s) -> S::f32s {
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s {
         draw.number_if(F::holds(draw)).x
     }
 }
@@ -238,22 +247,28 @@ impl<F: Reward> Written for Value<F> {
     }
 
     #[inline(always)]
-    fn reward<S: Lanes>(draw: &Draw<S>, _: S::u32s) -> S::f32s {
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s {
         F::reward(draw, &draw.shown.params).x
     }
 }
 
 impl<F: Chance> Written for Coin<F> {
     const VOTES: bool = false;
+    const TOSSES: bool = true;
 
     fn pay(told: &Told, params: &Signals) -> Pay {
         Pay::Coin(F::chance(told, &Rates::of(params)))
     }
 
     #[inline(always)]
-    fn reward<S: Lanes>(draw: &Draw<S>, coin: S::u32s) -> S::f32s {
-        let threshold: Threshold<S> = F::chance(draw, &draw.shown.rates);
-        draw.number_if(threshold.admits(draw.shown.s, coin)).x
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s {
+        match &draw.shown.coins {
+            Coins::Tossed { words, rates } => {
+                let threshold: Threshold<S> = F::chance(draw, rates);
+                draw.number_if(threshold.admits(draw.shown.s, words[draw.index])).x
+            }
+            Coins::Split(rates) => F::chance(draw, rates).x,
+        }
     }
 }
 
@@ -269,7 +284,7 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
     #[inline(always)]
     fn run(self, _: S) {
         for (index, reward) in self.rewards.iter_mut().enumerate() {
-            *reward = F::reward(&Draw { shown: self.shown, index }, self.shown.coins[index]);
+            *reward = F::reward(&Draw { shown: self.shown, index });
         }
     }
 }
@@ -281,6 +296,10 @@ fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, rewards: &mut [S::f32
 impl<F: Written> Formula for F {
     fn looks_at_votes(&self) -> bool {
         F::VOTES
+    }
+
+    fn tosses(&self) -> bool {
+        F::TOSSES
     }
 
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay> {
