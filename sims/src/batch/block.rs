@@ -109,6 +109,8 @@ pub(super) struct StepTables<S: Lanes> {
     /// Exact mode: probability of every arm of a slot as the policy now is, and of its coin.
     pub(super) chance: Table<S::f32s>,
     pub(super) coin: Table<S::f32s>,
+    /// Scratch of one slot: slopes by arm.
+    pub(super) slope: Table<S::f32s>,
     /// Shaped reward of the greedy response, per slot.
     pub(super) greedy: Vec<Lane<S>>,
     /// Scratch of one slot: running sums, words, coins, facts, votes.
@@ -145,6 +147,7 @@ impl<S: Lanes> StepTables<S> {
             weight: vec![Lane { s, x: s.splat_f32s(1.0 / shape.group as f32) }; by_group],
             chance: memory::floats(s, if shape.exact { shape.batch * shape.arms } else { 0 }),
             coin: memory::floats(s, if shape.exact { shape.batch * shape.arms } else { 0 }),
+            slope: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),

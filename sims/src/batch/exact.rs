@@ -78,7 +78,7 @@ impl<S: Lanes> Block<'_, S> {
         self.step.entropy[slot] = s.mul_f32s(s.sub_f32s(bits, s.mul_f32s(moment, inverse)), s.splat_f32s(LN_2));
     }
 
-    /// What is said of every response; gives the chance of a right one.
+    /// What is said of every response, and the chance of a right one.
     #[inline(always)]
     fn tell(&mut self, slot: usize) {
         let (s, arms, iota) = (self.s, self.shape.arms, self.iota);
@@ -86,13 +86,15 @@ impl<S: Lanes> Block<'_, S> {
         let right = Bits::<S>::new(&self.step.right_bits, iota);
         let formatted = Bits::<S>::new(&self.formatted, iota);
         let mut success = zero;
-        for arm in 0..arms {
-            let is_right = right.at(s, arm);
-            self.step.right[arm] = is_right;
-            if self.uses.format {
-                self.step.formatted[arm] = formatted.at(s, arm);
+        let chances = &self.step.chance[slot * arms..][..arms];
+        for (arm, (is_right, chance)) in self.step.right.iter_mut().zip(chances).enumerate() {
+            *is_right = right.at(s, arm);
+            success = s.add_f32s(success, s.select_f32s(*is_right, *chance, zero));
+        }
+        if self.uses.format {
+            for (arm, is_formatted) in self.step.formatted[..arms].iter_mut().enumerate() {
+                *is_formatted = formatted.at(s, arm);
             }
-            success = s.add_f32s(success, s.select_f32s(is_right, self.step.chance[slot * arms + arm], zero));
         }
         self.step.success[slot] = success;
     }
@@ -101,8 +103,8 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn weigh_responses(&mut self, slot: usize) {
         let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
-        for arm in 0..arms {
-            self.step.weight[slot * group + arm] = Lane { s, x: self.step.chance[slot * arms + arm] };
+        for (weight, chance) in self.step.weight[slot * group..].iter_mut().zip(&self.step.chance[slot * arms..][..arms]) {
+            *weight = Lane { s, x: *chance };
         }
     }
 
@@ -130,13 +132,26 @@ impl<S: Lanes> Block<'_, S> {
         if self.is_split() {
             self.split(slot);
         }
-        for i in 0..group {
-            self.step.shaped[slot * group + i] = Lane { s, x: self.step.reward[first + i] };
-            self.step.correct[slot * group + i] = self.step.right[self.arm(i)];
+        for (shaped, reward) in self.step.shaped[slot * group..].iter_mut().zip(&self.step.reward[first..][..group]) {
+            *shaped = Lane { s, x: *reward };
+        }
+        for correct in self.step.correct[slot * group..][..group].chunks_mut(arms) {
+            correct.copy_from_slice(&self.step.right[..arms]);
         }
         if self.uses.kl || self.shape.goes_off_policy() {
-            for i in 0..group {
-                self.step.logprob[slot * group + i] = self.logprob(slot, i);
+            self.keep_logprobs(slot);
+        }
+    }
+
+    /// log pi of every outcome's response, in nats.
+    #[inline(always)]
+    fn keep_logprobs(&mut self, slot: usize) {
+        let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
+        let (log_sum, nats) = (self.step.log_sum[slot], s.splat_f32s(LN_2));
+        let logits = &self.step.logits[slot * arms..][..arms];
+        for logprobs in self.step.logprob[slot * group..][..group].chunks_mut(arms) {
+            for (logprob, logit) in logprobs.iter_mut().zip(logits) {
+                *logprob = Lane { s, x: s.mul_f32s(s.sub_f32s(*logit, log_sum), nats) };
             }
         }
     }
@@ -195,73 +210,96 @@ impl<S: Lanes> Block<'_, S> {
     }
 
     /// Moves the logits along the expected gradient of a minibatch, or along the natural one.
+    ///
+    /// ```text
+    /// gradient:          sum over outcomes of weight * push - pi * total - entropy_coeff * pi (log pi + H)
+    /// natural gradient:  mean push of the arm - entropy_coeff * (log pi + H)
+    /// ```
     #[inline(always)]
     pub(super) fn ascend_in_expectation(&mut self, slots: Range<usize>) {
         let s = self.s;
         let share = self.splat(1.0 / slots.len() as f64);
         let rates = [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)];
         for slot in slots {
-            let total = if self.uses.dense { self.expected_push(slot) } else { s.splat_f32s(0.0) };
-            let entropy = if self.uses.entropy { self.entropy_now(slot).x } else { total };
+            if self.rule.geometry == Geometry::Natural {
+                self.find_natural_slopes(slot);
+            } else {
+                self.find_slopes(slot);
+            }
+            if self.uses.entropy {
+                self.add_entropy_slopes(slot);
+            }
+            self.move_logits(slot, rates);
+        }
+    }
+
+    /// The expected gradient in the logits of a slot.
+    #[inline(always)]
+    fn find_slopes(&mut self, slot: usize) {
+        let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
+        let step = &mut self.step;
+        let outcomes = step.push[slot * group..][..group].chunks(arms).zip(step.weight[slot * group..][..group].chunks(arms));
+        let mut total = s.splat_f32s(0.0);
+        step.slope.fill(total);
+        for (push, weight) in outcomes {
+            for ((slope, push), weight) in step.slope.iter_mut().zip(push).zip(weight) {
+                let part = s.mul_f32s(weight.x, push.x);
+                *slope = s.add_f32s(*slope, part);
+                total = s.add_f32s(total, part);
+            }
+        }
+        if self.uses.dense {
+            for (slope, chance) in step.slope.iter_mut().zip(&step.chance[slot * arms..][..arms]) {
+                *slope = s.sub_f32s(*slope, s.mul_f32s(total, *chance));
+            }
+        }
+    }
+
+    /// The natural gradient: the mean push of each arm, unless that is too unlikely to count, see [`crate::rollout::Rollout::counts`].
+    #[inline(always)]
+    fn find_natural_slopes(&mut self, slot: usize) {
+        let (s, arms, group, split) = (self.s, self.shape.arms, self.shape.group, self.is_split());
+        let (zero, one, least) = (s.splat_f32s(0.0), s.splat_f32s(1.0), s.splat_f32s(f64::MIN_EXP as f32 - 1.0));
+        for arm in 0..arms {
+            let mut mean = self.step.push[slot * group + arm].x;
+            if split {
+                let coin = self.step.coin[slot * arms + arm];
+                mean = s.mul_add_f32s(coin, mean, s.mul_f32s(s.sub_f32s(one, coin), self.step.push[slot * group + arms + arm].x));
+            }
+            let x = s.sub_f32s(self.step.logits[slot * arms + arm], self.step.log_sum[slot]);
+            self.step.slope[arm] = s.select_f32s(s.less_than_f32s(x, least), zero, mean);
+        }
+    }
+
+    /// Adds the slopes of the entropy bonus.
+    #[inline(always)]
+    fn add_entropy_slopes(&mut self, slot: usize) {
+        let (s, arms) = (self.s, self.shape.arms);
+        let natural = self.rule.geometry == Geometry::Natural;
+        let entropy = self.entropy_now(slot).x;
+        for arm in 0..arms {
+            let x = s.sub_f32s(self.step.logits[slot * arms + arm], self.step.log_sum[slot]);
+            let pull = s.mul_f32s(self.dials.entropy_coeff.x, s.mul_add_f32s(x, s.splat_f32s(LN_2), entropy));
+            let pull = if natural { pull } else { s.mul_f32s(pull, self.step.chance[slot * arms + arm]) };
+            self.step.slope[arm] = s.sub_f32s(self.step.slope[arm], pull);
+        }
+    }
+
+    /// Adds the slopes of a slot, times the step sizes, to skill and memory.
+    #[inline(always)]
+    fn move_logits(&mut self, slot: usize, rates: [S::f32s; 2]) {
+        let s = self.s;
+        if self.uses.skill {
+            for (skill, slope) in self.skill.iter_mut().zip(self.step.slope.iter()) {
+                *skill = s.mul_add_f32s(*slope, rates[0], *skill);
+            }
+        }
+        if self.uses.memory {
             let mut at = s.add_u32s(self.rows_of(slot, self.shape.domain.start), self.iota);
-            for arm in 0..self.shape.arms {
-                let slope = self.slope(slot, arm, total, entropy);
-                if self.uses.skill {
-                    self.skill[arm] = s.mul_add_f32s(slope, rates[0], self.skill[arm]);
-                }
-                if self.uses.memory {
-                    s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &at, &s.mul_f32s(slope, rates[1]));
-                }
+            for slope in self.step.slope.iter() {
+                s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &at, &s.mul_f32s(*slope, rates[1]));
                 at = s.add_u32s(at, s.splat_u32s(S::LANES as u32));
             }
         }
-    }
-
-    /// Weighted sum of the pushes of a slot.
-    #[inline(always)]
-    fn expected_push(&self, slot: usize) -> S::f32s {
-        let (s, group) = (self.s, self.shape.group);
-        let mut total = s.splat_f32s(0.0);
-        for (push, weight) in self.step.push[slot * group..][..group].iter().zip(&self.step.weight[slot * group..][..group]) {
-            total = s.mul_add_f32s(weight.x, push.x, total);
-        }
-        total
-    }
-
-    /// A push of an arm, unless that is too unlikely to count: see [`crate::rollout::Rollout::counts`].
-    #[inline(always)]
-    fn counting(&self, slot: usize, arm: usize, push: S::f32s) -> S::f32s {
-        let s = self.s;
-        let x = s.sub_f32s(self.step.logits[slot * self.shape.arms + arm], self.step.log_sum[slot]);
-        s.select_f32s(s.less_than_f32s(x, s.splat_f32s(f64::MIN_EXP as f32 - 1.0)), s.splat_f32s(0.0), push)
-    }
-
-    /// The gradient in one logit, `sum over outcomes of weight * push - pi * total`, or the natural one, the mean push of the arm; with the entropy's, which is
-    /// `-pi (log pi + H)`, and without the `pi` if natural.
-    #[inline(always)]
-    fn slope(&self, slot: usize, arm: usize, total: S::f32s, entropy: S::f32s) -> S::f32s {
-        let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
-        let natural = self.rule.geometry == Geometry::Natural;
-        let (push, weight) = (&self.step.push[slot * group..][..group], &self.step.weight[slot * group..][..group]);
-        let chance = self.step.chance[slot * arms + arm];
-        let mut slope = match (natural, self.is_split()) {
-            (false, false) => s.mul_f32s(weight[arm].x, push[arm].x),
-            (false, true) => s.mul_add_f32s(weight[arm].x, push[arm].x, s.mul_f32s(weight[arms + arm].x, push[arms + arm].x)),
-            (true, false) => self.counting(slot, arm, push[arm].x),
-            (true, true) => {
-                let coin = self.step.coin[slot * arms + arm];
-                let rest = s.sub_f32s(s.splat_f32s(1.0), coin);
-                self.counting(slot, arm, s.mul_add_f32s(coin, push[arm].x, s.mul_f32s(rest, push[arms + arm].x)))
-            }
-        };
-        if !natural && self.uses.dense {
-            slope = s.sub_f32s(slope, s.mul_f32s(total, chance));
-        }
-        if self.uses.entropy {
-            let x = s.sub_f32s(self.step.logits[slot * arms + arm], self.step.log_sum[slot]);
-            let pull = s.mul_f32s(self.dials.entropy_coeff.x, s.mul_add_f32s(x, s.splat_f32s(LN_2), entropy));
-            slope = s.sub_f32s(slope, if natural { pull } else { s.mul_f32s(pull, chance) });
-        }
-        slope
     }
 }

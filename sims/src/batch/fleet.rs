@@ -6,6 +6,7 @@ use super::lanes::{Job, Lanes, Vectors, dispatch, width};
 use super::memory;
 use super::number::Lane;
 use super::update::Did;
+use crate::measure::Measured;
 use crate::objective::Clipped;
 use crate::record::Snapshot;
 use crate::run::StepStats;
@@ -31,8 +32,16 @@ pub struct Observed {
     pub memory: Vec<f64>,
 }
 
-/// Means of what every step sampled from: the chance of a right answer at the prompts of its batch, and the entropy in nats.
-pub type Trail = Vec<[f64; 2]>;
+/// What many replicas did together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trail {
+    /// Means over replicas of what every step sampled from: the chance of a right answer at the prompts of its batch, and the entropy in nats.
+    pub steps: Vec<[f64; 2]>,
+    /// Success at the training prompts after the last update, by replica.
+    pub success: Vec<f64>,
+    /// Mean entropy there, in nats.
+    pub entropy: f64,
+}
 
 /// Runs replicas and gives what is seen of each, in their order.
 ///
@@ -44,20 +53,23 @@ pub fn watch(replicas: &[Replica], options: Options) -> Vec<Observed> {
     blocks.into_iter().flatten().collect()
 }
 
-/// Runs replicas without looking at single ones: means over replicas of what every step sampled from. Sums are in `f64`, block by block: with another vector
-/// width, only their last bits differ.
+/// Runs replicas without looking at single ones until the end. Sums are in `f64`, block by block: with another vector width, only their last bits differ.
+///
+/// # Panics
+/// As [`watch`].
 pub fn follow(replicas: &[Replica], options: Options) -> Trail {
     let lanes = width(options.vectors);
     let blocks: Vec<Trail> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Follow(some))).collect();
-    let steps = replicas[0].recipe.config.train.steps;
-    let mut sums = vec![[0.0; 2]; steps];
-    for block in &blocks {
-        for (sum, x) in sums.iter_mut().zip(block) {
-            sum[0] += x[0];
-            sum[1] += x[1];
+    let mut all = Trail { steps: vec![[0.0; 2]; replicas[0].recipe.config.train.steps], ..Trail::default() };
+    let share = 1.0 / replicas.len() as f64;
+    for block in blocks {
+        for (mean, sum) in all.steps.iter_mut().zip(block.steps) {
+            *mean = [mean[0] + sum[0] * share, mean[1] + sum[1] * share];
         }
+        all.entropy += block.entropy * share;
+        all.success.extend(block.success);
     }
-    sums.iter().map(|sum| sum.map(|x| x / replicas.len() as f64)).collect()
+    all
 }
 
 /// As many replicas as there are lanes: the last ones once more where too few are left.
@@ -92,22 +104,30 @@ struct Follow<'a>(&'a [Replica<'a>]);
 impl Job for Follow<'_> {
     type Output = Trail;
 
+    /// Sums over its replicas.
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) -> Self::Output {
+    fn run<S: Lanes>(self, s: S) -> Trail {
         let all = padded::<S>(self.0);
         let mut block = Block::new(s, &all);
-        let mut trail = Vec::with_capacity(all[0].recipe.config.train.steps);
-        for step in 0..all[0].recipe.config.train.steps {
-            let did = block.step(step, Watched::Policy);
-            trail.push([did.success, did.entropy]);
+        let steps = all[0].recipe.config.train.steps;
+        let mut did = Vec::with_capacity(steps);
+        for step in 0..steps {
+            did.push(block.step(step, Watched::Policy));
         }
-        trail
-            .iter()
-            .map(|did| {
-                let sum = |x: Lane<S>| (0..self.0.len()).map(|lane| memory::lane::<S>(x.x, lane)).sum();
-                did.map(sum)
-            })
-            .collect()
+        let last = block.measure(0..block.shape.held_out.start);
+        let last: Vec<Measured> = (0..self.0.len()).map(|lane| last.lane(lane)).collect();
+        Trail {
+            steps: did.iter().map(|did| [did.success, did.entropy].map(|x| self.sum::<S>(x))).collect(),
+            success: last.iter().map(|m| m.pass_at[0]).collect(),
+            entropy: last.iter().map(|m| m.entropy).sum(),
+        }
+    }
+}
+
+impl Follow<'_> {
+    /// Over its replicas.
+    fn sum<S: Lanes>(&self, x: Lane<S>) -> f64 {
+        (0..self.0.len()).map(|lane| memory::lane::<S>(x.x, lane)).sum()
     }
 }
 

@@ -13,6 +13,7 @@
 //! Shown                                shown       what draws show to a signal
 //! Lanes, dispatch                      lanes       vector instructions, chosen at run time; all `unsafe` of the crate
 //! exp2, log2; Keys, Streams            math, philox
+//! Ceilings                             ceiling     what this machine can do at most
 //! Search, Bits                         search      which arm a uniform means
 //! ```
 //!
@@ -22,6 +23,7 @@
 //! different samples of the same law.
 
 mod block;
+pub mod ceiling;
 mod evaluate;
 mod exact;
 mod fleet;
