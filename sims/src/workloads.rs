@@ -7,14 +7,18 @@
 
 use crate::batch::Replica;
 use crate::config::{KlForm, KlPlace, Mode};
+use crate::measure::measure;
+use crate::policy::SoftmaxPolicy;
 use crate::recipe::Ready;
 use crate::registry::{Entry, Named, find};
 use crate::rules::RULES;
+use crate::run::{Training, train};
 use crate::signals::SIGNALS;
 use crate::stream::{Purpose, Seed};
 use crate::world::World;
 use ndarray::Array3;
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 /// Arms of the bandits.
 const ARMS: usize = 64;
@@ -133,6 +137,26 @@ impl Fleet {
             |i: usize| Replica { world: &self.worlds[i % self.worlds.len()], recipe: &self.recipe, prompts: &[0], dice: Seed(i as u64) };
         (0..self.size).map(replica).collect()
     }
+}
+
+/// Success at the training prompts after the last update, by replica: by the reference loop, on the threads of the current pool.
+pub fn reference(replicas: &[Replica]) -> Vec<f64> {
+    replicas.par_iter().map(train_one).collect()
+}
+
+fn train_one(replica: &Replica) -> f64 {
+    let (world, config) = (replica.world, &replica.recipe.config);
+    let mut policy = SoftmaxPolicy::new(&world.task, &world.base, config.policy.sharing);
+    let training = Training {
+        config,
+        signal: replica.recipe.signal,
+        environment: &world.task,
+        prompts: replica.prompts,
+        teacher: None,
+        seed: replica.dice,
+    };
+    train(&mut policy, &training, &mut |_, _, _| ());
+    measure(&policy, &world.task, world.training()).pass_at[0]
 }
 
 /// Arithmetic of one replica in one step of training.
