@@ -54,7 +54,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn earned(&self, slot: usize) -> Earned<'_, Lane<S>> {
         let group = self.shape.group;
-        Earned { weights: &self.step.weight[..group], rewards: &self.step.shaped[slot * group..][..group], size: Some(group) }
+        Earned { weights: &self.step.weight[..group], rewards: &self.step.shaped[slot * group..][..group], size: Some(self.number(group as f64)) }
     }
 
     /// Averages of the policy over the prompts of the batch.
@@ -124,10 +124,11 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn find_advantages(&mut self) {
         let (blocks, group) = (self.blocks(), self.shape.group);
+        let size = Some(self.number(group as f64));
+        let batch = blocks.of_batch(&Earned { weights: &self.step.weight, rewards: &self.step.shaped, size: None });
         for slot in 0..self.shape.batch {
             let step = &mut self.step;
-            let own = Earned { weights: &step.weight[..group], rewards: &step.shaped[slot * group..][..group], size: Some(group) };
-            let batch = Earned { weights: &step.weight, rewards: &step.shaped, size: None };
+            let own = Earned { weights: &step.weight[..group], rewards: &step.shaped[slot * group..][..group], size };
             let greedy = step.greedy[slot];
             let around = Around { batch, by_length: own, greedy, density: greedy.like(1.0) };
             let mean = own.mean();

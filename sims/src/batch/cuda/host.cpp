@@ -1,0 +1,32 @@
+// The kernel as host C++: what CUDA gives it, and a launch that runs its threads one after another. They never meet, so their order changes nothing.
+
+#include <cmath>
+#include <cstring>
+
+#define __device__
+#define __global__
+
+struct Three {
+    unsigned x, y, z;
+};
+
+static thread_local Three blockIdx, blockDim, threadIdx;
+
+static inline float __uint_as_float(unsigned bits) {
+    float number;
+    std::memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+static inline unsigned __float_as_uint(float number) {
+    unsigned bits;
+    std::memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+#include "kernel.cu"
+
+extern "C" void launch(const Tables *tables, u32 replicas, u32 first, u32 end) {
+    blockDim.x = replicas;
+    for (threadIdx.x = 0; threadIdx.x < replicas; ++threadIdx.x) advance(*tables, replicas, first, end);
+}

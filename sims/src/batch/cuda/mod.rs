@@ -1,0 +1,82 @@
+//! The batched engine as one CUDA kernel: one replica per thread, the draws and the bits of [`super::watch`].
+//!
+//! ```text
+//! Term, Fact, Rate; Sample             term        numbers that print themselves as C
+//! print()                              formulas    every formula of signals and rules, printed from where it is defined
+//! Plan: constants, tables              tables      what a fleet's kernel is compiled for and works on
+//! load, observed                       carry       tables from replicas, and what is seen of each
+//! kernel.cu                            kernel.cu   the order of things: sample, pay, compare, push, ascend, measure
+//! Device                               device      NVRTC, memory and launches, with the feature `cuda`
+//! ```
+//!
+//! A new signal or rule needs nothing here: its formula is the one generic function of its file, run on [`term::Term`]. The kernel is one source. For a device it
+//! is compiled once per shape of fleet, with sizes and choices as constants; for the tests it is compiled once as C++, with the same names as variables, and run
+//! against the batched engine on every pair of signal and rule.
+
+mod carry;
+#[cfg(feature = "cuda")]
+mod device;
+mod formulas;
+#[cfg(test)]
+mod host;
+mod tables;
+pub mod term;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "cuda")]
+pub use device::Device;
+
+use super::block::Replica;
+use super::fleet::Observed;
+use crate::config;
+use crate::knob::KnobError;
+use crate::recipe::Ready;
+use std::ops::Range;
+use tables::Plan;
+
+/// The kernel, but for what is printed.
+const KERNEL: &str = include_str!("kernel.cu");
+
+/// The kernel with `header` as its `shape.h`.
+fn source(header: &str) -> String {
+    KERNEL.replace("#include \"shape.h\"\n", header).replace("#include \"formulas.h\"\n", &formulas::print())
+}
+
+/// The whole source that a device compiles for a fleet of these replicas, which must be of one fleet as in [`super::watch`].
+pub fn source_for(replicas: &[Replica]) -> String {
+    source(&Plan::new(replicas, false).header())
+}
+
+/// Whether the kernel runs cells of this recipe.
+///
+/// # Errors
+/// As [`super::supports`], and for trees.
+pub fn supports(recipe: &Ready) -> Result<(), KnobError> {
+    super::supports(recipe)?;
+    let depth = recipe.config.world.depth;
+    config::require(depth == 1, "depth", depth, "must be 1 in the CUDA engine")
+}
+
+/// What runs kernels.
+trait Machine {
+    /// Why it could not.
+    type Failure;
+
+    /// Runs all steps of the fleet whose tables these are.
+    fn run(&self, plan: &Plan, tables: &mut [Vec<u32>], replicas: usize) -> Result<(), Self::Failure>;
+}
+
+/// The steps of a run, `stride` a launch; one launch where there are none, for what is seen of the base model.
+fn launches(plan: &Plan, stride: usize) -> impl Iterator<Item = Range<usize>> {
+    let steps = plan.constant("STEPS") as usize;
+    (0..steps.max(1)).step_by(stride).map(move |first| first..steps.min(first + stride))
+}
+
+/// Runs replicas and gives what is seen of each, in their order; with the demands of [`super::watch`].
+fn watch<M: Machine>(machine: &M, replicas: &[Replica]) -> Result<Vec<Observed>, M::Failure> {
+    let plan = Plan::new(replicas, false);
+    let mut tables = carry::load(&plan, replicas);
+    machine.run(&plan, &mut tables, replicas.len())?;
+    Ok(carry::observed(&plan, &tables, replicas))
+}

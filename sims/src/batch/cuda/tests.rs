@@ -1,0 +1,95 @@
+//! The kernel as host C++ against the batched engine, bit for bit, on every pair of signal and rule. Without a C++ compiler these tests say so and pass.
+
+use super::host::{Host, compiler};
+use super::tables::Plan;
+use super::{carry, watch};
+use crate::batch::block::{Block, Replica};
+use crate::batch::fleet::{Options, Watched};
+use crate::batch::tests::{fleet, pairs, prompts, replicas};
+use crate::recipe::Ready;
+use pulp::Scalar;
+use rayon::prelude::*;
+use std::sync::LazyLock;
+
+/// The kernel for every fleet, compiled once; none where there is no compiler.
+static HOST: LazyLock<Option<Host>> = LazyLock::new(|| {
+    let Some(compiler) = compiler() else {
+        println!("no C++ compiler (CXX, c++, g++ or clang++): the kernel's tests are skipped");
+        return None;
+    };
+    Some(with(&pairs(0).next().unwrap(), 1, |replicas| Host::open(&compiler, &Plan::new(replicas, false))))
+});
+
+/// Runs `what` on a fleet of `size` replicas of a recipe.
+fn with<T>(recipe: &Ready, size: u64, what: impl FnOnce(&[Replica]) -> T) -> T {
+    let made = fleet(recipe, size);
+    let prompts = prompts(&made);
+    what(&replicas(&made, &prompts))
+}
+
+fn name(recipe: &Ready) -> String {
+    format!("{} with {}", recipe.signal.entry.name, recipe.rule.entry.name)
+}
+
+/// Configurations of each pair.
+fn rounds() -> usize {
+    std::env::var("MTA_SIM_ROUNDS").map_or(1, |text| text.parse().expect("MTA_SIM_ROUNDS is a whole number"))
+}
+
+#[test]
+fn everything_seen_is_what_the_batched_engine_shows() {
+    let Some(host) = HOST.as_ref() else { return };
+    for round in 0..rounds() {
+        let failures: Vec<String> = pairs(round)
+            .par_bridge()
+            .filter(|recipe| {
+                with(recipe, 3, |replicas| {
+                    let Ok(seen) = watch(host, replicas);
+                    seen != crate::batch::watch(replicas, Options::default())
+                })
+            })
+            .map(|recipe| name(&recipe))
+            .collect();
+        assert!(failures.is_empty(), "round {round}: {} pairs differ: {failures:?}", failures.len());
+    }
+}
+
+/// The bits of what a block computed in its last step, by the kernel's names.
+fn step_of(block: &Block<Scalar>, plan: &Plan) -> Vec<(&'static str, Vec<u32>)> {
+    let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let last = (plan.shape.batch - 1) * plan.shape.paid();
+    let lanes = |numbers: &[crate::batch::number::Lane<Scalar>]| numbers.iter().map(|lane| lane.x.to_bits()).collect::<Vec<_>>();
+    vec![
+        ("prompt", block.step.prompt[..plan.shape.batch].to_vec()),
+        ("arm", block.step.position.to_vec()),
+        ("reward", bits(&block.step.reward[last..])),
+        ("shaped", lanes(&block.step.shaped)),
+        ("advantage", lanes(&block.step.advantage)),
+        ("push", lanes(&block.step.push)),
+        ("skill", bits(&block.skill)),
+    ]
+}
+
+#[test]
+fn every_step_draws_pays_and_pushes_the_same() {
+    let Some(host) = HOST.as_ref() else { return };
+    let steps: usize = pairs(1)
+        .par_bridge()
+        .map(|recipe| {
+            with(&recipe, 1, |replicas| {
+                let plan = Plan::new(replicas, false);
+                let mut tables = carry::load(&plan, replicas);
+                let mut block = Block::new(Scalar::new(), replicas);
+                for step in 0..recipe.config.train.steps {
+                    block.step(step, Watched::All);
+                    host.launch(&plan, &mut tables, 1, step..step + 1);
+                    for (table, expected) in step_of(&block, &plan) {
+                        assert_eq!(tables[plan.place(table)], expected, "{table} of step {step}, {}", name(&recipe));
+                    }
+                }
+                recipe.config.train.steps
+            })
+        })
+        .sum();
+    assert!(steps > 6000, "only {steps} steps were compared");
+}
