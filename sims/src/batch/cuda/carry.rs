@@ -6,6 +6,7 @@ use crate::batch::evaluate::{MEASURES, Means};
 use crate::batch::fleet::{Look, Observed};
 use crate::batch::number::Lane;
 use crate::batch::update::Did;
+use crate::recipe::Ready;
 use pulp::Scalar;
 use rayon::prelude::*;
 
@@ -18,51 +19,44 @@ fn block<'a>(replica: &'a [Replica<'a>; 1]) -> Block<'a, Scalar> {
 }
 
 /// The tables of a fleet at the base model, as bits.
-pub(super) fn load(plan: &Plan, replicas: &[Replica]) -> Vec<Vec<u32>> {
-    let mut tables: Vec<Vec<u32>> = plan.tables.iter().map(|table| vec![0; table.rows * replicas.len()]).collect();
+pub(super) fn load(plan: &Plan, replicas: &[Replica]) -> Vec<u32> {
+    let mut tables = vec![0; plan.height() * replicas.len()];
     for first in (0..replicas.len()).step_by(AT_A_TIME) {
         let some = &replicas[first..replicas.len().min(first + AT_A_TIME)];
-        let columns: Vec<Vec<Vec<u32>>> = some.par_iter().map(|replica| columns(plan, *replica)).collect();
-        for (i, columns) in columns.iter().enumerate() {
-            for (table, column) in tables.iter_mut().zip(columns) {
-                column.iter().enumerate().for_each(|(row, word)| table[row * replicas.len() + first + i] = *word);
-            }
+        let columns: Vec<Vec<u32>> = some.par_iter().map(|replica| column(plan, *replica)).collect();
+        for (i, column) in columns.iter().enumerate() {
+            column.iter().enumerate().for_each(|(row, word)| tables[row * replicas.len() + first + i] = *word);
         }
     }
     tables
 }
 
-/// A replica's column of every table; none where it starts with zeros.
-fn columns(plan: &Plan, replica: Replica) -> Vec<Vec<u32>> {
+/// A replica's column of the inputs.
+fn column(plan: &Plan, replica: Replica) -> Vec<u32> {
     let replica = [replica];
     let block = block(&replica);
-    let column = |table: &super::tables::Table| match table.source {
-        Some(source) if table.rows > 0 => source(&block),
-        _ => Vec::new(),
-    };
-    plan.tables.iter().map(column).collect()
+    let sources = plan.tables.iter().filter(|table| table.rows > 0).map_while(|table| table.source);
+    sources.flat_map(|source| source(&block)).collect()
 }
 
 /// What is seen of each replica, from the tables of a fleet that has run.
-pub(super) fn observed(plan: &Plan, tables: &[Vec<u32>], replicas: &[Replica]) -> Vec<Observed> {
+pub(super) fn observed(plan: &Plan, tables: &[u32], replicas: &[Replica]) -> Vec<Observed> {
     let one = [replicas[0]];
     let mut block = block(&one);
     let column = |name: &str, lane: usize| -> Vec<f32> {
-        tables[plan.place(name)].iter().skip(lane).step_by(replicas.len()).map(|word| f32::from_bits(*word)).collect()
+        plan.rows(name).map(|row| f32::from_bits(tables[row * replicas.len() + lane])).collect()
     };
     let mut see = |lane: usize| {
         let (skill, memory) = (column("skill", lane), column("memory", lane));
         block.skill.copy_from_slice(&skill);
         block.memory[..memory.len()].copy_from_slice(&memory);
-        block.seen(&read(plan, replicas, &column("looks", lane)), 0)
+        block.seen(&read(replicas[0].recipe, &column("looks", lane)), 0)
     };
     (0..replicas.len()).map(&mut see).collect()
 }
 
 /// The evaluated steps of a replica.
-fn read(plan: &Plan, replicas: &[Replica], rows: &[f32]) -> Vec<Look<Scalar>> {
-    let recipe = replicas[0].recipe;
-    debug_assert_eq!(rows.len(), plan.tables[plan.place("looks")].rows);
+fn read(recipe: &Ready, rows: &[f32]) -> Vec<Look<Scalar>> {
     let means = |rows: &[f32]| Means(rows.try_into().expect("a row per measure"));
     let look = |number: usize| {
         let rows = &rows[number * LOOK_ROWS..][..LOOK_ROWS];

@@ -26,7 +26,7 @@ static inline unsigned __float_as_uint(float number) {
 
 #include "kernel.cu"
 
-extern "C" void launch(const Tables *tables, u32 replicas, u32 first, u32 end) {
+extern "C" void launch_replicas(u32 *tables, u32 replicas, u32 first, u32 end) {
     blockDim.x = replicas;
-    for (threadIdx.x = 0; threadIdx.x < replicas; ++threadIdx.x) advance(*tables, replicas, first, end);
+    for (threadIdx.x = 0; threadIdx.x < replicas; ++threadIdx.x) run_replicas(tables, replicas, first, end);
 }

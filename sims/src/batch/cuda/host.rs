@@ -46,6 +46,9 @@ fn compile(compiler: &str, header: &str, optimise: &str) -> Library {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (text, library) = (folder.path().join("kernel.cpp"), folder.path().join("kernel.so"));
     std::fs::write(&text, HOST.replace("#include \"kernel.cu\"\n", &source(header))).expect("a temporary file");
+    if let Ok(copy) = std::env::var("MTA_SIM_KERNEL") {
+        std::fs::copy(&text, copy).expect("the path in MTA_SIM_KERNEL can be written");
+    }
     let mut command = Command::new(compiler);
     command.args(["-std=c++17", optimise, "-ffp-contract=off", "-shared", "-fPIC", "-Wall", "-Wno-unused", "-Wno-unknown-pragmas", "-Werror"]);
     if has_fma() {
@@ -73,18 +76,18 @@ fn load(path: &Path) -> Library {
 
 impl Host {
     /// Runs some steps of a fleet.
-    pub(super) fn launch(&self, plan: &Plan, tables: &mut [Vec<u32>], replicas: usize, steps: Range<usize>) {
+    pub(super) fn launch(&self, plan: &Plan, tables: &mut [u32], replicas: usize, steps: Range<usize>) {
         let constants: Vec<u32> = plan.constants.iter().map(|(_, value)| *value).collect();
-        let pointers: Vec<*mut u32> = tables.iter_mut().map(|table| table.as_mut_ptr()).collect();
-        // SAFETY: the types are those of `shape` and `launch` in the sources: as many constants as the header names, and a struct of as many pointers as the
-        // plan has tables. Every table has the rows that the plan gives it, in which the kernel stays.
+        assert_eq!(tables.len(), plan.height() * replicas);
+        // SAFETY: the types are those of `set_shape` and `launch_replicas` in the sources: as many constants as the header names, and one block of memory with all rows of
+        // the plan's tables, in which the kernel stays.
         unsafe {
             if self.open {
-                let shape: Symbol<unsafe extern "C" fn(*const u32)> = self.library.get(b"shape").expect("it is there");
+                let shape: Symbol<unsafe extern "C" fn(*const u32)> = self.library.get(b"set_shape").expect("it is there");
                 shape(constants.as_ptr());
             }
-            let launch: Symbol<unsafe extern "C" fn(*const *mut u32, u32, u32, u32)> = self.library.get(b"launch").expect("it is there");
-            launch(pointers.as_ptr(), replicas as u32, steps.start as u32, steps.end as u32);
+            let launch: Symbol<unsafe extern "C" fn(*mut u32, u32, u32, u32)> = self.library.get(b"launch_replicas").expect("it is there");
+            launch(tables.as_mut_ptr(), replicas as u32, steps.start as u32, steps.end as u32);
         }
     }
 }
@@ -92,7 +95,7 @@ impl Host {
 impl Machine for Host {
     type Failure = Infallible;
 
-    fn run(&self, plan: &Plan, tables: &mut [Vec<u32>], replicas: usize) -> Result<(), Infallible> {
+    fn run(&self, plan: &Plan, tables: &mut [u32], replicas: usize) -> Result<(), Infallible> {
         for steps in super::launches(plan, STRIDE) {
             self.launch(plan, tables, replicas, steps);
         }

@@ -607,7 +607,7 @@ DEVICE void take_step(const Replica &me, u32 step) {
 }
 
 /// Steps `first` to `end` of every replica.
-extern "C" __global__ void advance(Tables tables, u32 replicas, u32 first, u32 end) {
+extern "C" __global__ void run_replicas(u32 *tables, u32 replicas, u32 first, u32 end) {
     const u32 number = blockIdx.x * blockDim.x + threadIdx.x;
     if (number >= replicas) return;
     const Columns columns = columns_of(tables, number, replicas);

@@ -55,8 +55,14 @@ pub fn source_for(replicas: &[Replica]) -> String {
 pub fn supports(recipe: &Ready) -> Result<(), KnobError> {
     super::supports(recipe)?;
     let depth = recipe.config.world.depth;
-    config::require(depth == 1, "depth", depth, "must be 1 in the CUDA engine")
+    config::require(depth == 1, "depth", depth, "must be 1 in the CUDA engine")?;
+    let batch = recipe.config.train.train_batch_size;
+    let rows = batch.saturating_mul(recipe.config.world.vocab);
+    config::require(rows <= MAX_LOGITS, "train_batch_size", batch, "times vocab must be at most 2^28 in the CUDA engine")
 }
+
+/// Logits of a batch: rows of a table are counted in 32 bits.
+const MAX_LOGITS: usize = 1 << 28;
 
 /// What runs kernels.
 trait Machine {
@@ -64,7 +70,7 @@ trait Machine {
     type Failure;
 
     /// Runs all steps of the fleet whose tables these are.
-    fn run(&self, plan: &Plan, tables: &mut [Vec<u32>], replicas: usize) -> Result<(), Self::Failure>;
+    fn run(&self, plan: &Plan, tables: &mut [u32], replicas: usize) -> Result<(), Self::Failure>;
 }
 
 /// The steps of a run, `stride` a launch; one launch where there are none, for what is seen of the base model.

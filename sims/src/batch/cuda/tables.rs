@@ -14,6 +14,7 @@ use crate::signals::{Params, Rates, SIGNALS};
 use crate::stream::Purpose;
 use pulp::Scalar;
 use std::f32::consts::{LN_2, LOG2_E};
+use std::ops::Range;
 
 /// What a step did, in the order in which the kernel writes it.
 pub(super) const DID: usize = 9;
@@ -25,7 +26,8 @@ pub(super) const LOOK_ROWS: usize = 2 * MEASURES + DID;
 pub(super) struct Plan {
     pub(super) shape: Shape,
     /// Sizes and choices, by the kernel's name for them.
-    pub(super) constants: Vec<(&'static str, u32)>,
+    pub(super) constants: Vec<(String, u32)>,
+    /// Inputs, then what is wanted in the end, then the rest: one behind the other in memory.
     pub(super) tables: Vec<Table>,
 }
 
@@ -37,27 +39,21 @@ pub(super) struct Table {
     pub(super) rows: usize,
     /// What is in it at first: a column of a replica's block, or zeros.
     pub(super) source: Source,
-    /// Whether its content is wanted in the end.
-    pub(super) wanted: bool,
 }
 
 type Source = Option<fn(&Block<Scalar>) -> Vec<u32>>;
 
 fn floats(name: &'static str, rows: usize) -> Table {
-    Table { name, kind: "float", rows, source: None, wanted: false }
+    Table { name, kind: "float", rows, source: None }
 }
 
 fn words(name: &'static str, rows: usize) -> Table {
-    Table { name, kind: "u32", rows, source: None, wanted: false }
+    Table { name, kind: "u32", rows, source: None }
 }
 
 impl Table {
     fn from(self, source: fn(&Block<Scalar>) -> Vec<u32>) -> Self {
         Table { source: Some(source), ..self }
-    }
-
-    fn wanted(self) -> Self {
-        Table { wanted: true, ..self }
     }
 
     /// None, unless there is a use for it.
@@ -78,24 +74,35 @@ impl Plan {
         let (shape, uses) = (Shape::of(recipe), Uses::of(replicas));
         let choices = Choices::of(recipe, &shape, uses);
         let chosen = replicas[0].prompts.len();
-        let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, uses), vec![("FOLLOWS", u32::from(follows))]].concat();
-        let tables = [inputs(&shape, chosen, &choices), state(&shape, uses), scratch(&shape, &choices), outputs(recipe, follows)];
-        Plan { shape, constants, tables: tables.into_iter().flatten().collect() }
+        let tables = [inputs(&shape, chosen, &choices), outputs(recipe, &shape, uses, follows), scratch(&shape, &choices)].map(Vec::into_iter);
+        let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, uses), vec![("FOLLOWS", usize::from(follows))]].concat();
+        let mut plan = Plan { shape, constants: Vec::new(), tables: tables.into_iter().flatten().collect() };
+        let rows = plan.tables.iter().map(|table| (row_name(table), plan.rows(table.name).start));
+        let all = constants.into_iter().map(|(name, value)| (name.to_string(), value)).chain(rows);
+        plan.constants = all.map(|(name, value)| (name, u32::try_from(value).expect("supported sizes have 32 bits"))).collect();
+        plan
     }
 
-    /// Bytes per replica.
-    pub(super) fn bytes(&self) -> usize {
-        self.tables.iter().map(|table| table.rows * size_of::<u32>()).sum()
+    /// Rows of all tables.
+    pub(super) fn height(&self) -> usize {
+        self.tables.iter().map(|table| table.rows).sum()
     }
 
-    /// The place of a table among all.
-    pub(super) fn place(&self, name: &str) -> usize {
-        self.tables.iter().position(|table| table.name == name).expect("tables are asked for by their names")
+    /// The rows of a table among those of all.
+    pub(super) fn rows(&self, name: &str) -> Range<usize> {
+        let place = self.tables.iter().position(|table| table.name == name).expect("tables are asked for by their names");
+        let start = self.tables[..place].iter().map(|table| table.rows).sum();
+        start..start + self.tables[place].rows
+    }
+
+    /// The rows that are wanted in the end.
+    pub(super) fn wanted(&self) -> Range<usize> {
+        self.rows("skill").start..self.rows("trail").end
     }
 
     /// The value of a constant.
     pub(super) fn constant(&self, name: &str) -> u32 {
-        self.constants.iter().find(|(other, _)| *other == name).expect("constants are asked for by their names").1
+        self.constants.iter().find(|(other, _)| other == name).expect("constants are asked for by their names").1
     }
 
     /// `shape.h` for one fleet.
@@ -104,25 +111,24 @@ impl Plan {
         format!("{}{constants}{}", fixed(), self.structs())
     }
 
-    /// `shape.h` for any fleet: its constants are variables, set by `shape` in their order.
+    /// `shape.h` for any fleet: its constants are variables, set by `set_shape` in their order.
     #[cfg(test)]
     pub(super) fn open_header(&self) -> String {
-        let names: Vec<&str> = self.constants.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = self.constants.iter().map(|(name, _)| &name[..]).collect();
         let sets: String = names.iter().enumerate().map(|(i, name)| format!("    {name} = x[{i}];\n")).collect();
         format!(
-            "{}static thread_local u32 {};\n\nextern \"C\" void shape(const u32 *x) {{\n{sets}}}\n{}",
+            "{}static thread_local u32 {};\n\nextern \"C\" void set_shape(const u32 *x) {{\n{sets}}}\n{}",
             fixed(),
             names.join(", "),
             self.structs()
         )
     }
 
-    /// The tables as the kernel is handed them, a replica's columns of them, and its knobs.
+    /// A replica's columns of the tables, and its knobs.
     fn structs(&self) -> String {
         let lines = |line: &dyn Fn(&Table) -> String| self.tables.iter().map(line).collect::<String>();
-        let tables = lines(&|t| format!("    {} *{};\n", t.kind, t.name));
         let columns = lines(&|t| format!("    Column<{}> {};\n", t.kind, t.name));
-        let own = lines(&|t| format!("        {{t.{} + number, replicas}},\n", t.name));
+        let own = lines(&|t| format!("        {{({} *)all + {} * replicas + number, replicas}},\n", t.kind, row_name(t)));
         let [numbers, chances] = [numbers(), chances()];
         let knobs: String = numbers.iter().map(|name| format!("    float {name};\n")).collect();
         let rates: String = chances.iter().map(|name| format!("    u32 {name};\n")).collect();
@@ -130,13 +136,18 @@ impl Plan {
             (0..names.len()).map(|i| format!("        columns.{table}[{i}],\n")).collect::<Vec<_>>().concat()
         };
         format!(
-            "\nstruct Tables {{\n{tables}}};\n\nstruct Columns {{\n{columns}}};\n\nstruct Knobs {{\n{knobs}{rates}}};\n\n\
-             DEVICE Columns columns_of(const Tables &t, u32 number, u64 replicas) {{\n    return {{\n{own}    }};\n}}\n\n\
+            "\nstruct Columns {{\n{columns}}};\n\nstruct Knobs {{\n{knobs}{rates}}};\n\n\
+             DEVICE Columns columns_of(u32 *all, u32 number, u64 replicas) {{\n    return {{\n{own}    }};\n}}\n\n\
              DEVICE Knobs knobs_of(const Columns &columns) {{\n    return {{\n{}{}    }};\n}}\n\n",
             read("numbers", &numbers),
             read("chances", &chances)
         )
     }
+}
+
+/// The constant that says where a table starts.
+fn row_name(table: &Table) -> String {
+    format!("ROW_{}", table.name)
 }
 
 /// Constants that no fleet changes.
@@ -165,9 +176,9 @@ fn chances() -> Vec<&'static str> {
     Rates::named(|name| name, "").values()
 }
 
-fn sizes(recipe: &Ready, shape: &Shape, chosen: usize) -> Vec<(&'static str, u32)> {
+fn sizes(recipe: &Ready, shape: &Shape, chosen: usize) -> Vec<(&'static str, usize)> {
     let train = &recipe.config.train;
-    let sizes = [
+    vec![
         ("ARMS", shape.arms),
         ("BIT_ROWS", bit_rows(shape.arms)),
         ("PADDED", padded(shape.arms)),
@@ -185,8 +196,7 @@ fn sizes(recipe: &Ready, shape: &Shape, chosen: usize) -> Vec<(&'static str, u32
         ("PASSES", shape.passes),
         ("STEPS", train.steps),
         ("EVAL_EVERY", eval_every(recipe)),
-    ];
-    sizes.map(|(name, size)| (name, u32::try_from(size).expect("validated sizes have 32 bits"))).to_vec()
+    ]
 }
 
 /// Steps between evaluations: more than all steps are as good as all steps.
@@ -223,7 +233,7 @@ impl Choices {
         }
     }
 
-    fn constants(&self, recipe: &Ready, uses: Uses) -> Vec<(&'static str, u32)> {
+    fn constants(&self, recipe: &Ready, uses: Uses) -> Vec<(&'static str, usize)> {
         let rule = &recipe.config.objective;
         let signal = SIGNALS.iter().position(|signal| signal.name() == recipe.signal.name()).expect("the signal is in the registry");
         let numbers = [
@@ -252,7 +262,7 @@ impl Choices {
             ("KEEPS_LOGITS", self.keeps_logits),
             ("KEEPS_LOGPROBS", self.keeps_logprobs),
         ];
-        numbers.map(|(name, n)| (name, n as u32)).into_iter().chain(flags.map(|(name, flag)| (name, u32::from(flag)))).collect()
+        numbers.into_iter().chain(flags.map(|(name, flag)| (name, usize::from(flag)))).collect()
     }
 }
 
@@ -287,10 +297,6 @@ fn labels(block: &Block<Scalar>) -> Vec<u32> {
     (0..block.shape.prompts).map(word).collect()
 }
 
-fn state(shape: &Shape, uses: Uses) -> Vec<Table> {
-    vec![floats("skill", shape.arms).wanted(), floats("memory", shape.domain.len() * shape.arms).wanted().only_if(uses.memory)]
-}
-
 fn scratch(shape: &Shape, choices: &Choices) -> Vec<Table> {
     let by_group = shape.batch * shape.group;
     vec![
@@ -308,9 +314,11 @@ fn scratch(shape: &Shape, choices: &Choices) -> Vec<Table> {
     ]
 }
 
-fn outputs(recipe: &Ready, follows: bool) -> Vec<Table> {
+fn outputs(recipe: &Ready, shape: &Shape, uses: Uses, follows: bool) -> Vec<Table> {
     vec![
-        floats("looks", looks(recipe) * LOOK_ROWS).wanted(),
-        floats("trail", 2 * recipe.config.train.steps).wanted().only_if(follows),
+        floats("skill", shape.arms),
+        floats("memory", shape.domain.len() * shape.arms).only_if(uses.memory),
+        floats("looks", looks(recipe) * LOOK_ROWS),
+        floats("trail", 2 * recipe.config.train.steps).only_if(follows),
     ]
 }

@@ -231,9 +231,11 @@ impl<'b> Real for Term<'b> {
         let carried = start.map(|x| book.named::<Number>("", &x.text()));
         book.around(&format!("{owner}.count"), || {
             let [left, right] = heads.each_ref().map(|head| book.line(format!("{}[{TURN}]", column(head))));
-            let next = turn.turn(carried, left, right).map(|x| book.named::<Number>("const ", &x.text()));
+            let kept = |x: Self| if carried.iter().any(|old| old.at == x.at) { book.named("const ", &x.text()) } else { x };
+            let next = turn.turn(carried, left, right).map(kept);
             for (variable, next) in carried.iter().zip(next) {
-                book.0.borrow_mut().page().lines.push(format!("{} = {};", variable.text(), next.text()));
+                let line = format!("{} = {};", variable.text(), next.text());
+                book.0.borrow_mut().page().lines.push(line);
             }
         });
         carried
@@ -376,9 +378,8 @@ mod tests {
             "    const float t4 = t2 * t3;",
             "    const float t5 = t0 + t4;",
             "    const float t6 = t1;",
-            "    const float t7 = t5;",
             "    t0 = t6;",
-            "    t1 = t7;",
+            "    t1 = t5;",
             "}",
             "return {t0, t1};",
         ];

@@ -84,7 +84,7 @@ fn every_step_draws_pays_and_pushes_the_same() {
                     block.step(step, Watched::All);
                     host.launch(&plan, &mut tables, 1, step..step + 1);
                     for (table, expected) in step_of(&block, &plan) {
-                        assert_eq!(tables[plan.place(table)], expected, "{table} of step {step}, {}", name(&recipe));
+                        assert_eq!(tables[plan.rows(table)], expected, "{table} of step {step}, {}", name(&recipe));
                     }
                 }
                 recipe.config.train.steps
