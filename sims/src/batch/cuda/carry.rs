@@ -18,9 +18,9 @@ fn block<'a>(replica: &'a [Replica<'a>; 1]) -> Block<'a, Scalar> {
     Block::new(Scalar::new(), replica)
 }
 
-/// The tables of a fleet at the base model, as bits.
-pub(super) fn load(plan: &Plan, replicas: &[Replica]) -> Vec<u32> {
-    let mut tables = vec![0; plan.height() * replicas.len()];
+/// The inputs of a fleet, as bits.
+pub(super) fn inputs(plan: &Plan, replicas: &[Replica]) -> Vec<u32> {
+    let mut tables = vec![0; plan.wanted().start * replicas.len()];
     for first in (0..replicas.len()).step_by(AT_A_TIME) {
         let some = &replicas[first..replicas.len().min(first + AT_A_TIME)];
         let columns: Vec<Vec<u32>> = some.par_iter().map(|replica| column(plan, *replica)).collect();
@@ -39,12 +39,12 @@ fn column(plan: &Plan, replica: Replica) -> Vec<u32> {
     sources.flat_map(|source| source(&block)).collect()
 }
 
-/// What is seen of each replica, from the tables of a fleet that has run.
-pub(super) fn observed(plan: &Plan, tables: &[u32], replicas: &[Replica]) -> Vec<Observed> {
+/// What is seen of each replica, from the rows that are wanted of a fleet that has run.
+pub(super) fn observed(plan: &Plan, wanted: &[u32], replicas: &[Replica]) -> Vec<Observed> {
     let one = [replicas[0]];
     let mut block = block(&one);
     let column = |name: &str, lane: usize| -> Vec<f32> {
-        plan.rows(name).map(|row| f32::from_bits(tables[row * replicas.len() + lane])).collect()
+        plan.rows(name).map(|row| f32::from_bits(wanted[(row - plan.wanted().start) * replicas.len() + lane])).collect()
     };
     let mut see = |lane: usize| {
         let (skill, memory) = (column("skill", lane), column("memory", lane));

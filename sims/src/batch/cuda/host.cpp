@@ -26,7 +26,16 @@ static inline unsigned __float_as_uint(float number) {
 
 #include "kernel.cu"
 
+/// Runs `thread` as each of `threads` threads.
+template <class F> static void each(u32 threads, F thread) {
+    blockDim.x = threads;
+    for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) thread();
+}
+
 extern "C" void launch_replicas(u32 *tables, u32 replicas, u32 first, u32 end) {
-    blockDim.x = replicas;
-    for (threadIdx.x = 0; threadIdx.x < replicas; ++threadIdx.x) run_replicas(tables, replicas, first, end);
+    each(replicas, [=] { run_replicas(tables, replicas, first, end); });
+}
+
+extern "C" void launch_sums(const u32 *tables, u32 replicas, u32 first, u32 end, double *parts) {
+    each((end - first) * PARTS, [=] { sum_rows(tables, replicas, first, end, parts); });
 }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::tables::Plan;
-use super::{Machine, source};
+use super::{Machine, PARTS, source};
 use libloading::{Library, Symbol};
 use std::convert::Infallible;
 use std::ops::Range;
@@ -18,9 +18,6 @@ pub(super) struct Host {
     /// Whether sizes and choices are variables of the library.
     open: bool,
 }
-
-/// Steps of a launch.
-const STRIDE: usize = 7;
 
 /// The first C++ compiler that answers.
 pub(super) fn compiler() -> Option<String> {
@@ -74,31 +71,63 @@ fn load(path: &Path) -> Library {
     unsafe { Library::new(path) }.expect("what was compiled can be loaded")
 }
 
+/// Tables of a fleet.
+pub(super) struct Memory {
+    pub(super) words: Vec<u32>,
+    replicas: usize,
+}
+
 impl Host {
-    /// Runs some steps of a fleet.
-    pub(super) fn launch(&self, plan: &Plan, tables: &mut [u32], replicas: usize, steps: Range<usize>) {
+    /// A function of the library, with the fleet's sizes and choices set in this thread.
+    ///
+    /// # Safety
+    /// `F` must be the function's type.
+    unsafe fn function<F>(&self, plan: &Plan, name: &[u8]) -> Symbol<'_, F> {
         let constants: Vec<u32> = plan.constants.iter().map(|(_, value)| *value).collect();
-        assert_eq!(tables.len(), plan.height() * replicas);
-        // SAFETY: the types are those of `set_shape` and `launch_replicas` in the sources: as many constants as the header names, and one block of memory with all rows of
-        // the plan's tables, in which the kernel stays.
-        unsafe {
-            if self.open {
-                let shape: Symbol<unsafe extern "C" fn(*const u32)> = self.library.get(b"set_shape").expect("it is there");
-                shape(constants.as_ptr());
+        if self.open {
+            // SAFETY: this is the type of `set_shape`, which reads as many constants as the header has names.
+            unsafe {
+                let set: Symbol<unsafe extern "C" fn(*const u32)> = self.library.get(b"set_shape").expect("it is there");
+                set(constants.as_ptr());
             }
-            let launch: Symbol<unsafe extern "C" fn(*mut u32, u32, u32, u32)> = self.library.get(b"launch_replicas").expect("it is there");
-            launch(tables.as_mut_ptr(), replicas as u32, steps.start as u32, steps.end as u32);
         }
+        // SAFETY: promised by the caller.
+        unsafe { self.library.get(name) }.expect("it is there")
     }
 }
 
 impl Machine for Host {
     type Failure = Infallible;
+    type Memory = Memory;
 
-    fn run(&self, plan: &Plan, tables: &mut [u32], replicas: usize) -> Result<(), Infallible> {
-        for steps in super::launches(plan, STRIDE) {
-            self.launch(plan, tables, replicas, steps);
+    fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Memory, Infallible> {
+        let mut words = vec![0; plan.height() * replicas];
+        words[..inputs.len()].copy_from_slice(inputs);
+        Ok(Memory { words, replicas })
+    }
+
+    fn launch(&self, plan: &Plan, memory: &mut Memory, steps: Range<usize>) -> Result<(), Infallible> {
+        let [replicas, first, end] = [memory.replicas, steps.start, steps.end].map(|n| n as u32);
+        // SAFETY: this is the type of `launch_replicas`, and the memory has all rows of the plan's tables, in which the kernel stays.
+        unsafe {
+            let launch: Symbol<unsafe extern "C" fn(*mut u32, u32, u32, u32)> = self.function(plan, b"launch_replicas");
+            launch(memory.words.as_mut_ptr(), replicas, first, end);
         }
         Ok(())
+    }
+
+    fn sums(&self, plan: &Plan, memory: &Memory, rows: Range<usize>) -> Result<Vec<f64>, Infallible> {
+        let mut parts = vec![0.0; rows.len() * PARTS];
+        let [replicas, first, end] = [memory.replicas, rows.start, rows.end].map(|n| n as u32);
+        // SAFETY: this is the type of `launch_sums`, the rows are the plan's, and there is a part for every thread.
+        unsafe {
+            let launch: Symbol<unsafe extern "C" fn(*const u32, u32, u32, u32, *mut f64)> = self.function(plan, b"launch_sums");
+            launch(memory.words.as_ptr(), replicas, first, end, parts.as_mut_ptr());
+        }
+        Ok(parts)
+    }
+
+    fn read(&self, memory: &Memory, rows: Range<usize>) -> Result<Vec<u32>, Infallible> {
+        Ok(memory.words[rows.start * memory.replicas..rows.end * memory.replicas].to_vec())
     }
 }

@@ -125,15 +125,15 @@ struct Weights {
     float total, moment, right;
 };
 
-/// Weights at a slot; their running sums go to `sums`.
-DEVICE Weights weigh(const Replica &me, u32 slot, float top) {
+/// Weights at a slot, those of right arms where `watched`; their running sums go to `sums`.
+DEVICE Weights weigh(const Replica &me, u32 slot, float top, bool watched) {
     const u32 prompt = me.prompt[slot];
     Weights sum = {0.0f, 0.0f, 0.0f};
     for (u32 arm = 0; arm < ARMS; ++arm) {
         const Power w = exp2_of(logit(me, slot, arm) - top);
         sum.total = sum.total + w.value;
         sum.moment = fmaf(w.value, w.exponent, sum.moment);
-        sum.right = sum.right + (is_right(me, prompt, arm) ? w.value : 0.0f);
+        if (watched) sum.right = sum.right + (is_right(me, prompt, arm) ? w.value : 0.0f);
         me.sums[arm] = sum.total;
     }
     me.sums[ARMS - 1] = infinity();
@@ -352,9 +352,9 @@ DEVICE void keep(const Replica &me, u32 slot) {
 }
 
 /// Samples and pays the group of a slot.
-DEVICE void sample(const Replica &me, u32 step, u32 slot, Did &did) {
+DEVICE void sample(const Replica &me, u32 step, u32 slot, bool watched, Did &did) {
     const float top = load(me, slot);
-    const Weights weights = weigh(me, slot, top);
+    const Weights weights = weigh(me, slot, top, watched);
     const float bits = log2_of(weights.total);
     me.log_sum[slot] = top + bits;
     const float entropy = (bits - weights.moment / weights.total) * LN_2;
@@ -591,18 +591,20 @@ DEVICE void look(const Replica &me, u32 step, const Did &did) {
 
 // ---- runs -------------------------------------------------------------------------------------------------------------------------------------------------
 
-DEVICE void take_step(const Replica &me, u32 step) {
+/// One step, the first of a launch being `launched`.
+DEVICE void take_step(const Replica &me, u32 step, u32 launched) {
     Did did = {};
+    const bool looked_at = WATCHES && evaluates(step + 1);
     draw_prompts(me, step);
-    for (u32 slot = 0; slot < BATCH; ++slot) sample(me, step, slot, did);
-    if (evaluates(step + 1)) describe(me, did);
+    for (u32 slot = 0; slot < BATCH; ++slot) sample(me, step, slot, FOLLOWS || looked_at, did);
+    if (looked_at) describe(me, did);
     shape_rewards(me);
     find_advantages(me);
     update(me, did);
-    if (evaluates(step + 1)) look(me, step + 1, did);
+    if (looked_at) look(me, step + 1, did);
     if (FOLLOWS) {
-        me.trail[2 * step] = did.success;
-        me.trail[2 * step + 1] = did.entropy;
+        me.trail[2 * (step - launched)] = did.success;
+        me.trail[2 * (step - launched) + 1] = did.entropy;
     }
 }
 
@@ -613,6 +615,16 @@ extern "C" __global__ void run_replicas(u32 *tables, u32 replicas, u32 first, u3
     const Columns columns = columns_of(tables, number, replicas);
     const Replica me = {columns, knobs_of(columns), {columns.seed[0], columns.seed[1]}};
     for (u32 row = ARMS; row < PADDED; ++row) me.sums[row] = infinity();
-    if (first == 0) look(me, 0, {});
-    for (u32 step = first; step < end; ++step) take_step(me, step);
+    if (WATCHES && first == 0) look(me, 0, {});
+    for (u32 step = first; step < end; ++step) take_step(me, step, first);
+}
+
+/// Sums of rows `first` to `end` over replicas, each in PARTS parts: a thread for every row and part.
+extern "C" __global__ void sum_rows(const u32 *tables, u32 replicas, u32 first, u32 end, double *parts) {
+    const u32 number = blockIdx.x * blockDim.x + threadIdx.x;
+    if (number >= (end - first) * PARTS) return;
+    const u32 *row = tables + (first + number / PARTS) * (u64)replicas;
+    double sum = 0.0;
+    for (u32 i = number % PARTS; i < replicas; i += PARTS) sum += __uint_as_float(row[i]);
+    parts[number] = sum;
 }

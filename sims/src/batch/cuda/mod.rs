@@ -28,7 +28,9 @@ mod tests;
 pub use device::Device;
 
 use super::block::Replica;
-use super::fleet::Observed;
+use super::fleet::{Observed, Trail};
+#[cfg(feature = "cuda")]
+use super::run_by;
 use crate::config;
 use crate::knob::KnobError;
 use crate::recipe::Ready;
@@ -45,7 +47,7 @@ fn source(header: &str) -> String {
 
 /// The whole source that a device compiles for a fleet of these replicas, which must be of one fleet as in [`super::watch`].
 pub fn source_for(replicas: &[Replica]) -> String {
-    source(&Plan::new(replicas, false).header())
+    source(&Plan::watching(replicas).header())
 }
 
 /// Whether the kernel runs cells of this recipe.
@@ -68,21 +70,57 @@ const MAX_LOGITS: usize = 1 << 28;
 trait Machine {
     /// Why it could not.
     type Failure;
+    /// The tables of a fleet.
+    type Memory;
 
-    /// Runs all steps of the fleet whose tables these are.
-    fn run(&self, plan: &Plan, tables: &mut [u32], replicas: usize) -> Result<(), Self::Failure>;
+    /// Tables with these inputs, and zeros in all other rows.
+    fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Self::Memory, Self::Failure>;
+
+    /// Runs some steps.
+    fn launch(&self, plan: &Plan, memory: &mut Self::Memory, steps: Range<usize>) -> Result<(), Self::Failure>;
+
+    /// Sums over replicas of some rows of numbers, each in [`PARTS`] parts.
+    fn sums(&self, plan: &Plan, memory: &Self::Memory, rows: Range<usize>) -> Result<Vec<f64>, Self::Failure>;
+
+    /// Some rows.
+    fn read(&self, memory: &Self::Memory, rows: Range<usize>) -> Result<Vec<u32>, Self::Failure>;
 }
 
-/// The steps of a run, `stride` a launch; one launch where there are none, for what is seen of the base model.
-fn launches(plan: &Plan, stride: usize) -> impl Iterator<Item = Range<usize>> {
+/// Steps of a launch.
+const STRIDE: usize = 32;
+
+/// Threads that sum a row.
+const PARTS: usize = 256;
+
+/// The steps of a run, launch by launch; one launch where there are none, for what is seen of the base model.
+fn launches(plan: &Plan) -> impl Iterator<Item = Range<usize>> {
     let steps = plan.constant("STEPS") as usize;
-    (0..steps.max(1)).step_by(stride).map(move |first| first..steps.min(first + stride))
+    (0..steps.max(1)).step_by(STRIDE).map(move |first| first..steps.min(first + STRIDE))
 }
 
 /// Runs replicas and gives what is seen of each, in their order; with the demands of [`super::watch`].
 fn watch<M: Machine>(machine: &M, replicas: &[Replica]) -> Result<Vec<Observed>, M::Failure> {
-    let plan = Plan::new(replicas, false);
-    let mut tables = carry::load(&plan, replicas);
-    machine.run(&plan, &mut tables, replicas.len())?;
-    Ok(carry::observed(&plan, &tables, replicas))
+    let plan = Plan::watching(replicas);
+    let mut memory = machine.load(&plan, &carry::inputs(&plan, replicas), replicas.len())?;
+    for steps in launches(&plan) {
+        machine.launch(&plan, &mut memory, steps)?;
+    }
+    Ok(carry::observed(&plan, &machine.read(&memory, plan.wanted())?, replicas))
+}
+
+/// Runs replicas, at most `room` at a time, without looking at single ones: means over replicas of what every step sampled from.
+fn follow<M: Machine>(machine: &M, replicas: &[Replica], room: usize) -> Result<Trail, M::Failure> {
+    let mut trail = vec![[0.0; 2]; replicas[0].recipe.config.train.steps];
+    for some in replicas.chunks(room) {
+        let plan = Plan::following(some);
+        let mut memory = machine.load(&plan, &carry::inputs(&plan, some), some.len())?;
+        for steps in launches(&plan).filter(|steps| !steps.is_empty()) {
+            machine.launch(&plan, &mut memory, steps.clone())?;
+            let start = plan.rows("trail").start;
+            let parts = machine.sums(&plan, &memory, start..start + 2 * steps.len())?;
+            let sums: Vec<f64> = parts.chunks(PARTS).map(|parts| parts.iter().sum()).collect();
+            trail[steps].iter_mut().zip(sums.chunks(2)).for_each(|(all, some)| *all = [all[0] + some[0], all[1] + some[1]]);
+        }
+    }
+    Ok(trail.iter().map(|sum| sum.map(|x| x / replicas.len() as f64)).collect())
 }

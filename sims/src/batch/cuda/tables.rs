@@ -1,6 +1,7 @@
 //! The sizes, choices and tables of a fleet: what the kernel is compiled for, and what it works on.
 
 use super::formulas::scale_number;
+use super::{PARTS, STRIDE};
 use crate::batch::block::{Block, Replica, Uses};
 use crate::batch::evaluate::{CHUNK, MEASURES};
 use crate::batch::search::{bit_rows, padded};
@@ -68,14 +69,23 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 }
 
 impl Plan {
-    /// For replicas that [`super::watch`] accepts; `follows` says whether every step leaves a trace.
-    pub(super) fn new(replicas: &[Replica], follows: bool) -> Self {
+    /// Of a fleet whose replicas are seen one by one, at evaluated steps.
+    pub(super) fn watching(replicas: &[Replica]) -> Self {
+        Plan::new(replicas, false)
+    }
+
+    /// Of a fleet of which every step shows its means over replicas, and nothing else.
+    pub(super) fn following(replicas: &[Replica]) -> Self {
+        Plan::new(replicas, true)
+    }
+
+    fn new(replicas: &[Replica], follows: bool) -> Self {
         let recipe = replicas[0].recipe;
         let (shape, uses) = (Shape::of(recipe), Uses::of(replicas));
         let choices = Choices::of(recipe, &shape, uses);
         let chosen = replicas[0].prompts.len();
         let tables = [inputs(&shape, chosen, &choices), outputs(recipe, &shape, uses, follows), scratch(&shape, &choices)].map(Vec::into_iter);
-        let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, uses), vec![("FOLLOWS", usize::from(follows))]].concat();
+        let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, uses), vec![("WATCHES", usize::from(!follows)), ("FOLLOWS", usize::from(follows))]].concat();
         let mut plan = Plan { shape, constants: Vec::new(), tables: tables.into_iter().flatten().collect() };
         let rows = plan.tables.iter().map(|table| (row_name(table), plan.rows(table.name).start));
         let all = constants.into_iter().map(|(name, value)| (name.to_string(), value)).chain(rows);
@@ -161,6 +171,7 @@ fn fixed() -> String {
         ("DICE_ROLLOUT", Purpose::Rollout as u32),
         ("DICE_REWARD", Purpose::Reward as u32),
         ("DICE_SHUFFLE", Purpose::Shuffle as u32),
+        ("PARTS", PARTS as u32),
     ];
     let numbers: String = numbers.iter().map(|(name, value)| format!("constexpr u32 {name} = {value};\n")).collect();
     format!("{numbers}constexpr float LN_2 = {LN_2:?}f;\nconstexpr float LOG2_E = {LOG2_E:?}f;\n")
@@ -318,7 +329,7 @@ fn outputs(recipe: &Ready, shape: &Shape, uses: Uses, follows: bool) -> Vec<Tabl
     vec![
         floats("skill", shape.arms),
         floats("memory", shape.domain.len() * shape.arms).only_if(uses.memory),
-        floats("looks", looks(recipe) * LOOK_ROWS),
-        floats("trail", 2 * recipe.config.train.steps).only_if(follows),
+        floats("looks", looks(recipe) * LOOK_ROWS).only_if(!follows),
+        floats("trail", 2 * STRIDE).only_if(follows),
     ]
 }

@@ -2,7 +2,7 @@
 
 use super::host::{Host, compiler};
 use super::tables::Plan;
-use super::{carry, watch};
+use super::{Machine, carry, follow, watch};
 use crate::batch::block::{Block, Replica};
 use crate::batch::fleet::{Options, Watched};
 use crate::batch::tests::{fleet, pairs, prompts, replicas};
@@ -17,7 +17,7 @@ static HOST: LazyLock<Option<Host>> = LazyLock::new(|| {
         println!("no C++ compiler (CXX, c++, g++ or clang++): the kernel's tests are skipped");
         return None;
     };
-    Some(with(&pairs(0).next().unwrap(), 1, |replicas| Host::open(&compiler, &Plan::new(replicas, false))))
+    Some(with(&pairs(0).next().unwrap(), 1, |replicas| Host::open(&compiler, &Plan::watching(replicas))))
 });
 
 /// Runs `what` on a fleet of `size` replicas of a recipe.
@@ -77,14 +77,14 @@ fn every_step_draws_pays_and_pushes_the_same() {
         .par_bridge()
         .map(|recipe| {
             with(&recipe, 1, |replicas| {
-                let plan = Plan::new(replicas, false);
-                let mut tables = carry::load(&plan, replicas);
+                let plan = Plan::watching(replicas);
+                let Ok(mut memory) = host.load(&plan, &carry::inputs(&plan, replicas), 1);
                 let mut block = Block::new(Scalar::new(), replicas);
                 for step in 0..recipe.config.train.steps {
                     block.step(step, Watched::All);
-                    host.launch(&plan, &mut tables, 1, step..step + 1);
+                    let Ok(()) = host.launch(&plan, &mut memory, step..step + 1);
                     for (table, expected) in step_of(&block, &plan) {
-                        assert_eq!(tables[plan.rows(table)], expected, "{table} of step {step}, {}", name(&recipe));
+                        assert_eq!(memory.words[plan.rows(table)], expected, "{table} of step {step}, {}", name(&recipe));
                     }
                 }
                 recipe.config.train.steps
@@ -92,4 +92,31 @@ fn every_step_draws_pays_and_pushes_the_same() {
         })
         .sum();
     assert!(steps > 6000, "only {steps} steps were compared");
+}
+
+#[test]
+fn what_is_followed_is_what_the_batched_engine_follows() {
+    let Some(host) = HOST.as_ref() else { return };
+    for mut recipe in pairs(2).step_by(23) {
+        recipe.config.train.steps = 40;
+        with(&recipe, 19, |replicas| {
+            let Ok(trail) = follow(host, replicas, 7);
+            let expected = crate::batch::follow(replicas, Options::default());
+            let near = |(a, b): (&[f64; 2], &[f64; 2])| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+            assert!(trail.len() == 40 && trail.iter().zip(&expected).all(near), "{}", name(&recipe));
+        });
+    }
+}
+
+/// A kernel with constants, as a device compiles it.
+#[test]
+fn a_fleet_s_own_kernel_gives_the_same() {
+    let Some(compiler) = compiler() else { return };
+    for recipe in pairs(3).step_by(173) {
+        with(&recipe, 3, |replicas| {
+            let host = Host::closed(&compiler, &Plan::watching(replicas));
+            let Ok(seen) = watch(&host, replicas);
+            assert!(seen == crate::batch::watch(replicas, Options::default()), "{}", name(&recipe));
+        });
+    }
 }
