@@ -120,3 +120,50 @@ fn a_fleet_s_own_kernel_gives_the_same() {
         });
     }
 }
+
+#[cfg(feature = "cuda")]
+mod device {
+    use super::*;
+    use crate::batch::cuda::device::{Device, compile, has_nvrtc};
+    use crate::batch::cuda::source_for;
+
+    #[test]
+    fn without_a_driver_or_a_device_there_is_one_clear_error() {
+        if let Err(error) = Device::open() {
+            let text = error.to_string();
+            assert!(text.starts_with("backend = cuda: needs "), "{text}");
+        }
+    }
+
+    /// NVRTC needs no GPU. Explicit operations only: no contraction, no flushing, no approximate division or root.
+    #[test]
+    fn nvrtc_compiles_the_kernel() {
+        if !has_nvrtc() {
+            return println!("no NVRTC: the kernel is not compiled for a device");
+        }
+        for recipe in pairs(4).step_by(97) {
+            let text = with(&recipe, 2, |replicas| compile(&source_for(replicas), "compute_90").unwrap());
+            assert!(text.contains(".entry run_replicas") && text.contains(".entry sum_rows"), "{}", name(&recipe));
+            for word in ["div.approx", "div.full", "sqrt.approx", ".ftz", "ex2.approx"] {
+                assert!(!text.contains(word), "{word} in the kernel of {}", name(&recipe));
+            }
+        }
+    }
+
+    /// On a GPU, every pair gives the bits of the batched engine.
+    #[test]
+    fn a_device_gives_the_bits_of_the_batched_engine() {
+        let device = match Device::open() {
+            Ok(device) => device,
+            Err(error) => return println!("no device: {error}"),
+        };
+        for round in 0..rounds() {
+            for recipe in pairs(round) {
+                with(&recipe, 67, |replicas| {
+                    let seen = device.watch(replicas).unwrap();
+                    assert!(seen == crate::batch::watch(replicas, Options::default()), "round {round}: {}", name(&recipe));
+                });
+            }
+        }
+    }
+}
