@@ -2,12 +2,13 @@
 #![allow(unsafe_code)]
 
 use super::tables::Plan;
-use super::{Machine, PARTS, follow, run_by, source, supports, watch};
+use super::{Machine, PARTS, THREADS, follow, run_by, source, supports, watch};
 use crate::batch::block::Replica;
 use crate::batch::fleet::{Observed, Trail};
 use crate::cell::Cell;
 use crate::knob::KnobError;
 use crate::record::Curves;
+use cudarc::driver::sys::CUfunction_attribute_enum;
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 use libloading::{Library, library_filename};
@@ -17,9 +18,6 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-
-/// Threads of a block.
-const THREADS: u32 = 128;
 
 /// Share of the free memory that a fleet may take.
 const SHARE: f64 = 0.9;
@@ -101,7 +99,7 @@ impl Device {
     /// When the GPU fails, or has no memory for one replica.
     pub fn watch(&self, replicas: &[Replica]) -> Result<Vec<Observed>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        let parts = replicas.chunks(self.room(&Plan::watching(replicas))?).map(|some| watch(self, some));
+        let parts = replicas.chunks(self.room(&Plan::watching(replicas, true))?).map(|some| watch(self, some));
         Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -111,7 +109,7 @@ impl Device {
     /// When the GPU fails, or has no memory for one replica.
     pub fn follow(&self, replicas: &[Replica]) -> Result<Trail, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        follow(self, replicas, self.room(&Plan::following(replicas))?)
+        follow(self, replicas, self.room(&Plan::following(replicas, true))?)
     }
 
     /// Replicas that fit into the free memory.
@@ -137,7 +135,11 @@ impl Device {
                 module
             }
         };
-        module.load_function(name).map_err(failed("find the kernel"))
+        let function = module.load_function(name).map_err(failed("find the kernel"))?;
+        let shared = (plan.shared() * THREADS * size_of::<u32>()) as i32;
+        let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        function.set_attribute(attribute, shared).map_err(failed("ask for shared memory"))?;
+        Ok(function)
     }
 }
 
@@ -196,15 +198,19 @@ pub(super) struct Memory {
     replicas: usize,
 }
 
-/// As many blocks as `threads` threads need.
-fn blocks(threads: usize) -> LaunchConfig {
-    let blocks = threads.div_ceil(THREADS as usize) as u32;
-    LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 }
+/// As many blocks as `threads` threads need, with these rows of shared memory.
+fn blocks(threads: usize, shared: usize) -> LaunchConfig {
+    let shared_mem_bytes = (shared * THREADS * size_of::<u32>()) as u32;
+    LaunchConfig { grid_dim: (threads.div_ceil(THREADS) as u32, 1, 1), block_dim: (THREADS as u32, 1, 1), shared_mem_bytes }
 }
 
 impl Machine for Device {
     type Failure = KnobError;
     type Memory = Memory;
+
+    fn puts(&self) -> bool {
+        true
+    }
 
     fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Memory, KnobError> {
         let stream = self.context.default_stream();
@@ -219,7 +225,7 @@ impl Machine for Device {
         let mut launch = memory.stream.launch_builder(&kernel);
         launch.arg(&mut memory.words).arg(&replicas).arg(&first).arg(&end);
         // SAFETY: these are the parameters of `run_replicas` in their order, and the memory has all rows of the plan's tables, in which the kernel stays.
-        unsafe { launch.launch(blocks(memory.replicas)) }.map_err(failed("run the kernel"))?;
+        unsafe { launch.launch(blocks(memory.replicas, plan.shared())) }.map_err(failed("run the kernel"))?;
         Ok(())
     }
 
@@ -231,7 +237,7 @@ impl Machine for Device {
         let mut launch = memory.stream.launch_builder(&kernel);
         launch.arg(&memory.words).arg(&replicas).arg(&first).arg(&end).arg(&mut parts);
         // SAFETY: these are the parameters of `sum_rows` in their order, the rows are the plan's, and there is a part for every thread.
-        unsafe { launch.launch(blocks(count)) }.map_err(failed("sum rows"))?;
+        unsafe { launch.launch(blocks(count, 0)) }.map_err(failed("sum rows"))?;
         memory.stream.clone_dtoh(&parts).map_err(failed("copy sums"))
     }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #define __device__
+#define __forceinline__ inline
 #define __global__
 
 struct Three {
@@ -11,6 +12,9 @@ struct Three {
 };
 
 static thread_local Three blockIdx, blockDim, threadIdx;
+
+static thread_local unsigned shared_words[1 << 16];
+#define SHARED_WORDS
 
 static inline float __uint_as_float(unsigned bits) {
     float number;
@@ -26,10 +30,11 @@ static inline unsigned __float_as_uint(float number) {
 
 #include "kernel.cu"
 
-/// Runs `thread` as each of `threads` threads.
+/// Runs `thread` as each of at least `threads` threads.
 template <class F> static void each(u32 threads, F thread) {
-    blockDim.x = threads;
-    for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) thread();
+    blockDim.x = THREADS;
+    for (blockIdx.x = 0; blockIdx.x * THREADS < threads; ++blockIdx.x)
+        for (threadIdx.x = 0; threadIdx.x < THREADS; ++threadIdx.x) thread();
 }
 
 extern "C" void launch_replicas(u32 *tables, u32 replicas, u32 first, u32 end) {

@@ -7,7 +7,11 @@
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-#define DEVICE static __device__ inline
+#define DEVICE static __device__ __forceinline__
+
+#ifndef SHARED_WORDS
+#define SHARED_WORDS extern __shared__ u32 shared_words[]
+#endif
 
 // ---- tables -----------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -87,7 +91,11 @@ DEVICE Words dice(const Replica &me, u32 purpose, u32 step, u32 slot, u32 block)
 // ---- policy -----------------------------------------------------------------------------------------------------------------------------------------------
 // Logits and log-probabilities in units of log 2, unless said to be in nats.
 
-DEVICE bool has_bit(const Column<u32> &bits, u32 first, u32 arm) { return bits[first + arm / 32] >> arm % 32 & 1u; }
+DEVICE bool has_bit(const Column<u32> &bits, u32 first, u32 arm) {
+    if (BIT_ROWS == 1) return bits[first] >> arm & 1u;
+    const u32 word = BIT_ROWS == 2 ? (arm < 32 ? bits[first] : bits[first + 1]) : bits[first + arm / 32];
+    return word >> arm % 32 & 1u;
+}
 
 DEVICE bool is_right(const Replica &me, u32 prompt, u32 arm) { return has_bit(me.right, prompt * BIT_ROWS, arm); }
 
@@ -112,7 +120,7 @@ DEVICE float ref_logprob(const Replica &me, u32 prompt, u32 arm) { return me.bas
 DEVICE float load(const Replica &me, u32 slot) {
     const u32 prompt = me.prompt[slot];
     float top = -infinity();
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         if (KEEPS_LOGITS) me.logits[slot * ARMS + arm] = x;
         top = larger(top, x);
@@ -129,7 +137,7 @@ struct Weights {
 DEVICE Weights weigh(const Replica &me, u32 slot, float top, bool watched) {
     const u32 prompt = me.prompt[slot];
     Weights sum = {0.0f, 0.0f, 0.0f};
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const Power w = exp2_of(logit(me, slot, arm) - top);
         sum.total = sum.total + w.value;
         sum.moment = fmaf(w.value, w.exponent, sum.moment);
@@ -160,13 +168,13 @@ struct Votes {
 
 DEVICE u32 votes_for(const Replica &me, u32 slot, u32 arm) {
     u32 count = 0;
-    for (u32 i = 0; i < VOTES; ++i) count += arm_of(me, slot, i) == arm;
+    UNROLL_GROUP for (u32 i = 0; i < VOTES; ++i) count += arm_of(me, slot, i) == arm;
     return count;
 }
 
 DEVICE Votes count_votes(const Replica &me, u32 slot) {
     u32 most = 0, majority = 0;
-    for (u32 i = 0; i < VOTES; ++i) {
+    UNROLL_GROUP for (u32 i = 0; i < VOTES; ++i) {
         const u32 arm = arm_of(me, slot, i), count = votes_for(me, slot, arm);
         majority = count > most ? arm : majority;
         most = count > most ? count : most;
@@ -177,7 +185,7 @@ DEVICE Votes count_votes(const Replica &me, u32 slot) {
 /// Chance that others succeed, as a wrong rollout sees it.
 DEVICE float others_of(const Replica &me, u32 slot) {
     u32 right = 0;
-    for (u32 g = 0; g < GROUP; ++g) right += is_right(me, me.prompt[slot], arm_of(me, slot, g));
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) right += is_right(me, me.prompt[slot], arm_of(me, slot, g));
     return me.others[right];
 }
 
@@ -197,7 +205,7 @@ struct Draw {
     /// Mean over arms of -log pi.
     __device__ float certainty() const {
         float sum = 0.0f;
-        for (u32 a = 0; a < ARMS; ++a) sum = sum + (me.log_sum[slot] - logit(me, slot, a));
+        UNROLL_ARMS for (u32 a = 0; a < ARMS; ++a) sum = sum + (me.log_sum[slot] - logit(me, slot, a));
         return sum * one_over(ARMS) * LN_2;
     }
     __device__ bool in_majority() const { return arm == votes.majority; }
@@ -268,7 +276,7 @@ DEVICE void describe(const Replica &me, Did &did) {
         did.reward_std = did.reward_std + sqrtf(variance_of(own)) * per_slot;
         did.flat = did.flat + (is_flat(own) ? per_slot : 0.0f);
         float agreed = 0.0f;
-        for (u32 g = 0; g < GROUP; ++g) {
+        UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
             const bool correct = is_right(me, me.prompt[slot], arm_of(me, slot, g));
             agreed = agreed + (correct == (own.rewards[g] > 0.0f) ? 1.0f : 0.0f);
         }
@@ -278,9 +286,9 @@ DEVICE void describe(const Replica &me, Did &did) {
 
 // ---- sampling and paying ----------------------------------------------------------------------------------------------------------------------------------
 
-/// Draws the prompts of a step; with one to choose from, once.
-DEVICE void draw_prompts(const Replica &me, u32 step) {
-    if (CHOSEN == 1 && step > 0) return;
+/// Draws the prompts of a step; with one to choose from, once a launch.
+DEVICE void draw_prompts(const Replica &me, u32 step, u32 launched) {
+    if (CHOSEN == 1 && step > launched) return;
     for (u32 first = 0; first < BATCH; first += 4) {
         const Words words = dice(me, DICE_PROMPTS, step, 0, first / 4);
 #pragma unroll
@@ -292,7 +300,7 @@ DEVICE void draw_prompts(const Replica &me, u32 step) {
 /// Draws a group.
 DEVICE void draw(const Replica &me, u32 step, u32 slot, float total) {
     const float scale = total * 5.9604645e-8f; // 2^-24
-    for (u32 first = 0; first < SAMPLED; first += 4) {
+    UNROLL_GROUP for (u32 first = 0; first < SAMPLED; first += 4) {
         const Words words = dice(me, DICE_ROLLOUT, step, slot, first / 4);
 #pragma unroll
         for (u32 i = 0; i < 4; ++i)
@@ -303,7 +311,7 @@ DEVICE void draw(const Replica &me, u32 step, u32 slot, float total) {
 /// Adds the most likely arm; of equals, the first.
 DEVICE void choose_greedily(const Replica &me, u32 slot, float top) {
     u32 found = 0;
-    for (u32 arm = ARMS; arm-- > 0;) found = logit(me, slot, arm) >= top ? arm : found;
+    UNROLL_ARMS for (u32 arm = ARMS; arm-- > 0;) found = logit(me, slot, arm) >= top ? arm : found;
     arm_of(me, slot, SAMPLED) = found;
 }
 
@@ -312,7 +320,7 @@ DEVICE void pay_group(const Replica &me, u32 step, u32 slot, float entropy) {
     Draw one = {me, slot, me.prompt[slot], entropy, 0.0f, {0, false, false}, 0, 0};
     if (LOOKS_AT_VOTES) one.votes = count_votes(me, slot);
     if (LOOKS_AT_OTHERS) one.others_succeed = others_of(me, slot);
-    for (u32 first = 0; first < PAID; first += 4) {
+    UNROLL_GROUP for (u32 first = 0; first < PAID; first += 4) {
         const Words coins = dice(me, DICE_REWARD, step, slot, first / 4);
 #pragma unroll
         for (u32 i = 0; i < 4; ++i) {
@@ -344,7 +352,7 @@ DEVICE void shuffle(const Replica &me, u32 step, u32 slot) {
 
 /// Keeps what the update needs of a group.
 DEVICE void keep(const Replica &me, u32 slot) {
-    for (u32 g = 0; g < GROUP; ++g) {
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
         me.shaped[slot * GROUP + g] = me.reward[g];
         if (KEEPS_LOGPROBS) me.logprob[slot * GROUP + g] = logprob(me, slot, arm_of(me, slot, g));
     }
@@ -376,7 +384,7 @@ DEVICE float penalty(const Replica &me, u32 slot, u32 rollout, float now) {
 /// Maps rewards and takes the KL penalty off them.
 DEVICE void shape_rewards(const Replica &me) {
     for (u32 slot = 0; slot < BATCH; ++slot) {
-        for (u32 g = 0; g < GROUP; ++g) {
+        UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
             const float reward = mapped(me.knobs, me.shaped[slot * GROUP + g]);
             me.shaped[slot * GROUP + g] = KL_IN_REWARD ? reward - penalty(me, slot, g, me.logprob[slot * GROUP + g]) : reward;
         }
@@ -396,7 +404,7 @@ DEVICE void compare(const Replica &me, u32 slot, const OfBatch &of_batch) {
     if (ONLY_BEST) {
         const Two two = best_two(own);
         Lead next = {0.0f, 0.0f};
-        for (u32 g = 0; g < GROUP; ++g) {
+        UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
             next = lead(own, two, next.led, own.rewards[g]);
             advantage[g] = next.lead / scale;
         }
@@ -404,7 +412,7 @@ DEVICE void compare(const Replica &me, u32 slot, const OfBatch &of_batch) {
     }
     const Centre centre = baseline(me.knobs, own, mean, of_batch, greedy);
     const float factor = centre.factor / scale;
-    for (u32 g = 0; g < GROUP; ++g) advantage[g] = factor * (own.rewards[g] - centre.baseline);
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) advantage[g] = factor * (own.rewards[g] - centre.baseline);
 }
 
 /// Advantages of the batch.
@@ -415,10 +423,10 @@ DEVICE void find_advantages(const Replica &me) {
     if (WHITENS) {
         const Earned all = batch_of(me.advantage);
         const float mean = mean_of(all), std = deviation_of(all);
-        for (u32 i = 0; i < BATCH * GROUP; ++i) me.advantage[i] = whitened(me.knobs, me.advantage[i], mean, std);
+        UNROLL_GROUP for (u32 i = 0; i < BATCH * GROUP; ++i) me.advantage[i] = whitened(me.knobs, me.advantage[i], mean, std);
     }
     if (USES_DENSE)
-        for (u32 i = 0; i < BATCH * GROUP; ++i) me.advantage[i] = me.advantage[i] * sign_weight(me.knobs, me.shaped[i]);
+        UNROLL_GROUP for (u32 i = 0; i < BATCH * GROUP; ++i) me.advantage[i] = me.advantage[i] * sign_weight(me.knobs, me.shaped[i]);
 }
 
 // ---- update -----------------------------------------------------------------------------------------------------------------------------------------------
@@ -432,7 +440,7 @@ struct Slots {
 DEVICE void rescore(const Replica &me, u32 slot) {
     const float top = load(me, slot);
     float total = 0.0f;
-    for (u32 arm = 0; arm < ARMS; ++arm) total = total + exp2_of(logit(me, slot, arm) - top).value;
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) total = total + exp2_of(logit(me, slot, arm) - top).value;
     me.log_sum[slot] = top + log2_of(total);
 }
 
@@ -454,7 +462,7 @@ DEVICE float push(const Replica &me, u32 slot, u32 g, bool on_policy, Did &did) 
 
 DEVICE void find_pushes(const Replica &me, u32 slot, bool on_policy, Did &did) {
     if (RATED) did.tokens = did.tokens + (float)GROUP;
-    for (u32 g = 0; g < GROUP; ++g) me.push[slot * GROUP + g] = push(me, slot, g, on_policy, did);
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) me.push[slot * GROUP + g] = push(me, slot, g, on_policy, did);
 }
 
 /// First row of a slot's prompt in `memory`.
@@ -468,7 +476,7 @@ struct Steps {
 /// Entropy at a slot as it was loaded last, in nats.
 DEVICE float entropy_now(const Replica &me, u32 slot) {
     float sum = 0.0f;
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit(me, slot, arm) - me.log_sum[slot];
         sum = sum - exp2_of(x).value * x;
     }
@@ -478,11 +486,11 @@ DEVICE float entropy_now(const Replica &me, u32 slot) {
 /// The part of the gradient in all arms: less the sum of pushes times pi, and the gradient of the entropy, -pi (log pi + H).
 DEVICE void ascend_in_all_arms(const Replica &me, u32 slot, const Steps &steps) {
     float total = 0.0f;
-    for (u32 g = 0; g < GROUP; ++g) total = total + me.push[slot * GROUP + g];
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) total = total + me.push[slot * GROUP + g];
     const float bonus = me.knobs.entropy_coeff * (float)GROUP;
     const float entropy = USES_ENTROPY ? entropy_now(me, slot) : total;
     const u32 own = memory_of(me, slot);
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit(me, slot, arm) - me.log_sum[slot];
         const float p = exp2_of(x).value;
         float slope = total * p;
@@ -498,7 +506,7 @@ DEVICE void ascend(const Replica &me, const Slots &slots) {
     const Steps steps = {me.knobs.step_shared * share, me.knobs.step_own * share};
     for (u32 slot = slots.first; slot < slots.end; ++slot) {
         const u32 own = memory_of(me, slot);
-        for (u32 g = 0; g < GROUP; ++g) {
+        UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
             const float push = me.push[slot * GROUP + g];
             const u32 arm = arm_of(me, slot, g);
             if (USES_SKILL) me.skill[arm] = me.skill[arm] + push * steps.shared;
@@ -595,7 +603,7 @@ DEVICE void look(const Replica &me, u32 step, const Did &did) {
 DEVICE void take_step(const Replica &me, u32 step, u32 launched) {
     Did did = {};
     const bool looked_at = WATCHES && evaluates(step + 1);
-    draw_prompts(me, step);
+    draw_prompts(me, step, launched);
     for (u32 slot = 0; slot < BATCH; ++slot) sample(me, step, slot, FOLLOWS || looked_at, did);
     if (looked_at) describe(me, did);
     shape_rewards(me);
@@ -612,11 +620,15 @@ DEVICE void take_step(const Replica &me, u32 step, u32 launched) {
 extern "C" __global__ void run_replicas(u32 *tables, u32 replicas, u32 first, u32 end) {
     const u32 number = blockIdx.x * blockDim.x + threadIdx.x;
     if (number >= replicas) return;
-    const Columns columns = columns_of(tables, number, replicas);
+    SHARED_WORDS;
+    Own own;
+    const Columns columns = columns_of(tables, shared_words, own, number, replicas);
+    fetch(columns, tables, number, replicas);
     const Replica me = {columns, knobs_of(columns), {columns.seed[0], columns.seed[1]}};
     for (u32 row = ARMS; row < PADDED; ++row) me.sums[row] = infinity();
     if (WATCHES && first == 0) look(me, 0, {});
     for (u32 step = first; step < end; ++step) take_step(me, step, first);
+    store(columns, tables, number, replicas);
 }
 
 /// Sums of rows `first` to `end` over replicas, each in PARTS parts: a thread for every row and part.

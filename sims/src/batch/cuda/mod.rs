@@ -47,7 +47,7 @@ fn source(header: &str) -> String {
 
 /// The whole source that a device compiles for a fleet of these replicas, which must be of one fleet as in [`super::watch`].
 pub fn source_for(replicas: &[Replica]) -> String {
-    source(&Plan::watching(replicas).header())
+    source(&Plan::watching(replicas, true).header())
 }
 
 /// Whether the kernel runs cells of this recipe.
@@ -73,6 +73,9 @@ trait Machine {
     /// The tables of a fleet.
     type Memory;
 
+    /// Whether kernels are compiled for one fleet, so that small tables may lie nearer than in memory.
+    fn puts(&self) -> bool;
+
     /// Tables with these inputs, and zeros in all other rows.
     fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Self::Memory, Self::Failure>;
 
@@ -89,6 +92,9 @@ trait Machine {
 /// Steps of a launch.
 const STRIDE: usize = 32;
 
+/// Threads of a block.
+const THREADS: usize = 128;
+
 /// Threads that sum a row.
 const PARTS: usize = 256;
 
@@ -100,7 +106,7 @@ fn launches(plan: &Plan) -> impl Iterator<Item = Range<usize>> {
 
 /// Runs replicas and gives what is seen of each, in their order; with the demands of [`super::watch`].
 fn watch<M: Machine>(machine: &M, replicas: &[Replica]) -> Result<Vec<Observed>, M::Failure> {
-    let plan = Plan::watching(replicas);
+    let plan = Plan::watching(replicas, machine.puts());
     let mut memory = machine.load(&plan, &carry::inputs(&plan, replicas), replicas.len())?;
     for steps in launches(&plan) {
         machine.launch(&plan, &mut memory, steps)?;
@@ -112,7 +118,7 @@ fn watch<M: Machine>(machine: &M, replicas: &[Replica]) -> Result<Vec<Observed>,
 fn follow<M: Machine>(machine: &M, replicas: &[Replica], room: usize) -> Result<Trail, M::Failure> {
     let mut trail = vec![[0.0; 2]; replicas[0].recipe.config.train.steps];
     for some in replicas.chunks(room) {
-        let plan = Plan::following(some);
+        let plan = Plan::following(some, machine.puts());
         let mut memory = machine.load(&plan, &carry::inputs(&plan, some), some.len())?;
         for steps in launches(&plan).filter(|steps| !steps.is_empty()) {
             machine.launch(&plan, &mut memory, steps.clone())?;

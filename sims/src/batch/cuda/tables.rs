@@ -1,7 +1,7 @@
 //! The sizes, choices and tables of a fleet: what the kernel is compiled for, and what it works on.
 
 use super::formulas::scale_number;
-use super::{PARTS, STRIDE};
+use super::{PARTS, STRIDE, THREADS};
 use crate::batch::block::{Block, Replica, Uses};
 use crate::batch::evaluate::{CHUNK, MEASURES};
 use crate::batch::search::{bit_rows, padded};
@@ -40,16 +40,35 @@ pub(super) struct Table {
     pub(super) rows: usize,
     /// What is in it at first: a column of a replica's block, or zeros.
     pub(super) source: Source,
+    /// Where a thread works on it.
+    place: Place,
 }
+
+/// Where a table lies while a kernel works on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    /// In memory, between launches too.
+    Far,
+    /// In the memory that a block of threads shares: quick wherever one reads.
+    Shared,
+    /// In a thread's own array: registers, where every loop over its rows is unrolled.
+    Own,
+}
+
+/// Rows of a thread in shared memory: with 512 bytes each, an H200's multiprocessor holds 14 warps.
+const SHARED_ROWS: usize = 128;
+
+/// Rows of a table in a thread's own array.
+const OWN_ROWS: usize = 64;
 
 type Source = Option<fn(&Block<Scalar>) -> Vec<u32>>;
 
 fn floats(name: &'static str, rows: usize) -> Table {
-    Table { name, kind: "float", rows, source: None }
+    Table { name, kind: "float", rows, source: None, place: Place::Far }
 }
 
 fn words(name: &'static str, rows: usize) -> Table {
-    Table { name, kind: "u32", rows, source: None }
+    Table { name, kind: "u32", rows, source: None, place: Place::Far }
 }
 
 impl Table {
@@ -57,10 +76,48 @@ impl Table {
         Table { source: Some(source), ..self }
     }
 
+    /// Whether it lies in memory before or after a launch.
+    fn lasts(&self) -> bool {
+        self.source.is_some() || ["skill", "memory"].contains(&self.name)
+    }
+
+    /// What is only scratch, and worked on elsewhere, has none.
+    fn rows_in_memory(&self) -> usize {
+        if self.place == Place::Far || self.lasts() { self.rows } else { 0 }
+    }
+
     /// None, unless there is a use for it.
     fn only_if(self, used: bool) -> Self {
         Table { rows: if used { self.rows } else { 0 }, ..self }
     }
+}
+
+/// Says where each table lies: scratch and state that are read at random in shared memory, the rest of what is small in the threads' own arrays.
+fn put(tables: &mut [Table], shape: &Shape) {
+    let mut room = SHARED_ROWS;
+    for name in ["sums", "skill", "memory"] {
+        let table = tables.iter_mut().find(|table| table.name == name).expect("it is a table");
+        if (1..=room).contains(&table.rows) {
+            room -= table.rows;
+            table.place = Place::Shared;
+        }
+    }
+    let unrolled: &[&str] = if unrolls_groups(shape) { &["arm", "reward", "shaped", "greedy", "logprob", "advantage", "push"] } else { &[] };
+    let single: &[&str] = if shape.batch == 1 { &["prompt", "log_sum"] } else { &[] };
+    let small: &[&str] = if shape.prompts == 1 && unrolls_arms(shape) { &["base", "right", "formatted"] } else { &[] };
+    for table in tables.iter_mut().filter(|table| [unrolled, single, small].concat().contains(&table.name)) {
+        table.place = Place::Own;
+    }
+}
+
+/// Whether loops over the arms are unrolled.
+fn unrolls_arms(shape: &Shape) -> bool {
+    shape.arms <= OWN_ROWS
+}
+
+/// Whether loops over the rollouts of a batch are unrolled.
+fn unrolls_groups(shape: &Shape) -> bool {
+    shape.batch == 1 && shape.paid() <= OWN_ROWS / 2
 }
 
 /// The bits of numbers.
@@ -70,16 +127,17 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 
 impl Plan {
     /// Of a fleet whose replicas are seen one by one, at evaluated steps.
-    pub(super) fn watching(replicas: &[Replica]) -> Self {
-        Plan::new(replicas, false)
+    pub(super) fn watching(replicas: &[Replica], puts: bool) -> Self {
+        Plan::new(replicas, false, puts)
     }
 
     /// Of a fleet of which every step shows its means over replicas, and nothing else.
-    pub(super) fn following(replicas: &[Replica]) -> Self {
-        Plan::new(replicas, true)
+    pub(super) fn following(replicas: &[Replica], puts: bool) -> Self {
+        Plan::new(replicas, true, puts)
     }
 
-    fn new(replicas: &[Replica], follows: bool) -> Self {
+    /// `puts` says whether tables may lie nearer than in memory.
+    fn new(replicas: &[Replica], follows: bool, puts: bool) -> Self {
         let recipe = replicas[0].recipe;
         let (shape, uses) = (Shape::of(recipe), Uses::of(replicas));
         let choices = Choices::of(recipe, &shape, uses);
@@ -87,22 +145,30 @@ impl Plan {
         let tables = [inputs(&shape, chosen, &choices), outputs(recipe, &shape, uses, follows), scratch(&shape, &choices)].map(Vec::into_iter);
         let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, uses), vec![("WATCHES", usize::from(!follows)), ("FOLLOWS", usize::from(follows))]].concat();
         let mut plan = Plan { shape, constants: Vec::new(), tables: tables.into_iter().flatten().collect() };
+        if puts {
+            put(&mut plan.tables, &plan.shape);
+        }
         let rows = plan.tables.iter().map(|table| (row_name(table), plan.rows(table.name).start));
         let all = constants.into_iter().map(|(name, value)| (name.to_string(), value)).chain(rows);
         plan.constants = all.map(|(name, value)| (name, u32::try_from(value).expect("supported sizes have 32 bits"))).collect();
         plan
     }
 
-    /// Rows of all tables.
+    /// Rows of all tables in memory.
     pub(super) fn height(&self) -> usize {
-        self.tables.iter().map(|table| table.rows).sum()
+        self.tables.iter().map(Table::rows_in_memory).sum()
     }
 
-    /// The rows of a table among those of all.
+    /// Rows of all tables in shared memory.
+    pub(super) fn shared(&self) -> usize {
+        self.tables.iter().filter(|table| table.place == Place::Shared).map(|table| table.rows).sum()
+    }
+
+    /// The rows of a table in memory among those of all.
     pub(super) fn rows(&self, name: &str) -> Range<usize> {
         let place = self.tables.iter().position(|table| table.name == name).expect("tables are asked for by their names");
-        let start = self.tables[..place].iter().map(|table| table.rows).sum();
-        start..start + self.tables[place].rows
+        let start = self.tables[..place].iter().map(Table::rows_in_memory).sum();
+        start..start + self.tables[place].rows_in_memory()
     }
 
     /// The rows that are wanted in the end.
@@ -118,7 +184,9 @@ impl Plan {
     /// `shape.h` for one fleet.
     pub(super) fn header(&self) -> String {
         let constants: String = self.constants.iter().map(|(name, value)| format!("constexpr u32 {name} = {value};\n")).collect();
-        format!("{}{constants}{}", fixed(), self.structs())
+        let unroll = |loops, unrolls| format!("#define UNROLL_{loops}{}\n", if unrolls { " _Pragma(\"unroll\")" } else { "" });
+        let unrolls = unroll("ARMS", unrolls_arms(&self.shape)) + &unroll("GROUP", unrolls_groups(&self.shape));
+        format!("{}{unrolls}{constants}{}", fixed(), self.structs())
     }
 
     /// `shape.h` for any fleet: its constants are variables, set by `set_shape` in their order.
@@ -127,7 +195,7 @@ impl Plan {
         let names: Vec<&str> = self.constants.iter().map(|(name, _)| &name[..]).collect();
         let sets: String = names.iter().enumerate().map(|(i, name)| format!("    {name} = x[{i}];\n")).collect();
         format!(
-            "{}static thread_local u32 {};\n\nextern \"C\" void set_shape(const u32 *x) {{\n{sets}}}\n{}",
+            "{}#define UNROLL_ARMS\n#define UNROLL_GROUP\nstatic thread_local u32 {};\n\nextern \"C\" void set_shape(const u32 *x) {{\n{sets}}}\n{}",
             fixed(),
             names.join(", "),
             self.structs()
@@ -138,7 +206,14 @@ impl Plan {
     fn structs(&self) -> String {
         let lines = |line: &dyn Fn(&Table) -> String| self.tables.iter().map(line).collect::<String>();
         let columns = lines(&|t| format!("    Column<{}> {};\n", t.kind, t.name));
-        let own = lines(&|t| format!("        {{({} *)all + {} * replicas + number, replicas}},\n", t.kind, row_name(t)));
+        let own: String = self.own().map(|t| format!("    {} {}[{}];\n", t.kind, t.name, t.rows)).collect();
+        let mut shared = 0;
+        let mut place = |table: &Table| {
+            let row = shared;
+            shared += if table.place == Place::Shared { table.rows } else { 0 };
+            self.column(table, row)
+        };
+        let places: String = self.tables.iter().map(&mut place).collect();
         let [numbers, chances] = [numbers(), chances()];
         let knobs: String = numbers.iter().map(|name| format!("    float {name};\n")).collect();
         let rates: String = chances.iter().map(|name| format!("    u32 {name};\n")).collect();
@@ -146,12 +221,45 @@ impl Plan {
             (0..names.len()).map(|i| format!("        columns.{table}[{i}],\n")).collect::<Vec<_>>().concat()
         };
         format!(
-            "\nstruct Columns {{\n{columns}}};\n\nstruct Knobs {{\n{knobs}{rates}}};\n\n\
-             DEVICE Columns columns_of(u32 *all, u32 number, u64 replicas) {{\n    return {{\n{own}    }};\n}}\n\n\
+            "\nstruct Columns {{\n{columns}}};\n\nstruct Own {{\n{own}}};\n\nstruct Knobs {{\n{knobs}{rates}}};\n\n\
+             DEVICE Columns columns_of(u32 *all, u32 *shared, Own &own, u32 number, u64 replicas) {{\n    return {{\n{places}    }};\n}}\n\n\
+             DEVICE void fetch(const Columns &me, const u32 *all, u32 number, u64 replicas) {{\n{}}}\n\n\
+             DEVICE void store(const Columns &me, u32 *all, u32 number, u64 replicas) {{\n{}}}\n\n\
              DEVICE Knobs knobs_of(const Columns &columns) {{\n    return {{\n{}{}    }};\n}}\n\n",
+            self.moved(true),
+            self.moved(false),
             read("numbers", &numbers),
             read("chances", &chances)
         )
+    }
+}
+
+impl Plan {
+    /// Tables in a thread's own arrays.
+    fn own(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().filter(|table| table.place == Place::Own && table.rows > 0)
+    }
+
+    /// Where a table's column begins, and how far its rows are apart; in shared memory from `row` on.
+    fn column(&self, table: &Table, row: usize) -> String {
+        let Table { name, kind, .. } = table;
+        match table.place {
+            Place::Shared => format!("        {{({kind} *)shared + {row} * THREADS + threadIdx.x, THREADS}},\n"),
+            Place::Own if table.rows > 0 => format!("        {{own.{name}, 1}},\n"),
+            _ => format!("        {{({kind} *)all + {} * replicas + number, replicas}},\n", row_name(table)),
+        }
+    }
+
+    /// Lines that copy what lasts from memory to where it is worked on, or what has changed back.
+    fn moved(&self, here: bool) -> String {
+        let moves = |table: &&Table| table.place != Place::Far && table.rows > 0 && table.lasts() && (here || table.source.is_none());
+        let line = |table: &Table| {
+            let Table { name, kind, rows, .. } = table;
+            let (near, far) = (format!("me.{name}[row]"), format!("(({kind} *)all)[({} + row) * replicas + number]", row_name(table)));
+            let (to, from) = if here { (near, far) } else { (far, near) };
+            format!("    UNROLL_ARMS for (u32 row = 0; row < {rows}; ++row) {to} = {from};\n")
+        };
+        self.tables.iter().filter(moves).map(line).collect()
     }
 }
 
@@ -172,6 +280,7 @@ fn fixed() -> String {
         ("DICE_REWARD", Purpose::Reward as u32),
         ("DICE_SHUFFLE", Purpose::Shuffle as u32),
         ("PARTS", PARTS as u32),
+        ("THREADS", THREADS as u32),
     ];
     let numbers: String = numbers.iter().map(|(name, value)| format!("constexpr u32 {name} = {value};\n")).collect();
     format!("{numbers}constexpr float LN_2 = {LN_2:?}f;\nconstexpr float LOG2_E = {LOG2_E:?}f;\n")

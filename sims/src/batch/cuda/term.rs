@@ -123,7 +123,7 @@ impl Book {
         let mut pages = self.0.borrow_mut();
         let inner = pages.open.pop().expect("the loop is open").lines;
         let lines = &mut pages.page().lines;
-        lines.push(format!("for (u32 {TURN} = 0; {TURN} < {count}; ++{TURN}) {{"));
+        lines.push(format!("UNROLL_GROUP for (u32 {TURN} = 0; {TURN} < {count}; ++{TURN}) {{"));
         lines.extend(inner.into_iter().map(|line| format!("    {line}")));
         lines.push("}".into());
     }
@@ -372,7 +372,7 @@ mod tests {
         let lines = [
             "float t0 = 0.0f;",
             "float t1 = 1.0f;",
-            "for (u32 i = 0; i < own.count; ++i) {",
+            "UNROLL_GROUP for (u32 i = 0; i < own.count; ++i) {",
             "    const float t2 = own.weights[i];",
             "    const float t3 = own.rewards[i];",
             "    const float t4 = t2 * t3;",

@@ -17,7 +17,7 @@ static HOST: LazyLock<Option<Host>> = LazyLock::new(|| {
         println!("no C++ compiler (CXX, c++, g++ or clang++): the kernel's tests are skipped");
         return None;
     };
-    Some(with(&pairs(0).next().unwrap(), 1, |replicas| Host::open(&compiler, &Plan::watching(replicas))))
+    Some(with(&pairs(0).next().unwrap(), 1, |replicas| Host::open(&compiler, &Plan::watching(replicas, false))))
 });
 
 /// Runs `what` on a fleet of `size` replicas of a recipe.
@@ -77,7 +77,7 @@ fn every_step_draws_pays_and_pushes_the_same() {
         .par_bridge()
         .map(|recipe| {
             with(&recipe, 1, |replicas| {
-                let plan = Plan::watching(replicas);
+                let plan = Plan::watching(replicas, false);
                 let Ok(mut memory) = host.load(&plan, &carry::inputs(&plan, replicas), 1);
                 let mut block = Block::new(Scalar::new(), replicas);
                 for step in 0..recipe.config.train.steps {
@@ -114,7 +114,7 @@ fn a_fleet_s_own_kernel_gives_the_same() {
     let Some(compiler) = compiler() else { return };
     for recipe in pairs(3).step_by(173) {
         with(&recipe, 3, |replicas| {
-            let host = Host::closed(&compiler, &Plan::watching(replicas));
+            let host = Host::closed(&compiler, &Plan::watching(replicas, true));
             let Ok(seen) = watch(&host, replicas);
             assert!(seen == crate::batch::watch(replicas, Options::default()), "{}", name(&recipe));
         });
