@@ -54,7 +54,11 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn earned(&self, slot: usize) -> Earned<'_, Lane<S>> {
         let group = self.shape.group;
-        Earned { weights: &self.step.weight[..group], rewards: &self.step.shaped[slot * group..][..group], size: Some(self.number(group as f64)) }
+        Earned {
+            weights: &self.step.weight[..group],
+            rewards: &self.step.shaped[slot * group..][..group],
+            size: Some(self.number(group as f64)),
+        }
     }
 
     /// Averages of the policy over the prompts of the batch.

@@ -1,10 +1,12 @@
 //! The kernel on an NVIDIA GPU. Driver and NVRTC are loaded when a device is opened; nothing of CUDA is needed to build.
 #![allow(unsafe_code)]
 
+use super::machine::{Machine, follow, watch};
 use super::tables::Plan;
-use super::{Machine, PARTS, THREADS, follow, run_by, source, supports, watch};
+use super::{PARTS, THREADS, source, supports};
 use crate::batch::block::Replica;
 use crate::batch::fleet::{Observed, Trail};
+use crate::batch::run_by;
 use crate::cell::Cell;
 use crate::knob::KnobError;
 use crate::record::Curves;
@@ -69,7 +71,9 @@ impl Device {
             return Err(refuse("needs an NVIDIA driver, and libcuda.so.1 cannot be loaded"));
         }
         if !has_nvrtc() {
-            return Err(refuse("needs NVRTC of CUDA 12 or 13, and libnvrtc.so cannot be loaded; its folder may be named in LD_LIBRARY_PATH"));
+            return Err(refuse(
+                "needs NVRTC of CUDA 12 or 13, and libnvrtc.so cannot be loaded; its folder may be named in LD_LIBRARY_PATH",
+            ));
         }
         let context = CudaContext::new(0).map_err(|error| refuse(format!("needs an NVIDIA GPU, and the driver says: {error}")))?;
         let (major, minor) = context.compute_capability().map_err(failed("ask for the GPU's architecture"))?;
@@ -99,7 +103,7 @@ impl Device {
     /// When the GPU fails, or has no memory for one replica.
     pub fn watch(&self, replicas: &[Replica]) -> Result<Vec<Observed>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        let parts = replicas.chunks(self.room(&Plan::watching(replicas, true))?).map(|some| watch(self, some));
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, false, true))?).map(|some| watch(self, some));
         Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -109,7 +113,7 @@ impl Device {
     /// When the GPU fails, or has no memory for one replica.
     pub fn follow(&self, replicas: &[Replica]) -> Result<Trail, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        follow(self, replicas, self.room(&Plan::following(replicas, true))?)
+        follow(self, replicas, self.room(&Plan::new(replicas, true, true))?)
     }
 
     /// Replicas that fit into the free memory.

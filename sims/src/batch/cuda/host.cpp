@@ -6,6 +6,7 @@
 #define __device__
 #define __forceinline__ inline
 #define __global__
+#define __launch_bounds__(...)
 
 struct Three {
     unsigned x, y, z;

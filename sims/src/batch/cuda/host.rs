@@ -1,8 +1,9 @@
 //! The kernel compiled as C++ and run on the CPU: for the tests.
 #![allow(unsafe_code)]
 
+use super::machine::Machine;
 use super::tables::Plan;
-use super::{Machine, PARTS, source};
+use super::{PARTS, THREADS, source};
 use libloading::{Library, Symbol};
 use std::convert::Infallible;
 use std::ops::Range;
@@ -11,6 +12,9 @@ use std::process::Command;
 
 /// What stands around the kernel.
 const HOST: &str = include_str!("host.cpp");
+
+/// Words of shared memory there.
+const SHARED_WORDS: usize = 1 << 16;
 
 /// A compiled kernel.
 pub(super) struct Host {
@@ -47,7 +51,17 @@ fn compile(compiler: &str, header: &str, optimise: &str) -> Library {
         std::fs::copy(&text, copy).expect("the path in MTA_SIM_KERNEL can be written");
     }
     let mut command = Command::new(compiler);
-    command.args(["-std=c++17", optimise, "-ffp-contract=off", "-shared", "-fPIC", "-Wall", "-Wno-unused", "-Wno-unknown-pragmas", "-Werror"]);
+    command.args([
+        "-std=c++17",
+        optimise,
+        "-ffp-contract=off",
+        "-shared",
+        "-fPIC",
+        "-Wall",
+        "-Wno-unused",
+        "-Wno-unknown-pragmas",
+        "-Werror",
+    ]);
     if has_fma() {
         command.arg("-mfma");
     }
@@ -105,6 +119,7 @@ impl Machine for Host {
     }
 
     fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Memory, Infallible> {
+        assert!(plan.shared() * THREADS <= SHARED_WORDS, "host.cpp has less shared memory than the plan asks for");
         let mut words = vec![0; plan.height() * replicas];
         words[..inputs.len()].copy_from_slice(inputs);
         Ok(Memory { words, replicas })

@@ -35,10 +35,6 @@ struct Replica : Columns {
 
 DEVICE float infinity() { return __uint_as_float(0x7f800000u); }
 
-DEVICE float larger(float a, float b) { return a > b ? a : b; }
-
-DEVICE float smaller(float a, float b) { return a < b ? a : b; }
-
 DEVICE float one_over(u32 n) { return (float)(1.0 / n); }
 
 DEVICE float exp2_polynomial(float x);
@@ -50,7 +46,7 @@ struct Power {
 };
 
 DEVICE Power exp2_of(float x) {
-    x = larger(x, -126.0f);
+    x = fmaxf(x, -126.0f);
     const float rounded = x + 12582912.0f; // 3/2 2^23: leaves the nearest integer in the low bits
     const float value = exp2_polynomial(x - (rounded - 12582912.0f));
     return {x, __uint_as_float(__float_as_uint(value) + (__float_as_uint(rounded) << 23))};
@@ -66,7 +62,7 @@ DEVICE float log2_of(float x) {
 }
 
 /// e^x, up to e^87.
-DEVICE float e_to(float x) { return exp2_of(smaller(x * LOG2_E, 126.0f)).value; }
+DEVICE float e_to(float x) { return exp2_of(fminf(x * LOG2_E, 126.0f)).value; }
 
 // ---- dice -------------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -105,9 +101,12 @@ DEVICE float logit_now(const Replica &me, u32 prompt, u32 arm) {
     return x + me.memory[(prompt - DOMAIN_START) * ARMS + arm];
 }
 
+/// The prompt of a slot; known beforehand where there is one only.
+DEVICE u32 prompt_of(const Replica &me, u32 slot) { return PROMPTS == 1 ? 0 : me.prompt[slot]; }
+
 /// The logit as it was when the slot was loaded; where nothing has moved since, nothing was kept.
 DEVICE float logit(const Replica &me, u32 slot, u32 arm) {
-    return KEEPS_LOGITS ? me.logits[slot * ARMS + arm] : logit_now(me, me.prompt[slot], arm);
+    return KEEPS_LOGITS ? me.logits[slot * ARMS + arm] : logit_now(me, prompt_of(me, slot), arm);
 }
 
 /// log pi of `arm` as it was when the slot was loaded, in nats.
@@ -118,12 +117,12 @@ DEVICE float ref_logprob(const Replica &me, u32 prompt, u32 arm) { return me.bas
 
 /// Loads the logits of a slot; gives the largest.
 DEVICE float load(const Replica &me, u32 slot) {
-    const u32 prompt = me.prompt[slot];
+    const u32 prompt = prompt_of(me, slot);
     float top = -infinity();
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         if (KEEPS_LOGITS) me.logits[slot * ARMS + arm] = x;
-        top = larger(top, x);
+        top = fmaxf(top, x);
     }
     return top;
 }
@@ -135,7 +134,7 @@ struct Weights {
 
 /// Weights at a slot, those of right arms where `watched`; their running sums go to `sums`.
 DEVICE Weights weigh(const Replica &me, u32 slot, float top, bool watched) {
-    const u32 prompt = me.prompt[slot];
+    const u32 prompt = prompt_of(me, slot);
     Weights sum = {0.0f, 0.0f, 0.0f};
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const Power w = exp2_of(logit(me, slot, arm) - top);
@@ -179,13 +178,13 @@ DEVICE Votes count_votes(const Replica &me, u32 slot) {
         majority = count > most ? arm : majority;
         most = count > most ? count : most;
     }
-    return {majority, !is_right(me, me.prompt[slot], majority), most == 1};
+    return {majority, !is_right(me, prompt_of(me, slot), majority), most == 1};
 }
 
 /// Chance that others succeed, as a wrong rollout sees it.
 DEVICE float others_of(const Replica &me, u32 slot) {
     u32 right = 0;
-    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) right += is_right(me, me.prompt[slot], arm_of(me, slot, g));
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) right += is_right(me, prompt_of(me, slot), arm_of(me, slot, g));
     return me.others[right];
 }
 
@@ -277,7 +276,7 @@ DEVICE void describe(const Replica &me, Did &did) {
         did.flat = did.flat + (is_flat(own) ? per_slot : 0.0f);
         float agreed = 0.0f;
         UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
-            const bool correct = is_right(me, me.prompt[slot], arm_of(me, slot, g));
+            const bool correct = is_right(me, prompt_of(me, slot), arm_of(me, slot, g));
             agreed = agreed + (correct == (own.rewards[g] > 0.0f) ? 1.0f : 0.0f);
         }
         did.accuracy = did.accuracy + agreed * per_rollout;
@@ -317,7 +316,7 @@ DEVICE void choose_greedily(const Replica &me, u32 slot, float top) {
 
 /// Pays a group, into `reward`.
 DEVICE void pay_group(const Replica &me, u32 step, u32 slot, float entropy) {
-    Draw one = {me, slot, me.prompt[slot], entropy, 0.0f, {0, false, false}, 0, 0};
+    Draw one = {me, slot, prompt_of(me, slot), entropy, 0.0f, {0, false, false}, 0, 0};
     if (LOOKS_AT_VOTES) one.votes = count_votes(me, slot);
     if (LOOKS_AT_OTHERS) one.others_succeed = others_of(me, slot);
     UNROLL_GROUP for (u32 first = 0; first < PAID; first += 4) {
@@ -378,7 +377,7 @@ DEVICE void sample(const Replica &me, u32 step, u32 slot, bool watched, Did &did
 // ---- advantages -------------------------------------------------------------------------------------------------------------------------------------------
 
 DEVICE float penalty(const Replica &me, u32 slot, u32 rollout, float now) {
-    return me.knobs.kl_beta * kl_value(ref_logprob(me, me.prompt[slot], arm_of(me, slot, rollout)) - now);
+    return me.knobs.kl_beta * kl_value(ref_logprob(me, prompt_of(me, slot), arm_of(me, slot, rollout)) - now);
 }
 
 /// Maps rewards and takes the KL penalty off them.
@@ -457,7 +456,7 @@ DEVICE float push(const Replica &me, u32 slot, u32 g, bool on_policy, Did &did) 
         did.low = did.low + (pushed.low ? 1.0f : 0.0f);
         did.high = did.high + (pushed.high ? 1.0f : 0.0f);
     }
-    return KL_IN_LOSS ? push - me.knobs.kl_beta * kl_slope(ref_logprob(me, me.prompt[slot], arm) - now) : push;
+    return KL_IN_LOSS ? push - me.knobs.kl_beta * kl_slope(ref_logprob(me, prompt_of(me, slot), arm) - now) : push;
 }
 
 DEVICE void find_pushes(const Replica &me, u32 slot, bool on_policy, Did &did) {
@@ -466,7 +465,7 @@ DEVICE void find_pushes(const Replica &me, u32 slot, bool on_policy, Did &did) {
 }
 
 /// First row of a slot's prompt in `memory`.
-DEVICE u32 memory_of(const Replica &me, u32 slot) { return (me.prompt[slot] - DOMAIN_START) * ARMS; }
+DEVICE u32 memory_of(const Replica &me, u32 slot) { return (prompt_of(me, slot) - DOMAIN_START) * ARMS; }
 
 /// Step sizes of what is shared and what is a prompt's own.
 struct Steps {
@@ -542,7 +541,7 @@ DEVICE void measure_one(const Replica &me, u32 prompt, Measured &sums) {
     for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         mode = x > top ? (is_right(me, prompt, arm) ? 1.0f : 0.0f) : mode;
-        top = larger(top, x);
+        top = fmaxf(top, x);
     }
     float total = 0.0f, moment = 0.0f, success = 0.0f, success_moment = 0.0f, gained = 0.0f;
     for (u32 arm = 0; arm < ARMS; ++arm) {
@@ -616,13 +615,13 @@ DEVICE void take_step(const Replica &me, u32 step, u32 launched) {
     }
 }
 
-/// Steps `first` to `end` of every replica.
-extern "C" __global__ void run_replicas(u32 *tables, u32 replicas, u32 first, u32 end) {
+/// Steps `first` to `end` of every replica. Three blocks at a time on a multiprocessor leave a thread 168 registers: enough, by its compiler, for 64 arms.
+extern "C" __global__ void __launch_bounds__(THREADS, 3) run_replicas(u32 *tables, u32 count, u32 first, u32 end) {
     const u32 number = blockIdx.x * blockDim.x + threadIdx.x;
+    const u64 replicas = count;
     if (number >= replicas) return;
     SHARED_WORDS;
-    Own own;
-    const Columns columns = columns_of(tables, shared_words, own, number, replicas);
+    PLACE(columns, tables, shared_words, number, replicas);
     fetch(columns, tables, number, replicas);
     const Replica me = {columns, knobs_of(columns), {columns.seed[0], columns.seed[1]}};
     for (u32 row = ARMS; row < PADDED; ++row) me.sums[row] = infinity();

@@ -41,12 +41,12 @@ pub(super) struct Table {
     /// What is in it at first: a column of a replica's block, or zeros.
     pub(super) source: Source,
     /// Where a thread works on it.
-    place: Place,
+    pub(super) place: Place,
 }
 
 /// Where a table lies while a kernel works on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
+pub(super) enum Place {
     /// In memory, between launches too.
     Far,
     /// In the memory that a block of threads shares: quick wherever one reads.
@@ -82,7 +82,7 @@ impl Table {
     }
 
     /// What is only scratch, and worked on elsewhere, has none.
-    fn rows_in_memory(&self) -> usize {
+    pub(super) fn rows_in_memory(&self) -> usize {
         if self.place == Place::Far || self.lasts() { self.rows } else { 0 }
     }
 
@@ -102,7 +102,8 @@ fn put(tables: &mut [Table], shape: &Shape) {
             table.place = Place::Shared;
         }
     }
-    let unrolled: &[&str] = if unrolls_groups(shape) { &["arm", "reward", "shaped", "greedy", "logprob", "advantage", "push"] } else { &[] };
+    let unrolled: &[&str] =
+        if unrolls_groups(shape) { &["arm", "reward", "shaped", "greedy", "logprob", "advantage", "push"] } else { &[] };
     let single: &[&str] = if shape.batch == 1 { &["prompt", "log_sum"] } else { &[] };
     let small: &[&str] = if shape.prompts == 1 && unrolls_arms(shape) { &["base", "right", "formatted"] } else { &[] };
     for table in tables.iter_mut().filter(|table| [unrolled, single, small].concat().contains(&table.name)) {
@@ -126,24 +127,21 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 }
 
 impl Plan {
-    /// Of a fleet whose replicas are seen one by one, at evaluated steps.
-    pub(super) fn watching(replicas: &[Replica], puts: bool) -> Self {
-        Plan::new(replicas, false, puts)
-    }
-
-    /// Of a fleet of which every step shows its means over replicas, and nothing else.
-    pub(super) fn following(replicas: &[Replica], puts: bool) -> Self {
-        Plan::new(replicas, true, puts)
-    }
-
-    /// `puts` says whether tables may lie nearer than in memory.
-    fn new(replicas: &[Replica], follows: bool, puts: bool) -> Self {
+    /// For replicas of one fleet. If it `follows`, every step shows its means over replicas and nothing else is seen; else replicas are seen one by one, at
+    /// evaluated steps. `puts` says whether tables may lie nearer than in memory.
+    pub(super) fn new(replicas: &[Replica], follows: bool, puts: bool) -> Self {
         let recipe = replicas[0].recipe;
         let (shape, uses) = (Shape::of(recipe), Uses::of(replicas));
         let choices = Choices::of(recipe, &shape, uses);
         let chosen = replicas[0].prompts.len();
-        let tables = [inputs(&shape, chosen, &choices), outputs(recipe, &shape, uses, follows), scratch(&shape, &choices)].map(Vec::into_iter);
-        let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, uses), vec![("WATCHES", usize::from(!follows)), ("FOLLOWS", usize::from(follows))]].concat();
+        let tables =
+            [inputs(&shape, chosen, &choices), outputs(recipe, &shape, uses, follows), scratch(&shape, &choices)].map(Vec::into_iter);
+        let constants = [
+            sizes(recipe, &shape, chosen),
+            choices.constants(recipe, uses),
+            vec![("WATCHES", usize::from(!follows)), ("FOLLOWS", usize::from(follows))],
+        ]
+        .concat();
         let mut plan = Plan { shape, constants: Vec::new(), tables: tables.into_iter().flatten().collect() };
         if puts {
             put(&mut plan.tables, &plan.shape);
@@ -154,31 +152,11 @@ impl Plan {
         plan
     }
 
-    /// Rows of all tables in memory.
-    pub(super) fn height(&self) -> usize {
-        self.tables.iter().map(Table::rows_in_memory).sum()
-    }
-
-    /// Rows of all tables in shared memory.
-    pub(super) fn shared(&self) -> usize {
-        self.tables.iter().filter(|table| table.place == Place::Shared).map(|table| table.rows).sum()
-    }
-
     /// The rows of a table in memory among those of all.
     pub(super) fn rows(&self, name: &str) -> Range<usize> {
         let place = self.tables.iter().position(|table| table.name == name).expect("tables are asked for by their names");
         let start = self.tables[..place].iter().map(Table::rows_in_memory).sum();
         start..start + self.tables[place].rows_in_memory()
-    }
-
-    /// The rows that are wanted in the end.
-    pub(super) fn wanted(&self) -> Range<usize> {
-        self.rows("skill").start..self.rows("trail").end
-    }
-
-    /// The value of a constant.
-    pub(super) fn constant(&self, name: &str) -> u32 {
-        self.constants.iter().find(|(other, _)| other == name).expect("constants are asked for by their names").1
     }
 
     /// `shape.h` for one fleet.
@@ -206,7 +184,7 @@ impl Plan {
     fn structs(&self) -> String {
         let lines = |line: &dyn Fn(&Table) -> String| self.tables.iter().map(line).collect::<String>();
         let columns = lines(&|t| format!("    Column<{}> {};\n", t.kind, t.name));
-        let own: String = self.own().map(|t| format!("    {} {}[{}];\n", t.kind, t.name, t.rows)).collect();
+        let own: String = self.own().map(|t| format!("    {} own_{}[{}]; \\\n", t.kind, t.name, t.rows)).collect();
         let mut shared = 0;
         let mut place = |table: &Table| {
             let row = shared;
@@ -221,8 +199,8 @@ impl Plan {
             (0..names.len()).map(|i| format!("        columns.{table}[{i}],\n")).collect::<Vec<_>>().concat()
         };
         format!(
-            "\nstruct Columns {{\n{columns}}};\n\nstruct Own {{\n{own}}};\n\nstruct Knobs {{\n{knobs}{rates}}};\n\n\
-             DEVICE Columns columns_of(u32 *all, u32 *shared, Own &own, u32 number, u64 replicas) {{\n    return {{\n{places}    }};\n}}\n\n\
+            "\nstruct Columns {{\n{columns}}};\n\nstruct Knobs {{\n{knobs}{rates}}};\n\n\
+             #define PLACE(columns, all, shared, number, replicas) \\\n{own}    const Columns columns = {{ \\\n{places}    }}\n\n\
              DEVICE void fetch(const Columns &me, const u32 *all, u32 number, u64 replicas) {{\n{}}}\n\n\
              DEVICE void store(const Columns &me, u32 *all, u32 number, u64 replicas) {{\n{}}}\n\n\
              DEVICE Knobs knobs_of(const Columns &columns) {{\n    return {{\n{}{}    }};\n}}\n\n",
@@ -244,9 +222,9 @@ impl Plan {
     fn column(&self, table: &Table, row: usize) -> String {
         let Table { name, kind, .. } = table;
         match table.place {
-            Place::Shared => format!("        {{({kind} *)shared + {row} * THREADS + threadIdx.x, THREADS}},\n"),
-            Place::Own if table.rows > 0 => format!("        {{own.{name}, 1}},\n"),
-            _ => format!("        {{({kind} *)all + {} * replicas + number, replicas}},\n", row_name(table)),
+            Place::Shared => format!("        {{({kind} *)shared + {row} * THREADS + threadIdx.x, THREADS}}, \\\n"),
+            Place::Own if table.rows > 0 => format!("        {{own_{name}, 1}}, \\\n"),
+            _ => format!("        {{({kind} *)all + {} * replicas + number, replicas}}, \\\n", row_name(table)),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The kernel as host C++ against the batched engine, bit for bit, on every pair of signal and rule. Without a C++ compiler these tests say so and pass.
 
+use super::carry;
 use super::host::{Host, compiler};
+use super::machine::{Machine, follow, watch};
 use super::tables::Plan;
-use super::{Machine, carry, follow, watch};
 use crate::batch::block::{Block, Replica};
 use crate::batch::fleet::{Options, Watched};
 use crate::batch::tests::{fleet, pairs, prompts, replicas};
@@ -17,7 +18,7 @@ static HOST: LazyLock<Option<Host>> = LazyLock::new(|| {
         println!("no C++ compiler (CXX, c++, g++ or clang++): the kernel's tests are skipped");
         return None;
     };
-    Some(with(&pairs(0).next().unwrap(), 1, |replicas| Host::open(&compiler, &Plan::watching(replicas, false))))
+    Some(with(&pairs(0).next().unwrap(), 1, |replicas| Host::open(&compiler, &Plan::new(replicas, false, false))))
 });
 
 /// Runs `what` on a fleet of `size` replicas of a recipe.
@@ -77,7 +78,7 @@ fn every_step_draws_pays_and_pushes_the_same() {
         .par_bridge()
         .map(|recipe| {
             with(&recipe, 1, |replicas| {
-                let plan = Plan::watching(replicas, false);
+                let plan = Plan::new(replicas, false, false);
                 let Ok(mut memory) = host.load(&plan, &carry::inputs(&plan, replicas), 1);
                 let mut block = Block::new(Scalar::new(), replicas);
                 for step in 0..recipe.config.train.steps {
@@ -112,9 +113,13 @@ fn what_is_followed_is_what_the_batched_engine_follows() {
 #[test]
 fn a_fleet_s_own_kernel_gives_the_same() {
     let Some(compiler) = compiler() else { return };
-    for recipe in pairs(3).step_by(173) {
+    for (i, mut recipe) in pairs(3).step_by(97).enumerate() {
+        if i % 2 == 0 {
+            // tables this small lie in the threads' own arrays
+            (recipe.config.world.prompts, recipe.config.train.train_batch_size, recipe.config.train.minibatches) = (1, 1, 1);
+        }
         with(&recipe, 3, |replicas| {
-            let host = Host::closed(&compiler, &Plan::watching(replicas, true));
+            let host = Host::closed(&compiler, &Plan::new(replicas, false, true));
             let Ok(seen) = watch(&host, replicas);
             assert!(seen == crate::batch::watch(replicas, Options::default()), "{}", name(&recipe));
         });
@@ -142,7 +147,7 @@ mod device {
             return println!("no NVRTC: the kernel is not compiled for a device");
         }
         for recipe in pairs(4).step_by(97) {
-            let text = with(&recipe, 2, |replicas| compile(&source_for(replicas), "compute_90").unwrap());
+            let text = with(&recipe, 2, |replicas| compile(&source_for(replicas, false), "compute_90").unwrap());
             assert!(text.contains(".entry run_replicas") && text.contains(".entry sum_rows"), "{}", name(&recipe));
             for word in ["div.approx", "div.full", "sqrt.approx", ".ftz", "ex2.approx"] {
                 assert!(!text.contains(word), "{word} in the kernel of {}", name(&recipe));
