@@ -258,7 +258,7 @@ impl<'a, S: Lanes> Block<'a, S> {
 }
 
 impl Uses {
-    fn of(replicas: &[Replica]) -> Self {
+    pub(super) fn of(replicas: &[Replica]) -> Self {
         let any = |of: &dyn Fn(&Config) -> bool| replicas.iter().any(|r| of(&r.recipe.config));
         Uses {
             skill: any(&|c| c.policy.sharing > 0.0),

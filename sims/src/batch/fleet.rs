@@ -133,7 +133,7 @@ impl Follow<'_> {
 
 /// What is wanted of a step.
 #[derive(Clone, Copy, PartialEq)]
-enum Watched {
+pub(super) enum Watched {
     Nothing,
     /// Success and entropy of the policy it sampled from.
     Policy,
@@ -142,17 +142,17 @@ enum Watched {
 }
 
 /// What an evaluated step shows.
-struct Look<S: Lanes> {
-    step: usize,
-    train: Means<S>,
-    held_out: Means<S>,
-    did: Did<S>,
+pub(super) struct Look<S: Lanes> {
+    pub(super) step: usize,
+    pub(super) train: Means<S>,
+    pub(super) held_out: Means<S>,
+    pub(super) did: Did<S>,
 }
 
 impl<S: Lanes> Block<'_, S> {
     /// One step; says what it did where that is wanted.
     #[inline(always)]
-    fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
+    pub(super) fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
         let mut did = self.nothing();
         let signal = self.replicas[0].recipe.signal;
         if self.shape.exact {
@@ -194,7 +194,7 @@ impl<S: Lanes> Block<'_, S> {
         Look { step, train: self.measure(train), held_out: self.measure(held_out), did }
     }
 
-    fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {
+    pub(super) fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {
         let snapshot = |look: &Look<S>| Snapshot {
             step: look.step,
             held_out: look.held_out.lane(lane),

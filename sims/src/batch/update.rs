@@ -63,8 +63,8 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Size of a sample; none where all responses are enumerated.
     #[inline(always)]
-    fn size(&self) -> Option<usize> {
-        (!self.shape.exact).then_some(self.shape.group)
+    fn size(&self) -> Option<Lane<S>> {
+        (!self.shape.exact).then(|| self.number(self.shape.group as f64))
     }
 
     /// Averages of the policy over the prompts of the batch.
@@ -134,10 +134,10 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn find_advantages(&mut self) {
         let (blocks, group, size) = (self.blocks(), self.shape.group, self.size());
+        let batch = blocks.of_batch(&Earned { weights: &self.step.weight, rewards: &self.step.shaped, size: None });
         for slot in 0..self.shape.batch {
             let step = &mut self.step;
             let own = Earned { weights: &step.weight[slot * group..][..group], rewards: &step.shaped[slot * group..][..group], size };
-            let batch = Earned { weights: &step.weight, rewards: &step.shaped, size: None };
             let greedy = step.greedy[slot];
             let around = Around { batch, by_length: own, greedy, density: greedy.like(1.0) };
             let mean = own.mean();

@@ -4,6 +4,7 @@
 //! ([`Coin`]). The formula is generic over the kind of number, so the reference loop (`f64`) and the batched engine (`f32`, one replica per lane) read the same
 //! lines. The loop tosses the coins, from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated.
 
+use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::lanes::{Kernel, Lanes};
 use crate::batch::number::Threshold;
 use crate::batch::shown::{Coins, Draw, Shown};
@@ -147,6 +148,18 @@ impl Params<f64> {
     }
 }
 
+impl<N> Params<N> {
+    /// Each by its name.
+    pub fn named(number: impl Fn(&'static str) -> N) -> Self {
+        Params { prior_power: number("prior_power"), beta_inv: number("beta_inv"), pass_k: number("pass_k") }
+    }
+
+    /// All, in order.
+    pub fn values(self) -> Vec<N> {
+        vec![self.prior_power, self.beta_inv, self.pass_k]
+    }
+}
+
 /// Probabilities of coins, as numbers or as whatever else a coin can be compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates<C> {
@@ -164,6 +177,18 @@ impl Rates<f64> {
     /// Those of a configuration.
     pub fn of(p: &Signals) -> Self {
         Rates { tpr: p.tpr, fpr: p.fpr, random_rate: p.random_rate, never: 0.0 }
+    }
+}
+
+impl<C> Rates<C> {
+    /// Each by its name, and nothing.
+    pub fn named(rate: impl Fn(&'static str) -> C, never: C) -> Self {
+        Rates { tpr: rate("tpr"), fpr: rate("fpr"), random_rate: rate("random_rate"), never }
+    }
+
+    /// All but the last, in order.
+    pub fn values(self) -> Vec<C> {
+        vec![self.tpr, self.fpr, self.random_rate]
     }
 }
 
@@ -205,6 +230,8 @@ pub trait Formula: Sync {
     fn looks_at_votes(&self) -> bool;
     /// Whether it is the probability of a coin.
     fn tosses(&self) -> bool;
+    /// What a draw earns, printed for a kernel.
+    fn printed<'b>(&self, sample: &Sample<'b>) -> Term<'b>;
     /// What each rollout of the group earns, in the reference loop.
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay>;
     /// Rewards of the draws of a group, in lanes without vector instructions.
@@ -217,10 +244,11 @@ pub trait Formula: Sync {
     fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, rewards: &mut [pulp::f32x16]);
 }
 
-/// A formula as it is for any backend of the batched engine.
+/// A formula as it is for any backend of the batched engine, and for a kernel.
 trait Written: Sync {
     const VOTES: bool;
     const TOSSES: bool = false;
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b>;
     fn pay(told: &Told, params: &Signals) -> Pay;
     /// What the draw earns; the probability of its coin where coins are not tossed but split.
     fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s;
@@ -228,6 +256,10 @@ trait Written: Sync {
 
 impl<F: Indicator> Written for Holds<F> {
     const VOTES: bool = F::VOTES;
+
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
+        sample.number_if(F::holds(sample))
+    }
 
     fn pay(told: &Told, _: &Signals) -> Pay {
         Pay::Value(told.number_if(F::holds(told)))
@@ -242,6 +274,10 @@ impl<F: Indicator> Written for Holds<F> {
 impl<F: Reward> Written for Value<F> {
     const VOTES: bool = F::VOTES;
 
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
+        F::reward(sample, &sample.params())
+    }
+
     fn pay(told: &Told, params: &Signals) -> Pay {
         Pay::Value(F::reward(told, &Params::of(params)))
     }
@@ -255,6 +291,10 @@ impl<F: Reward> Written for Value<F> {
 impl<F: Chance> Written for Coin<F> {
     const VOTES: bool = false;
     const TOSSES: bool = true;
+
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
+        sample.number_if(sample.tossed(F::chance(sample, &sample.rates())))
+    }
 
     fn pay(told: &Told, params: &Signals) -> Pay {
         Pay::Coin(F::chance(told, &Rates::of(params)))
@@ -300,6 +340,10 @@ impl<F: Written> Formula for F {
 
     fn tosses(&self) -> bool {
         F::TOSSES
+    }
+
+    fn printed<'b>(&self, sample: &Sample<'b>) -> Term<'b> {
+        F::printed(sample)
     }
 
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay> {
