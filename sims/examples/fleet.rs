@@ -1,9 +1,10 @@
 //! Speed of the batched engine on the first of the three workloads that other simulators were timed on: bandits of 64 arms, four of them right, trained for 200
 //! steps by GRPO on 16 rewards that err (true positives 0.8, false positives 0.1), step size 0.25.
 //!
-//! `fleet [replicas] [repeats]` prints nanoseconds of processor time of one thread per replica and step, and the mean success it measured.
+//! `fleet [replicas] [repeats]` prints nanoseconds of processor time of one thread per replica and step, and the mean success it measured. `fleet replicas repeats
+//! cuda`, built with the feature `cuda`, does so on the first GPU, and the time is that on the clock: tables made, copied and read back included.
 
-use mta_sims::batch::{Options, Replica, follow};
+use mta_sims::batch::{Options, Replica, Trail, follow};
 use mta_sims::recipe::Ready;
 use mta_sims::registry::find;
 use mta_sims::rules::RULES;
@@ -11,6 +12,7 @@ use mta_sims::signals::SIGNALS;
 use mta_sims::stream::Seed;
 use mta_sims::world::World;
 use ndarray::Array3;
+use std::time::Instant;
 
 const ARMS: usize = 64;
 
@@ -39,8 +41,23 @@ fn processor_time() -> Result<f64, Box<dyn std::error::Error>> {
     Ok(total)
 }
 
+/// Runs a fleet.
+type Engine = Box<dyn Fn(&[Replica]) -> Result<Trail, Box<dyn std::error::Error>>>;
+
+#[cfg(feature = "cuda")]
+fn device() -> Result<Engine, Box<dyn std::error::Error>> {
+    let device = mta_sims::batch::cuda::Device::open()?;
+    println!("{}", device.name()?);
+    Ok(Box::new(move |fleet| Ok(device.follow(fleet)?)))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn device() -> Result<Engine, Box<dyn std::error::Error>> {
+    Err("build this example with --features cuda".into())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<usize> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
+    let arguments: Vec<usize> = std::env::args().skip(1).take(2).map(|a| a.parse()).collect::<Result<_, _>>()?;
     let (replicas, repeats) = (arguments.first().copied().unwrap_or(4096), arguments.get(1).copied().unwrap_or(5));
     let (recipe, worlds) = (recipe()?, worlds());
     let fleet: Vec<Replica> = (0..replicas as u64)
@@ -49,10 +66,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Replica { world, recipe: &recipe, prompts: &[0], dice: Seed(i) }
         })
         .collect();
+    let on_gpu = std::env::args().nth(3).is_some_and(|engine| engine == "cuda");
+    let engine = if on_gpu { device()? } else { Box::new(|fleet: &[Replica]| Ok(follow(fleet, Options::default()))) };
     for _ in 0..repeats {
-        let start = processor_time()?;
-        let trail = follow(&fleet, Options::default());
-        let ns = (processor_time()? - start) / (replicas * recipe.config.train.steps) as f64;
+        let (start, clock) = (processor_time()?, Instant::now());
+        let trail = engine(&fleet)?;
+        let elapsed = if on_gpu { clock.elapsed().as_secs_f64() * 1e9 } else { processor_time()? - start };
+        let ns = elapsed / (replicas * recipe.config.train.steps) as f64;
         let [first, last] = [trail[0], trail[trail.len() - 1]];
         println!("{ns:.2} ns per replica-step; success {:.4} -> {:.4}, entropy {:.4} -> {:.4}", first[0], last[0], first[1], last[1]);
     }
