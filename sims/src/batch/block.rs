@@ -273,7 +273,7 @@ impl Uses {
 }
 
 /// Whether the pushes of every group sum to zero, so that the part of the gradient in all arms vanishes.
-fn sums_to_zero(c: &Config) -> bool {
+pub(super) fn sums_to_zero(c: &Config) -> bool {
     use crate::config::{Baseline, KlPlace};
     let o = &c.objective;
     let centred = matches!(o.baseline, Baseline::GroupMean | Baseline::LeaveOneOut | Baseline::LengthWeighted);

@@ -1,5 +1,6 @@
 //! What cells of one block must share, and what the engine runs.
 
+use super::block::sums_to_zero;
 use crate::cell::Cell;
 use crate::config::{self, Baseline, Geometry, KNOBS, Mode, Regime, Sampler, Scale};
 use crate::knob::{Kind, KnobError};
@@ -32,12 +33,13 @@ fn require(holds: bool, knob: &str, value: impl std::fmt::Display, allowed: &str
     config::require(holds, knob, value, format!("{allowed} in the batched engine"))
 }
 
-/// What the cells of one block have in common: signal and all knobs that are not real numbers, as text.
+/// What the cells of one block have in common: signal, all knobs that are not real numbers, as text, and whether the part of the gradient in all arms vanishes,
+/// since in a block it is taken for all or for none.
 pub(super) fn key(cell: &Cell) -> String {
     let config = &cell.recipe.config;
     let knobs = KNOBS.iter().filter(|k| !matches!((k.kind)(), Kind::Real(_)));
     let lines: String = knobs.map(|k| format!("{} = {}\n", k.name, (k.get)(config))).collect();
-    format!("signal = {}\n{lines}", cell.recipe.signal.entry.name)
+    format!("signal = {}\n{lines}sums to zero = {}", cell.recipe.signal.entry.name, sums_to_zero(config))
 }
 
 /// The sizes of a block.

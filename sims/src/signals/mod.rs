@@ -1,8 +1,8 @@
 //! Signals: what pays. One file each; adding one is a file, a `mod` line and a line in [`SIGNALS`].
 //!
 //! A signal is one formula over what a rollout shows ([`Seen`]): a condition that pays 1 ([`Holds`]), a number ([`Value`]) or the probability of a coin
-//! ([`Coin`]). The formula is generic over the kind of number, so the reference loop (`f64`) and the batched engine (`f32`, one replica per lane) read the same
-//! lines. The loop tosses the coins, from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated.
+//! ([`Coin`]). The formula is generic over the kind of number, so the reference loop (`f64`), the batched engine (`f32`, one replica per lane) and the CUDA
+//! kernel (numbers that print themselves) read the same lines. The loop tosses the coins, from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated.
 
 use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::lanes::{Kernel, Lanes};

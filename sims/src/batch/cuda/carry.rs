@@ -25,8 +25,9 @@ pub(super) fn inputs(plan: &Plan, replicas: &[Replica]) -> Vec<u32> {
     for first in (0..replicas.len()).step_by(AT_A_TIME) {
         let some = &replicas[first..replicas.len().min(first + AT_A_TIME)];
         let columns: Vec<Vec<u32>> = some.par_iter().map(|replica| column(plan, *replica)).collect();
-        for (i, column) in columns.iter().enumerate() {
-            column.iter().enumerate().for_each(|(row, word)| tables[row * replicas.len() + first + i] = *word);
+        for row in 0..plan.wanted().start {
+            let words = &mut tables[row * replicas.len() + first..][..some.len()];
+            words.iter_mut().zip(&columns).for_each(|(word, column)| *word = column[row]);
         }
     }
     tables

@@ -122,7 +122,7 @@ DEVICE float load(const Replica &me, u32 slot) {
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         if (KEEPS_LOGITS) me.logits[slot * ARMS + arm] = x;
-        top = fmaxf(top, x);
+        top = x > top ? x : top;
     }
     return top;
 }
@@ -449,7 +449,7 @@ DEVICE float push(const Replica &me, u32 slot, u32 g, bool on_policy, Did &did) 
     const bool cut = !on_policy || CUTS_ONE;
     float push = me.advantage[i];
     if (!KL_IN_LOSS && !(RATED && cut)) return push;
-    const float now = on_policy ? me.logprob[i] : logprob(me, slot, arm);
+    const float now = !on_policy ? logprob(me, slot, arm) : KEEPS_LOGPROBS ? me.logprob[i] : 0.0f;
     if (RATED && cut) {
         const Push pushed = push_of(me.knobs, on_policy ? 1.0f : e_to(now - me.logprob[i]), push);
         push = pushed.slope;
@@ -541,7 +541,7 @@ DEVICE void measure_one(const Replica &me, u32 prompt, Measured &sums) {
     for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         mode = x > top ? (is_right(me, prompt, arm) ? 1.0f : 0.0f) : mode;
-        top = fmaxf(top, x);
+        top = x > top ? x : top;
     }
     float total = 0.0f, moment = 0.0f, success = 0.0f, success_moment = 0.0f, gained = 0.0f;
     for (u32 arm = 0; arm < ARMS; ++arm) {

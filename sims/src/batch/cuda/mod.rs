@@ -4,6 +4,7 @@
 //! Term, Fact, Rate; Sample             term        numbers that print themselves as C
 //! print()                              formulas    every formula of signals and rules, printed from where it is defined
 //! Plan: constants, tables              tables      what a fleet's kernel is compiled for and works on
+//! header                               header      the plan, printed
 //! kernel.cu                            kernel.cu   the order of things: sample, pay, compare, push, ascend, measure
 //! inputs, observed                     carry       tables from replicas, and what is seen of each
 //! Machine; watch, follow               machine     launches on whatever runs the kernel
@@ -19,6 +20,7 @@ mod carry;
 #[cfg(feature = "cuda")]
 mod device;
 mod formulas;
+mod header;
 #[cfg(test)]
 mod host;
 #[cfg(any(test, feature = "cuda"))]

@@ -1,20 +1,17 @@
-//! The sizes, choices and tables of a fleet: what the kernel is compiled for, and what it works on.
+//! The sizes, choices and tables of a fleet: what the kernel is compiled for and works on.
 
+use super::STRIDE;
 use super::formulas::scale_number;
-use super::{PARTS, STRIDE, THREADS};
 use crate::batch::block::{Block, Replica, Uses};
-use crate::batch::evaluate::{CHUNK, MEASURES};
+use crate::batch::evaluate::MEASURES;
 use crate::batch::search::{bit_rows, padded};
 use crate::batch::shape::Shape;
 use crate::config::{Baseline, KlPlace, PolicyLoss};
-use crate::measure::PASS_KS;
 use crate::objective::Dials;
 use crate::recipe::Ready;
 use crate::registry::Named;
 use crate::signals::{Params, Rates, SIGNALS};
-use crate::stream::Purpose;
 use pulp::Scalar;
-use std::f32::consts::{LN_2, LOG2_E};
 use std::ops::Range;
 
 /// What a step did, in the order in which the kernel writes it.
@@ -36,7 +33,7 @@ pub(super) struct Plan {
 pub(super) struct Table {
     pub(super) name: &'static str,
     /// Type in C.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     pub(super) rows: usize,
     /// What is in it at first: a column of a replica's block, or zeros.
     pub(super) source: Source,
@@ -77,8 +74,13 @@ impl Table {
     }
 
     /// Whether it lies in memory before or after a launch.
-    fn lasts(&self) -> bool {
+    pub(super) fn lasts(&self) -> bool {
         self.source.is_some() || ["skill", "memory"].contains(&self.name)
+    }
+
+    /// The constant that says where it starts.
+    pub(super) fn start(&self) -> String {
+        format!("ROW_{}", self.name)
     }
 
     /// What is only scratch, and worked on elsewhere, has none.
@@ -112,12 +114,12 @@ fn put(tables: &mut [Table], shape: &Shape) {
 }
 
 /// Whether loops over the arms are unrolled.
-fn unrolls_arms(shape: &Shape) -> bool {
+pub(super) fn unrolls_arms(shape: &Shape) -> bool {
     shape.arms <= OWN_ROWS
 }
 
 /// Whether loops over the rollouts of a batch are unrolled.
-fn unrolls_groups(shape: &Shape) -> bool {
+pub(super) fn unrolls_groups(shape: &Shape) -> bool {
     shape.batch == 1 && shape.paid() <= OWN_ROWS / 2
 }
 
@@ -146,7 +148,7 @@ impl Plan {
         if puts {
             put(&mut plan.tables, &plan.shape);
         }
-        let rows = plan.tables.iter().map(|table| (row_name(table), plan.rows(table.name).start));
+        let rows = plan.tables.iter().map(|table| (table.start(), plan.rows(table.name).start));
         let all = constants.into_iter().map(|(name, value)| (name.to_string(), value)).chain(rows);
         plan.constants = all.map(|(name, value)| (name, u32::try_from(value).expect("supported sizes have 32 bits"))).collect();
         plan
@@ -158,119 +160,15 @@ impl Plan {
         let start = self.tables[..place].iter().map(Table::rows_in_memory).sum();
         start..start + self.tables[place].rows_in_memory()
     }
-
-    /// `shape.h` for one fleet.
-    pub(super) fn header(&self) -> String {
-        let constants: String = self.constants.iter().map(|(name, value)| format!("constexpr u32 {name} = {value};\n")).collect();
-        let unroll = |loops, unrolls| format!("#define UNROLL_{loops}{}\n", if unrolls { " _Pragma(\"unroll\")" } else { "" });
-        let unrolls = unroll("ARMS", unrolls_arms(&self.shape)) + &unroll("GROUP", unrolls_groups(&self.shape));
-        format!("{}{unrolls}{constants}{}", fixed(), self.structs())
-    }
-
-    /// `shape.h` for any fleet: its constants are variables, set by `set_shape` in their order.
-    #[cfg(test)]
-    pub(super) fn open_header(&self) -> String {
-        let names: Vec<&str> = self.constants.iter().map(|(name, _)| &name[..]).collect();
-        let sets: String = names.iter().enumerate().map(|(i, name)| format!("    {name} = x[{i}];\n")).collect();
-        format!(
-            "{}#define UNROLL_ARMS\n#define UNROLL_GROUP\nstatic thread_local u32 {};\n\nextern \"C\" void set_shape(const u32 *x) {{\n{sets}}}\n{}",
-            fixed(),
-            names.join(", "),
-            self.structs()
-        )
-    }
-
-    /// A replica's columns of the tables, and its knobs.
-    fn structs(&self) -> String {
-        let lines = |line: &dyn Fn(&Table) -> String| self.tables.iter().map(line).collect::<String>();
-        let columns = lines(&|t| format!("    Column<{}> {};\n", t.kind, t.name));
-        let own: String = self.own().map(|t| format!("    {} own_{}[{}]; \\\n", t.kind, t.name, t.rows)).collect();
-        let mut shared = 0;
-        let mut place = |table: &Table| {
-            let row = shared;
-            shared += if table.place == Place::Shared { table.rows } else { 0 };
-            self.column(table, row)
-        };
-        let places: String = self.tables.iter().map(&mut place).collect();
-        let [numbers, chances] = [numbers(), chances()];
-        let knobs: String = numbers.iter().map(|name| format!("    float {name};\n")).collect();
-        let rates: String = chances.iter().map(|name| format!("    u32 {name};\n")).collect();
-        let read = |table: &'static str, names: &[&str]| {
-            (0..names.len()).map(|i| format!("        columns.{table}[{i}],\n")).collect::<Vec<_>>().concat()
-        };
-        format!(
-            "\nstruct Columns {{\n{columns}}};\n\nstruct Knobs {{\n{knobs}{rates}}};\n\n\
-             #define PLACE(columns, all, shared, number, replicas) \\\n{own}    const Columns columns = {{ \\\n{places}    }}\n\n\
-             DEVICE void fetch(const Columns &me, const u32 *all, u32 number, u64 replicas) {{\n{}}}\n\n\
-             DEVICE void store(const Columns &me, u32 *all, u32 number, u64 replicas) {{\n{}}}\n\n\
-             DEVICE Knobs knobs_of(const Columns &columns) {{\n    return {{\n{}{}    }};\n}}\n\n",
-            self.moved(true),
-            self.moved(false),
-            read("numbers", &numbers),
-            read("chances", &chances)
-        )
-    }
-}
-
-impl Plan {
-    /// Tables in a thread's own arrays.
-    fn own(&self) -> impl Iterator<Item = &Table> {
-        self.tables.iter().filter(|table| table.place == Place::Own && table.rows > 0)
-    }
-
-    /// Where a table's column begins, and how far its rows are apart; in shared memory from `row` on.
-    fn column(&self, table: &Table, row: usize) -> String {
-        let Table { name, kind, .. } = table;
-        match table.place {
-            Place::Shared => format!("        {{({kind} *)shared + {row} * THREADS + threadIdx.x, THREADS}}, \\\n"),
-            Place::Own if table.rows > 0 => format!("        {{own_{name}, 1}}, \\\n"),
-            _ => format!("        {{({kind} *)all + {} * replicas + number, replicas}}, \\\n", row_name(table)),
-        }
-    }
-
-    /// Lines that copy what lasts from memory to where it is worked on, or what has changed back.
-    fn moved(&self, here: bool) -> String {
-        let moves = |table: &&Table| table.place != Place::Far && table.rows > 0 && table.lasts() && (here || table.source.is_none());
-        let line = |table: &Table| {
-            let Table { name, kind, rows, .. } = table;
-            let (near, far) = (format!("me.{name}[row]"), format!("(({kind} *)all)[({} + row) * replicas + number]", row_name(table)));
-            let (to, from) = if here { (near, far) } else { (far, near) };
-            format!("    UNROLL_ARMS for (u32 row = 0; row < {rows}; ++row) {to} = {from};\n")
-        };
-        self.tables.iter().filter(moves).map(line).collect()
-    }
-}
-
-/// The constant that says where a table starts.
-fn row_name(table: &Table) -> String {
-    format!("ROW_{}", table.name)
-}
-
-/// Constants that no fleet changes.
-fn fixed() -> String {
-    let numbers = [
-        ("PASS_KS", PASS_KS.len() as u32),
-        ("MEASURES", MEASURES as u32),
-        ("CHUNK", CHUNK as u32),
-        ("LOOK_ROWS", LOOK_ROWS as u32),
-        ("DICE_PROMPTS", Purpose::Prompts as u32),
-        ("DICE_ROLLOUT", Purpose::Rollout as u32),
-        ("DICE_REWARD", Purpose::Reward as u32),
-        ("DICE_SHUFFLE", Purpose::Shuffle as u32),
-        ("PARTS", PARTS as u32),
-        ("THREADS", THREADS as u32),
-    ];
-    let numbers: String = numbers.iter().map(|(name, value)| format!("constexpr u32 {name} = {value};\n")).collect();
-    format!("{numbers}constexpr float LN_2 = {LN_2:?}f;\nconstexpr float LOG2_E = {LOG2_E:?}f;\n")
 }
 
 /// Names of a replica's numbers: dials of rules, parameters of signals, step sizes.
-fn numbers() -> Vec<&'static str> {
+pub(super) fn numbers() -> Vec<&'static str> {
     [Dials::named(|name| name).values(), Params::named(|name| name).values(), vec!["step_shared", "step_own"]].concat()
 }
 
 /// Names of a replica's thresholds of coins.
-fn chances() -> Vec<&'static str> {
+pub(super) fn chances() -> Vec<&'static str> {
     Rates::named(|name| name, "").values()
 }
 
