@@ -37,6 +37,15 @@ pub trait Real:
     fn exp(self) -> Self;
     /// `e^x - 1`.
     fn exp_m1(self) -> Self;
+    /// `x^n`, n >= 0.
+    #[inline(always)]
+    fn powi(self, n: i32) -> Self {
+        let mut power = self.like(1.0);
+        for _ in 0..n {
+            power = power * self;
+        }
+        power
+    }
 }
 
 impl Truth for bool {
@@ -74,5 +83,8 @@ impl Real for f64 {
     }
     fn exp_m1(self) -> Self {
         f64::exp_m1(self)
+    }
+    fn powi(self, n: i32) -> Self {
+        f64::powi(self, n)
     }
 }

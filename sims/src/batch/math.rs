@@ -11,8 +11,14 @@ use std::f32::consts::{LN_2, LOG2_E};
 /// Largest error over all f32 in [-126, 127): 0.952 ulp, measured by the exhaustive test.
 #[inline(always)]
 pub fn exp2<S: Lanes>(s: S, x: S::f32s) -> (S::f32s, S::f32s) {
+    exp2_above(s, -126.0, x)
+}
+
+/// As [`exp2`], after raising x to at least `floor`, itself at least -126: products of weights that low would be slow subnormal numbers.
+#[inline(always)]
+pub fn exp2_above<S: Lanes>(s: S, floor: f32, x: S::f32s) -> (S::f32s, S::f32s) {
     const C: [f32; 6] = [1.339_887_5e-3, 9.618_437e-3, 5.550_332_4e-2, 0.240_226_48, LN_2, 1.0];
-    let x = s.max_f32s(x, s.splat_f32s(-126.0));
+    let x = s.max_f32s(x, s.splat_f32s(floor));
     let (f, n) = s.split_power(x);
     let mut p = s.splat_f32s(1.535_336_2e-4);
     for c in C {

@@ -167,6 +167,8 @@ impl Rates<f64> {
 pub trait Indicator: Sync {
     /// Whether it looks at the votes of the group.
     const VOTES: bool = false;
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    const SCORES: bool = false;
     /// Whether the rollout earns 1.
     fn holds<R: Seen>(r: &R) -> R::Truth;
 }
@@ -175,12 +177,16 @@ pub trait Indicator: Sync {
 pub trait Reward: Sync {
     /// Whether it looks at the votes of the group.
     const VOTES: bool = false;
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    const SCORES: bool = true;
     /// What the rollout earns.
     fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number;
 }
 
 /// The probability of a coin: a choice among the rates.
 pub trait Chance: Sync {
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    const SCORES: bool = false;
     /// P(1) of the rollout.
     fn chance<R: Seen, C: Choice<R::Truth>>(r: &R, p: &Rates<C>) -> C;
 }
@@ -198,6 +204,8 @@ pub struct Coin<F>(pub F);
 pub trait Formula: Sync {
     /// Whether it looks at the votes of the group.
     fn looks_at_votes(&self) -> bool;
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    fn looks_at_scores(&self) -> bool;
     /// What each rollout of the group earns, in the reference loop.
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay>;
     /// Rewards of the draws of a group, in lanes without vector instructions.
@@ -213,12 +221,14 @@ pub trait Formula: Sync {
 /// A formula as it is for any backend of the batched engine.
 trait Written: Sync {
     const VOTES: bool;
+    const SCORES: bool;
     fn pay(told: &Told, params: &Signals) -> Pay;
     fn reward<S: Lanes>(draw: &Draw<S>, coin: S::u32s) -> S::f32s;
 }
 
 impl<F: Indicator> Written for Holds<F> {
     const VOTES: bool = F::VOTES;
+    const SCORES: bool = F::SCORES;
 
     fn pay(told: &Told, _: &Signals) -> Pay {
         Pay::Value(told.number_if(F::holds(told)))
@@ -232,6 +242,7 @@ impl<F: Indicator> Written for Holds<F> {
 
 impl<F: Reward> Written for Value<F> {
     const VOTES: bool = F::VOTES;
+    const SCORES: bool = F::SCORES;
 
     fn pay(told: &Told, params: &Signals) -> Pay {
         Pay::Value(F::reward(told, &Params::of(params)))
@@ -245,6 +256,7 @@ impl<F: Reward> Written for Value<F> {
 
 impl<F: Chance> Written for Coin<F> {
     const VOTES: bool = false;
+    const SCORES: bool = F::SCORES;
 
     fn pay(told: &Told, params: &Signals) -> Pay {
         Pay::Coin(F::chance(told, &Rates::of(params)))
@@ -281,6 +293,10 @@ fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, rewards: &mut [S::f32
 impl<F: Written> Formula for F {
     fn looks_at_votes(&self) -> bool {
         F::VOTES
+    }
+
+    fn looks_at_scores(&self) -> bool {
+        F::SCORES
     }
 
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay> {
