@@ -2,7 +2,7 @@
 
 use super::block::{Block, Replica};
 use super::evaluate::Means;
-use super::lanes::{Job, Lanes, Vectors, dispatch, width};
+use super::lanes::{Job, Kernel, Lanes, Vectors, dispatch, width};
 use super::memory;
 use super::number::Lane;
 use super::tree::Node;
@@ -10,8 +10,10 @@ use super::update::Did;
 use crate::objective::Clipped;
 use crate::record::Snapshot;
 use crate::run::StepStats;
+use crate::signals::Signal;
 use rayon::prelude::*;
 use std::f64::consts::LN_2;
+use std::ops::Range;
 
 /// How replicas run; none of it changes a result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -192,6 +194,50 @@ enum Watched {
     All,
 }
 
+/// Parts of a step of trees, each compiled by itself: all in one they would take a compiler long.
+struct RollOut<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    signal: &'b Signal,
+    step: usize,
+    slot: usize,
+    watched: bool,
+}
+
+impl<S: Lanes> Kernel<S> for RollOut<'_, '_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.roll_out(self.signal, self.step, self.slot, self.watched);
+    }
+}
+
+struct Update<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    did: &'b mut Did<S>,
+}
+
+impl<S: Lanes> Kernel<S> for Update<'_, '_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.update_tree(self.did);
+    }
+}
+
+/// A measurement, of bandits or of trees.
+struct Measure<'b, 'a, S: Lanes, const TREE: bool> {
+    block: &'b mut Block<'a, S>,
+    prompts: Range<usize>,
+}
+
+impl<S: Lanes, const TREE: bool> Kernel<S> for Measure<'_, '_, S, TREE> {
+    type Output = Means<S>;
+    #[inline(always)]
+    fn run(self, _: S) -> Means<S> {
+        self.block.measure::<TREE>(self.prompts)
+    }
+}
+
 /// What an evaluated step shows.
 struct Look<S: Lanes> {
     step: usize,
@@ -213,7 +259,7 @@ impl<S: Lanes> Block<'_, S> {
         self.draw_prompts(step);
         for slot in 0..self.shape.batch {
             if TREE {
-                self.roll_out(signal, step, slot, watched != Watched::Nothing);
+                self.s.enter(RollOut { block: &mut *self, signal, step, slot, watched: watched != Watched::Nothing });
             } else {
                 self.sample(signal, step, slot, watched != Watched::Nothing);
             }
@@ -228,7 +274,7 @@ impl<S: Lanes> Block<'_, S> {
         self.find_advantages();
         if TREE {
             self.spread_advantages();
-            self.update_tree(&mut did);
+            self.s.enter(Update { block: &mut *self, did: &mut did });
         } else {
             self.weigh_advantages();
             self.fetch_coins(step + 1, 0);
@@ -240,7 +286,12 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn look<const TREE: bool>(&mut self, step: usize, did: Did<S>) -> Look<S> {
         let (train, held_out) = (0..self.shape.held_out.start, self.shape.held_out.clone());
-        Look { step, train: self.measure::<TREE>(train), held_out: self.measure::<TREE>(held_out), did }
+        Look {
+            step,
+            train: self.s.enter(Measure::<_, TREE> { block: &mut *self, prompts: train }),
+            held_out: self.s.enter(Measure::<_, TREE> { block: &mut *self, prompts: held_out }),
+            did,
+        }
     }
 
     /// Keeps chances of right responses where that is less work than measuring them.
@@ -253,7 +304,11 @@ impl<S: Lanes> Block<'_, S> {
     /// Mean chance of a right response over the prompts of the domain.
     #[inline(always)]
     fn mean_success<const TREE: bool>(&mut self) -> S::f32s {
-        if TREE && !self.uses.skill { self.succeed() } else { self.measure::<TREE>(self.shape.domain.clone()).success() }
+        if TREE && !self.uses.skill {
+            self.succeed()
+        } else {
+            self.s.enter(Measure::<_, TREE> { prompts: self.shape.domain.clone(), block: &mut *self }).success()
+        }
     }
 
     fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {

@@ -174,7 +174,7 @@ impl<S: Lanes> Block<'_, S> {
         // the lengths are those of the rollouts, which stay
         let paid = self.shape.paid();
         let lengths = self.shape.ends().then(|| self.tree.length[slot * paid..][..paid].to_vec());
-        self.open_slot::<0, true>(slot);
+        self.open_slot(slot);
         if let Some(lengths) = lengths {
             self.tree.length[slot * paid..][..paid].copy_from_slice(&lengths);
         }

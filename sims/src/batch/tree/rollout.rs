@@ -19,11 +19,11 @@ impl<S: Lanes> Block<'_, S> {
         self.fetch_words(step, slot);
         self.fetch_coins(step, slot);
         let scored = watched || signal.formula.looks_at_scores() || self.uses.kl || self.uses.entropy || self.shape.goes_off_policy();
-        match (self.shape.stride, scored) {
-            (ROW, true) => self.descend::<ROW, true>(slot),
-            (ROW, false) => self.descend::<ROW, false>(slot),
-            (_, true) => self.descend::<0, true>(slot),
-            (_, false) => self.descend::<0, false>(slot),
+        // one row and no scores is worth its own copy
+        if self.shape.stride == ROW && !scored {
+            self.descend::<ROW, false>(slot);
+        } else {
+            self.descend::<0, true>(slot);
         }
         self.judge(slot);
         if signal.formula.looks_at_votes() || signal.params.contains(&"label_noise") {
@@ -48,20 +48,17 @@ impl<S: Lanes> Block<'_, S> {
     /// Draws all rollouts of the slot, depth by depth.
     #[inline(always)]
     fn descend<const STRIDE: usize, const SCORED: bool>(&mut self, slot: usize) {
-        self.open_slot::<STRIDE, SCORED>(slot);
+        self.open_slot(slot);
         for h in 0..self.shape.depth {
-            for rollout in 0..self.shape.sampled() {
-                self.visit::<STRIDE, SCORED, false>(slot, rollout, h);
-            }
-            if self.shape.greedy {
-                self.visit::<STRIDE, SCORED, true>(slot, self.shape.sampled(), h);
+            for rollout in 0..self.shape.paid() {
+                self.visit::<STRIDE, SCORED>(slot, rollout, h);
             }
         }
     }
 
-    /// Loads what the slot's prompt has at all nodes, and the policy at its root, where all rollouts then stand.
+    /// Loads what the slot's prompt has at all nodes, and sets all rollouts to its root.
     #[inline(always)]
-    pub(super) fn open_slot<const STRIDE: usize, const SCORED: bool>(&mut self, slot: usize) {
+    pub(super) fn open_slot(&mut self, slot: usize) {
         let (s, depth, paid) = (self.s, self.shape.depth, self.shape.paid());
         self.load_levels(slot);
         let root = self.roots(slot);
@@ -71,8 +68,6 @@ impl<S: Lanes> Block<'_, S> {
         for ready in &mut self.tree.ready[slot * depth..][..depth] {
             *ready = false;
         }
-        self.tree.ready[slot * depth] = true;
-        self.weigh_nodes::<STRIDE, SCORED>(slot, 0, self.uses.memory.then_some(root), slot * depth);
         if self.shape.ends() {
             for rollout in 0..paid {
                 self.tree.ended[rollout] = s.less_than_u32s(s.splat_u32s(0), s.splat_u32s(0));
@@ -191,27 +186,27 @@ impl<S: Lanes> Block<'_, S> {
     /// The place of a visit's policy, computed where it is not there.
     #[inline(always)]
     pub(super) fn place<const STRIDE: usize, const SCORED: bool>(&mut self, slot: usize, visit: usize, h: usize) -> usize {
-        let (s, plain) = (self.s, slot * self.shape.depth + h);
-        let nodes = self.tree.visits[visit].node;
-        if h == 0 || !self.uses.memory || !s.any(s.greater_than_u32s(nodes, s.splat_u32s(0))) {
-            if !self.tree.ready[plain] {
-                self.weigh_nodes::<STRIDE, SCORED>(slot, h, None, plain);
-                self.tree.ready[plain] = true;
-            }
-            return plain;
+        let (s, plain, nodes) = (self.s, slot * self.shape.depth + h, self.tree.visits[visit].node);
+        let known = self.uses.memory && s.any(s.greater_than_u32s(nodes, s.splat_u32s(0)));
+        // at the root, all rollouts of the slot share a place
+        let place = if known && h > 0 { self.shape.batch * self.shape.depth + visit } else { plain };
+        if place != plain || !self.tree.ready[plain] {
+            self.weigh_nodes::<STRIDE, SCORED>(slot, h, if known { Some(nodes) } else { None }, place);
         }
-        let place = self.shape.batch * self.shape.depth + visit;
-        self.weigh_nodes::<STRIDE, SCORED>(slot, h, Some(nodes), place);
+        if place == plain {
+            self.tree.ready[plain] = true;
+        }
         place
     }
 
-    /// Takes rollout `rollout` of the slot one token further: the token drawn, or the most likely one.
+    /// Takes rollout `rollout` of the slot one token further: the token drawn, or, after those sampled, the most likely one.
     #[inline(always)]
-    fn visit<const STRIDE: usize, const SCORED: bool, const GREEDY: bool>(&mut self, slot: usize, rollout: usize, h: usize) {
+    fn visit<const STRIDE: usize, const SCORED: bool>(&mut self, slot: usize, rollout: usize, h: usize) {
         let s = self.s;
         let visit = self.visit_of(slot, rollout, h);
         let place = self.place::<STRIDE, SCORED>(slot, visit, h);
-        let mut token = if GREEDY { self.likeliest(place) } else { self.drawn::<STRIDE>(place, rollout * self.shape.depth + h) };
+        let sampled = rollout < self.shape.sampled();
+        let mut token = if sampled { self.drawn::<STRIDE>(place, rollout * self.shape.depth + h) } else { self.likeliest(place) };
         let mut goes_on = s.splat_u32s(1);
         if self.shape.ends() {
             (token, goes_on) = self.end(slot, rollout, token);
