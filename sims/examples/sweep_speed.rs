@@ -1,6 +1,6 @@
 //! Processor-bound wall time of a default sweep (nine alignments, the default recipes, some seeds) on the reference loop and on the batched engine.
 //!
-//! `sweep_speed [seeds]` prints seconds of both, their ratio, and the largest difference of a mean gain in held-out pass@1.
+//! `sweep_speed [seeds] [depth]` prints seconds of both, their ratio, and the largest difference of a mean gain in held-out pass@1.
 
 use mta_sims::batch::{self, Options};
 use mta_sims::cell::Cell;
@@ -12,12 +12,13 @@ use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seeds: u64 = std::env::args().nth(1).map_or(Ok(4), |a| a.parse())?;
+    let depth: usize = std::env::args().nth(2).map_or(Ok(1), |a| a.parse())?;
     let recipes: Vec<Ready> = RECIPES.iter().filter(|r| r.by_default).map(|r| Ready::named(r)).collect();
     let mut cells = Vec::new();
     for (recipe, tenth) in recipes.iter().flat_map(|r| (1..10).map(move |a| (r, a))) {
         for seed in 0..seeds {
             let mut recipe = recipe.clone();
-            recipe.config.world.alignment = f64::from(tenth) / 10.0;
+            (recipe.config.world.alignment, recipe.config.world.depth) = (f64::from(tenth) / 10.0, depth);
             cells.push(Cell { recipe, seed: Seed(seed) });
         }
     }

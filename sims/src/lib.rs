@@ -4,6 +4,7 @@
 //! Seed -> Stream                       stream      every draw has an address
 //! Config <- KNOBS                      config      every knob, once
 //! World = Task + Prior                 world       what is right; what the base model believes
+//!   Leaves                             leaves      trees whose right responses are listed
 //! Policy: sample, rescore, ascend      policy      softmax table with shared skill and private memory
 //! Group of Rollouts                    rollout     sampled (weight 1/G) or enumerated (weight pi(y))
 //! Signal: Group -> Pay                 signals/    what pays
@@ -34,6 +35,7 @@ pub mod critic;
 pub mod data;
 pub mod digest;
 pub mod knob;
+pub mod leaves;
 pub mod measure;
 pub mod memory;
 pub mod objective;

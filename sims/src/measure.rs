@@ -43,9 +43,9 @@ impl Summary {
         self.success_logprob + self.success * self.entropy
     }
 
-    /// The end of a response of `tokens` tokens.
-    fn end(task: &Task, prompt: usize, tokens: usize) -> Self {
-        let enough = task.is_enough(prompt, tokens);
+    /// The end of a response of `tokens` tokens, which is right where it is long enough and `listed`.
+    fn end(task: &Task, prompt: usize, tokens: usize, listed: bool) -> Self {
+        let enough = listed && task.is_enough(prompt, tokens);
         let mode = Mode { logprob: 0.0, right: true, enough };
         Summary { success: f64::from(enough), success_logprob: 0.0, entropy: 0.0, kl: 0.0, length: 0.0, mode }
     }
@@ -54,7 +54,7 @@ impl Summary {
 /// Everything about the responses of `policy` to `prompt`.
 pub fn summary(policy: &SoftmaxPolicy, task: &Task, prompt: usize) -> Summary {
     let walk = Walk::new(policy, task, prompt);
-    walk.at(policy.memory(prompt).root(), 0)
+    walk.at(policy.memory(prompt).root(), 0, 0)
 }
 
 struct Walk<'a> {
@@ -68,21 +68,28 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn new(policy: &'a SoftmaxPolicy, task: &'a Task, prompt: usize) -> Self {
         let depth = task.settings.depth;
-        let mut walk = Walk { policy, task, prompt, unvisited: vec![Summary::end(task, prompt, depth); depth + 1] };
-        for h in (0..depth).rev() {
-            walk.unvisited[h] = walk.combine(None, h);
+        let mut walk = Walk { policy, task, prompt, unvisited: vec![Summary::end(task, prompt, depth, true); depth + 1] };
+        if task.leaves().is_none() {
+            for h in (0..depth).rev() {
+                walk.unvisited[h] = walk.combine(None, h, 0);
+            }
         }
         walk
     }
 
-    fn at(&self, node: Option<usize>, depth: usize) -> Summary {
-        if node.is_none() { self.unvisited[depth].clone() } else { self.combine(node, depth) }
+    /// The node of a prefix. What lies below unvisited nodes depends on the prefix only where right responses are listed; then all of it is walked.
+    fn at(&self, node: Option<usize>, depth: usize, prefix: usize) -> Summary {
+        match self.task.leaves() {
+            Some(leaves) if depth == self.task.settings.depth => Summary::end(self.task, self.prompt, depth, leaves.contains(prefix)),
+            None if node.is_none() => self.unvisited[depth].clone(),
+            _ => self.combine(node, depth, prefix),
+        }
     }
 
     /// Weighs what lies below each action by the chance of taking it.
-    fn combine(&self, node: Option<usize>, depth: usize) -> Summary {
+    fn combine(&self, node: Option<usize>, depth: usize, prefix: usize) -> Summary {
         let choice = self.policy.choice(self.prompt, node, depth);
-        let visited = self.visited_below(node, depth, choice.probs.len());
+        let visited = self.below(node, depth, prefix, choice.probs.len());
         let (base, right) = (self.policy.base_row(self.prompt, depth), self.task.right_row(self.prompt, depth));
         let mut sum = Sum::default();
         for (v, right) in right.iter().enumerate() {
@@ -90,19 +97,23 @@ impl<'a> Walk<'a> {
             sum.add(choice.probs[v], choice.logprobs[v], base[v], below, *right, 1.0);
         }
         if let Some(end) = choice.probs.get(right.len()) {
-            let below = Summary::end(self.task, self.prompt, depth);
+            let below = Summary::end(self.task, self.prompt, depth, true);
             sum.add(*end, choice.logprobs[right.len()], base[right.len()], &below, true, 0.0);
         }
         sum.total
     }
 
-    /// Summaries of the remembered children, by token; empty where nothing is remembered below.
-    fn visited_below(&self, node: Option<usize>, depth: usize, actions: usize) -> Vec<Option<Summary>> {
+    /// Summaries of the remembered children, by token; empty where nothing is remembered below. Where right responses are listed, of all children.
+    fn below(&self, node: Option<usize>, depth: usize, prefix: usize, actions: usize) -> Vec<Option<Summary>> {
         let memory = self.policy.memory(self.prompt);
+        if let Some(leaves) = self.task.leaves() {
+            let child = |v: usize| self.at(node.and_then(|n| memory.child(n, v as u32)), depth + 1, leaves.extend(prefix, v));
+            return (0..actions).map(|v| Some(child(v))).collect();
+        }
         let mut below = Vec::new();
         if let Some(node) = node.filter(|n| memory.children(*n).next().is_some()) {
             below.resize(actions, None);
-            memory.children(node).for_each(|(v, child)| below[v] = Some(self.at(Some(child), depth + 1)));
+            memory.children(node).for_each(|(v, child)| below[v] = Some(self.at(Some(child), depth + 1, 0)));
         }
         below
     }

@@ -54,7 +54,19 @@ macro_rules! dials {
     };
 }
 
-dials!(std_floor, positive_weight, negative_weight, clip_low, clip_high, clip_ratio_c, cispo_low, cispo_high, kl_beta, entropy_coeff);
+dials!(
+    std_floor,
+    positive_weight,
+    negative_weight,
+    gamma,
+    clip_low,
+    clip_high,
+    clip_ratio_c,
+    cispo_low,
+    cispo_high,
+    kl_beta,
+    entropy_coeff
+);
 
 impl<'a> Blocks<'a, f64> {
     /// The blocks of `rule`.
@@ -146,7 +158,7 @@ fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], of_batch: OfB
     let around = Around { batch: of_batch, by_length: by_length.earned(), greedy, density };
     let blocks = Blocks::of(rule);
     let scale = blocks.divisor(&own.earned(), mean, &around);
-    let discounted = |t: usize, length: usize| if rule.gamma == 1.0 { 1.0 } else { rule.gamma.powi((length - 1 - t) as i32) };
+    let discounted = |t: usize, length: usize| blocks.discount(length - 1 - t);
     centred(&blocks, paid, &own.earned(), mean, &around)
         .into_iter()
         .zip(rollouts)
@@ -185,6 +197,35 @@ impl<N: Real> Blocks<'_, N> {
     #[inline(always)]
     pub fn sign_weight(&self, r: N) -> N {
         N::choose(r.above(r.like(0.0)), self.dials.positive_weight, self.dials.negative_weight)
+    }
+
+    /// Weight of a token's advantage with `after` tokens to come: `gamma^after`.
+    #[inline(always)]
+    pub fn discount(&self, after: usize) -> N {
+        self.dials.gamma.powi(after as i32)
+    }
+
+    /// log of the probability ratio a token is weighed by, where log pi has grown by `own` at the token and by `sum` over the `length` tokens of its rollout.
+    #[inline(always)]
+    pub fn log_ratio(&self, own: N, sum: N, length: N) -> N {
+        match self.choice.importance_sampling_level {
+            RatioLevel::Token => own,
+            RatioLevel::Sequence => sum / length,
+            RatioLevel::SequenceProduct => sum,
+        }
+    }
+
+    /// Weight of each token of a rollout in the minibatch's loss, before the mean over groups: that of the rollout over what its tokens share.
+    ///
+    /// `mean_length` is the mean number of tokens of a rollout in the minibatch (or micro-batch), `longest` the number of the longest possible response.
+    #[inline(always)]
+    pub fn token_weight(&self, weight: N, length: N, mean_length: N, longest: N) -> N {
+        match self.choice.loss_agg_mode {
+            LossAgg::TokenMean | LossAgg::TokenMeanLocal => weight / mean_length,
+            LossAgg::SeqMeanTokenSum => weight,
+            LossAgg::SeqMeanTokenMean => weight / length,
+            LossAgg::SeqMeanTokenSumNorm => weight / longest,
+        }
     }
 
     /// The advantage `a` standardised by `mean` and `std` of all.
@@ -331,24 +372,8 @@ pub fn pushes(rule: &Objective, old: &[Token], now: &[Token], advantages: &[f64]
 
 /// pi / pi_old at the level the rule asks for, one per token.
 fn ratios(rule: &Objective, old: &[Token], now: &[Token]) -> Vec<f64> {
+    let blocks = Blocks::of(rule);
     let logs = old.iter().zip(now).map(|(o, n)| n.logprob - o.logprob);
     let sum: f64 = logs.clone().sum();
-    match rule.importance_sampling_level {
-        RatioLevel::Token => logs.map(f64::exp).collect(),
-        RatioLevel::Sequence => vec![(sum / old.len() as f64).exp(); old.len()],
-        RatioLevel::SequenceProduct => vec![sum.exp(); old.len()],
-    }
-}
-
-/// Weight of each token of a rollout in the minibatch's loss, before the mean over groups.
-///
-/// `mean_length` is the mean number of tokens of a rollout in the minibatch (or micro-batch), `longest` the longest possible response.
-pub fn token_weight(mode: LossAgg, rollout: &Rollout, mean_length: f64, longest: usize) -> f64 {
-    rollout.weight
-        / match mode {
-            LossAgg::TokenMean | LossAgg::TokenMeanLocal => mean_length,
-            LossAgg::SeqMeanTokenSum => 1.0,
-            LossAgg::SeqMeanTokenMean => rollout.length() as f64,
-            LossAgg::SeqMeanTokenSumNorm => longest as f64,
-        }
+    logs.map(|own| blocks.log_ratio(own, sum, old.len() as f64).exp()).collect()
 }

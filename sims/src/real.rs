@@ -38,6 +38,15 @@ pub trait Real:
     fn exp(self) -> Self;
     /// `e^x - 1`.
     fn exp_m1(self) -> Self;
+    /// `x^n`, n >= 0.
+    #[inline(always)]
+    fn powi(self, n: i32) -> Self {
+        let mut power = self.like(1.0);
+        for _ in 0..n {
+            power = power * self;
+        }
+        power
+    }
     /// Carries numbers, `start` at first, through the pairs of two columns, in their order.
     #[inline(always)]
     fn fold<const N: usize>(left: &[Self], right: &[Self], start: [Self; N], turn: &impl Turn<Self, N>) -> [Self; N] {
@@ -90,5 +99,8 @@ impl Real for f64 {
     }
     fn exp_m1(self) -> Self {
         f64::exp_m1(self)
+    }
+    fn powi(self, n: i32) -> Self {
+        f64::powi(self, n)
     }
 }

@@ -1,7 +1,7 @@
 //! Names: every signal, rule and recipe has one entry, and a wrong name is answered with the nearest right one.
 
 /// How a thing is called, what it is, and where it comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// Its name on the command line and in files.
     pub name: &'static str,

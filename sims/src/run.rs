@@ -2,7 +2,7 @@
 
 use crate::config::{Baseline, Config, LossAgg, Mode};
 use crate::critic::Critic;
-use crate::objective::{Clipped, advantages, pushes, shape, token_weight};
+use crate::objective::{Blocks, Clipped, advantages, pushes, shape};
 use crate::paid::{Columns, Earned, Paid};
 use crate::policy::{Nudge, Policy, Step};
 use crate::reward::{Dice, pay};
@@ -242,6 +242,7 @@ impl<E: Environment + ?Sized> Training<'_, E> {
         on_policy: bool,
     ) -> (Vec<Nudge<'b>>, Clipped) {
         let rule = &self.config.objective;
+        let blocks = Blocks::of(rule);
         let (mut nudges, mut clipped) = (Vec::new(), Clipped::default());
         let mut now = self.scores(policy, groups, on_policy).into_iter();
         let per_chunk = if rule.loss_agg_mode == LossAgg::TokenMeanLocal {
@@ -254,7 +255,8 @@ impl<E: Environment + ?Sized> Training<'_, E> {
             for (paid, advantages) in groups_here.iter().zip(advantages_here) {
                 for (rollout, advantages) in paid.group.rollouts.iter().zip(advantages).filter(|(r, _)| r.counts()) {
                     let now = now.next().expect("every rollout that counts is scored");
-                    let weight = token_weight(rule.loss_agg_mode, rollout, mean_length, self.environment.longest()) / groups.len() as f64;
+                    let (length, longest) = (rollout.length() as f64, self.environment.longest() as f64);
+                    let weight = blocks.token_weight(rollout.weight, length, mean_length, longest) / groups.len() as f64;
                     let push = pushes(rule, &rollout.tokens, &now, advantages, &mut clipped).iter().map(|p| p * weight).collect();
                     let entropy_push = vec![rule.entropy_coeff * weight; rollout.length()];
                     nudges.push(Nudge { prompt: paid.group.prompt, tokens: &rollout.tokens, push, entropy_push });

@@ -2,12 +2,14 @@
 
 use crate::config::World as Settings;
 use crate::knob::KnobError;
+use crate::leaves::Leaves;
 use crate::rollout::Label;
 use crate::stream::{Purpose, Seed};
 use ndarray::{Array1, Array2, Array3, Axis};
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::{Beta, Open01, StandardNormal};
 use rand::Rng;
+use std::sync::Arc;
 
 /// Prompts and the truth about every token.
 ///
@@ -26,6 +28,8 @@ pub struct Task {
     /// Tokens a correct response needs, `[P + P']`.
     work: Vec<usize>,
     labels: Vec<Label>,
+    /// The right ones among the responses whose tokens are all right, where they are listed.
+    leaves: Option<Arc<Leaves>>,
 }
 
 /// What a verifier says about a response.
@@ -56,7 +60,7 @@ impl Task {
         let formatted = well_formed(settings, seed);
         let right = truth(settings, seed, &quality, &formatted);
         let work = (0..settings.all_prompts()).map(|x| work(settings, seed, x)).collect();
-        Ok(Task { settings: settings.clone(), quality, right, formatted, work, labels: Vec::new() }.labelled(seed))
+        Ok(Task { settings: settings.clone(), quality, right, formatted, work, labels: Vec::new(), leaves: None }.labelled(seed))
     }
 
     /// A task whose truth is given: `right[x, h, v]` says whether token v is right for prompt x at depth h. The first `prompts` prompts are trained on, the
@@ -70,7 +74,7 @@ impl Task {
         let settings = Settings { prompts, held_out: all - prompts, depth, vocab, ..Settings::DEFAULT };
         let quality = right.mapv(f64::from).mean_axis(Axis(0)).expect("there are prompts");
         let formatted = Array2::from_elem((depth, vocab), true);
-        Task { settings, quality, right, formatted, work: vec![0; all], labels: Vec::new() }.labelled(seed)
+        Task { settings, quality, right, formatted, work: vec![0; all], labels: Vec::new(), leaves: None }.labelled(seed)
     }
 
     /// The same task where a response with a token that `formatted[h, v]` denies is ill formed, and never correct.
@@ -84,6 +88,17 @@ impl Task {
         }
         self.formatted = formatted;
         self
+    }
+
+    /// The same task where of the responses to any prompt only those of `leaves` are right.
+    pub(crate) fn listed(mut self, leaves: Leaves, seed: Seed) -> Self {
+        self.leaves = Some(Arc::new(leaves));
+        self.labelled(seed)
+    }
+
+    /// The right responses, where they are listed.
+    pub(crate) fn leaves(&self) -> Option<&Leaves> {
+        self.leaves.as_deref()
     }
 
     fn labelled(mut self, seed: Seed) -> Self {
@@ -107,9 +122,14 @@ impl Task {
         &self.right.as_slice().expect("the table is contiguous")[start..start + self.settings.vocab]
     }
 
+    /// Right tokens that `prompt` needs for an answer.
+    pub fn needs(&self, prompt: usize) -> usize {
+        self.work[prompt]
+    }
+
     /// Whether stopping after `tokens` right tokens answers `prompt`.
     pub fn is_enough(&self, prompt: usize, tokens: usize) -> bool {
-        tokens >= self.work[prompt]
+        tokens >= self.needs(prompt)
     }
 
     /// The label of `prompt` in a noisy data set.
@@ -127,7 +147,9 @@ impl Task {
         let content = tokens.clone().filter(|t| (*t as usize) < self.settings.vocab).enumerate();
         let formatted = content.clone().all(|(h, t)| self.formatted[[h, t as usize]]);
         let right = content.clone().all(|(h, t)| self.is_right(prompt, h, t as usize));
-        Verdict { answer: self.code(tokens), correct: right && self.is_enough(prompt, content.count()), formatted }
+        let listed =
+            self.leaves().is_none_or(|leaves| leaves.contains(content.clone().fold(0, |code, (_, t)| leaves.extend(code, t as usize))));
+        Verdict { answer: self.code(tokens), correct: right && listed && self.is_enough(prompt, content.count()), formatted }
     }
 
     /// A number that names a path of tokens; no two paths share one.

@@ -8,11 +8,10 @@
 use crate::batch::Replica;
 use crate::config::{KlForm, KlPlace, Mode};
 use crate::measure::measure;
-use crate::policy::SoftmaxPolicy;
 use crate::recipe::Ready;
 use crate::registry::{Entry, Named, find};
 use crate::rules::RULES;
-use crate::run::{Training, train};
+use crate::run::train;
 use crate::signals::SIGNALS;
 use crate::stream::{Purpose, Seed};
 use crate::world::World;
@@ -145,17 +144,8 @@ pub fn reference(replicas: &[Replica]) -> Vec<f64> {
 }
 
 fn train_one(replica: &Replica) -> f64 {
-    let (world, config) = (replica.world, &replica.recipe.config);
-    let mut policy = SoftmaxPolicy::new(&world.task, &world.base, config.policy.sharing);
-    let training = Training {
-        config,
-        signal: replica.recipe.signal,
-        environment: &world.task,
-        prompts: replica.prompts,
-        teacher: None,
-        seed: replica.dice,
-    };
-    train(&mut policy, &training, &mut |_, _, _| ());
+    let (world, mut policy) = (replica.world, replica.policy());
+    train(&mut policy, &replica.training(), &mut |_, _, _| ());
     measure(&policy, &world.task, world.training()).pass_at[0]
 }
 

@@ -2,12 +2,13 @@
 
 use crate::config::{AlignBy, World as Settings};
 use crate::knob::KnobError;
+use crate::leaves::Leaves;
 use crate::measure;
 use crate::policy::SoftmaxPolicy;
 use crate::prior::Prior;
 use crate::stream::Seed;
 use crate::task::Task;
-use ndarray::Array3;
+use ndarray::{Array2, Array3, Axis};
 
 /// Task, base model, and where the alignment knob ended up.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +67,28 @@ impl World {
             1,
             seed,
         )
+    }
+
+    /// One training prompt whose right responses are listed: `logits` (nats, up to a constant per row) are `[H, V]`, `right` has an entry for each of the V^H
+    /// responses, the first token being the most significant digit.
+    ///
+    /// # Panics
+    /// When `right` is not that long, or longer than [`crate::leaves::MAX_LEAVES`].
+    ///
+    /// # Example
+    /// A tree of two tokens with one right response of four:
+    /// ```
+    /// use mta_sims::{measure::summary, policy::SoftmaxPolicy, stream::Seed, world::World};
+    /// let world = World::listed(ndarray::Array2::zeros((2, 2)), &[false, true, false, false], Seed(1));
+    /// let policy = SoftmaxPolicy::new(&world.task, &world.base, 0.0);
+    /// assert_eq!(summary(&policy, &world.task, 0).success, 0.25);
+    /// ```
+    pub fn listed(logits: Array2<f64>, right: &[bool], seed: Seed) -> Self {
+        let (depth, vocab) = logits.dim();
+        let base = Prior::explicit(logits.insert_axis(Axis(0)));
+        let probs: Vec<Vec<f64>> = (0..depth).map(|h| base.row(0, h).iter().map(|l| l.exp()).collect()).collect();
+        let task = Task::explicit(Array3::from_elem((1, depth, vocab), true), 1, seed);
+        World { task: task.listed(Leaves::new(right, &probs), seed), base, alignment: f64::NAN, seed }
     }
 
     /// Indices of the training prompts.

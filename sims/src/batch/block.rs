@@ -6,11 +6,15 @@ use super::number::{Lane, Threshold};
 use super::philox::{BLOCK, Keys, Streams};
 use super::search::{bit_rows, padded};
 use super::shape::Shape;
+use super::tree::{PAD, Tree};
 use crate::config::{Config, Objective};
 use crate::objective::{Blocks, Dials};
+use crate::policy::SoftmaxPolicy;
 use crate::recipe::Ready;
+use crate::run::Training;
 use crate::signals::{Params, Rates};
 use crate::stream::Seed;
+use crate::task::Task;
 use crate::world::World;
 use std::f64::consts::LOG2_E;
 
@@ -27,7 +31,26 @@ pub struct Replica<'a> {
     pub dice: Seed,
 }
 
-/// One vector of replicas. All logits and log-probabilities are in units of log 2; tables are `[row][lane]`.
+impl<'a> Replica<'a> {
+    /// The policy it starts with in the reference loop.
+    pub fn policy(&self) -> SoftmaxPolicy<'a> {
+        SoftmaxPolicy::new(&self.world.task, &self.world.base, self.recipe.config.policy.sharing)
+    }
+
+    /// How the reference loop trains it.
+    pub fn training(&self) -> Training<'a, Task> {
+        Training {
+            config: &self.recipe.config,
+            signal: self.recipe.signal,
+            environment: &self.world.task,
+            prompts: self.prompts,
+            teacher: None,
+            seed: self.dice,
+        }
+    }
+}
+
+/// One vector of replicas, bandits or trees. All logits and log-probabilities are in units of log 2; tables are `[row][lane]`.
 pub(super) struct Block<'a, S: Lanes> {
     pub(super) s: S,
     pub(super) shape: Shape,
@@ -48,19 +71,21 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) keys: Keys<S>,
     /// Streams of the slots of a batch.
     pub(super) streams: Vec<Streams<S>>,
-    /// Base log-probabilities, a row per prompt and arm.
+    /// Base log-probabilities, a row per prompt, depth and action.
     pub(super) base: Table<S::f32s>,
-    /// Right arms, bits per prompt.
+    /// Right tokens, bits per prompt and depth.
     pub(super) right: Table<S::u32s>,
-    /// Well-formed arms, bits.
+    /// Well-formed tokens, bits per depth.
     pub(super) formatted: Table<S::u32s>,
-    /// What all prompts share, a row per arm.
+    /// What all prompts share, a row per depth and action.
     pub(super) skill: Table<S::f32s>,
-    /// What prompts remember, a row per prompt of the domain and arm.
+    /// What the prompts of bandits remember, a row per prompt of the domain and arm.
     pub(super) memory: Table<S::f32s>,
     /// Chance that others succeed, by the number of right rollouts.
     pub(super) others: Vec<f32>,
     pub(super) step: StepTables<S>,
+    /// What only trees need.
+    pub(super) tree: Tree<S>,
 }
 
 /// What some lane of a block needs.
@@ -70,12 +95,16 @@ pub(super) struct Uses {
     pub(super) memory: bool,
     pub(super) kl: bool,
     pub(super) entropy: bool,
-    /// Arms that are not well formed.
+    /// Tokens that are not well formed.
     pub(super) format: bool,
     /// A dual clip that cuts even a ratio of 1.
     pub(super) dual: bool,
     /// Whether advantages of a group do not sum to zero.
     pub(super) dense: bool,
+    /// Weights by the sign of the reward.
+    pub(super) signs: bool,
+    /// A discount.
+    pub(super) discount: bool,
 }
 
 /// What a step computes, a row per slot and whatever else.
@@ -127,13 +156,14 @@ impl<S: Lanes> StepTables<S> {
     #[inline(always)]
     fn new(s: S, shape: &Shape) -> Self {
         let none = s.less_than_u32s(s.splat_u32s(0), s.splat_u32s(0));
-        let (paid, words) = (shape.paid(), shape.paid().next_multiple_of(BLOCK));
+        let (paid, words) = (shape.paid(), shape.words().next_multiple_of(BLOCK));
+        let by_arm = if shape.is_tree() { 0 } else { shape.batch * shape.arms };
         let by_group = shape.batch * shape.group;
         let zero = Lane { s, x: s.splat_f32s(0.0) };
         StepTables {
             prompt: memory::words(s, shape.batch.next_multiple_of(BLOCK)),
-            base: memory::floats(s, shape.batch * shape.arms),
-            logits: memory::floats(s, shape.batch * shape.arms),
+            base: memory::floats(s, by_arm),
+            logits: memory::floats(s, by_arm),
             log_sum: memory::floats(s, shape.batch),
             entropy: memory::floats(s, shape.batch),
             success: memory::floats(s, shape.batch),
@@ -151,7 +181,7 @@ impl<S: Lanes> StepTables<S> {
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),
-            coins: memory::words(s, words),
+            coins: memory::words(s, paid.next_multiple_of(BLOCK)),
             right_bits: memory::words(s, bit_rows(shape.arms)),
             right: vec![none; paid],
             formatted: vec![s.not_m32s(none); paid],
@@ -176,7 +206,7 @@ impl<'a, S: Lanes> Block<'a, S> {
         let keys = Keys::new(s, seeds);
         let mut streams = Vec::with_capacity(shape.batch);
         for slot in 0..shape.batch {
-            streams.push(Streams::new(s, &keys, slot as u32, shape.paid().max(if slot == 0 { shape.batch } else { 0 })));
+            streams.push(Streams::new(s, &keys, slot as u32, shape.words().max(if slot == 0 { shape.batch } else { 0 })));
         }
         let mut block = Block {
             s,
@@ -208,13 +238,14 @@ impl<'a, S: Lanes> Block<'a, S> {
             iota: memory::word_vector::<S>(|lane| lane as u32),
             keys,
             streams,
-            base: memory::floats(s, shape.prompts * shape.arms),
-            right: memory::words(s, shape.prompts * bit_rows(shape.arms)),
-            formatted: memory::words(s, bit_rows(shape.arms)),
-            skill: memory::floats(s, shape.arms),
-            memory: memory::floats(s, shape.domain.len() * shape.arms),
+            base: Table::new(shape.prompts * shape.depth * shape.stride, s.splat_f32s(PAD)),
+            right: memory::words(s, shape.prompts * shape.depth * bit_rows(shape.arms)),
+            formatted: memory::words(s, shape.depth * bit_rows(shape.arms)),
+            skill: memory::floats(s, shape.depth * shape.stride),
+            memory: memory::floats(s, if shape.is_tree() { 0 } else { shape.domain.len() * shape.arms }),
             others: others_succeed(&recipe.config),
             step: StepTables::new(s, &shape),
+            tree: Tree::new(s, &shape, replicas),
             shape,
         };
         for (lane, replica) in replicas.iter().enumerate() {
@@ -228,19 +259,21 @@ impl<'a, S: Lanes> Block<'a, S> {
 
     /// Writes a world into a lane.
     fn load(&mut self, lane: usize, world: &World) {
-        let (arms, rows) = (self.shape.arms, bit_rows(self.shape.arms));
+        let Shape { depth, stride, arms, .. } = self.shape;
+        let rows = bit_rows(arms);
         let (base, right) = (memory::flat_mut::<S>(&mut self.base), memory::flat_words_mut::<S>(&mut self.right));
-        for prompt in 0..self.shape.prompts {
-            for (arm, logprob) in world.base.row(prompt, 0).iter().enumerate() {
-                base[(prompt * arms + arm) * S::LANES + lane] = (logprob * LOG2_E) as f32;
+        for (prompt, h) in (0..self.shape.prompts).flat_map(|x| (0..depth).map(move |h| (x, h))) {
+            let at = prompt * depth + h;
+            for (action, logprob) in world.base.row(prompt, h).iter().enumerate() {
+                base[(at * stride + action) * S::LANES + lane] = ((logprob * LOG2_E) as f32).max(PAD);
             }
-            for (arm, _) in world.task.right_row(prompt, 0).iter().enumerate().filter(|(_, right)| **right) {
-                right[(prompt * rows + arm / 32) * S::LANES + lane] |= 1 << (arm % 32);
+            for (token, _) in world.task.right_row(prompt, h).iter().enumerate().filter(|(_, right)| **right) {
+                right[(at * rows + token / 32) * S::LANES + lane] |= 1 << (token % 32);
             }
         }
         let formatted = memory::flat_words_mut::<S>(&mut self.formatted);
-        for (arm, _) in world.task.formatted().row(0).iter().enumerate().filter(|(_, formatted)| **formatted) {
-            formatted[arm / 32 * S::LANES + lane] |= 1 << (arm % 32);
+        for ((h, token), _) in world.task.formatted().indexed_iter().filter(|(_, formatted)| **formatted) {
+            formatted[(h * rows + token / 32) * S::LANES + lane] |= 1 << (token % 32);
         }
     }
 
@@ -258,28 +291,39 @@ impl<'a, S: Lanes> Block<'a, S> {
 }
 
 impl Uses {
+    /// What some of these need.
     pub(super) fn of(replicas: &[Replica]) -> Self {
-        let any = |of: &dyn Fn(&Config) -> bool| replicas.iter().any(|r| of(&r.recipe.config));
+        let configs: Vec<&Config> = replicas.iter().map(|r| &r.recipe.config).collect();
+        let ill_formed = |r: &Replica| r.world.task.formatted().iter().any(|formatted| !formatted);
+        Uses { format: replicas.iter().any(ill_formed), ..Uses::asked_by(&configs) }
+    }
+
+    /// What some of these ask for, in worlds without ill-formed tokens.
+    pub(super) fn asked_by(configs: &[&Config]) -> Self {
+        let any = |of: &dyn Fn(&Config) -> bool| configs.iter().any(|c| of(c));
         Uses {
             skill: any(&|c| c.policy.sharing > 0.0),
             memory: any(&|c| c.policy.sharing < 1.0),
             kl: any(&|c| c.objective.kl_beta > 0.0),
             entropy: any(&|c| c.objective.entropy_coeff != 0.0),
-            format: replicas.iter().any(|r| r.world.task.formatted().iter().any(|formatted| !formatted)),
+            format: false,
             dual: any(&|c| c.objective.clip_ratio_c > 0.0 && c.objective.clip_ratio_c < 1.0),
             dense: any(&|c| !sums_to_zero(c)),
+            signs: any(&|c| (c.objective.positive_weight, c.objective.negative_weight) != (1.0, 1.0)),
+            discount: any(&|c| c.objective.gamma != 1.0),
         }
     }
 }
 
-/// Whether the pushes of every group sum to zero, so that the part of the gradient in all arms vanishes.
-pub(super) fn sums_to_zero(c: &Config) -> bool {
+/// Whether the pushes of every group sum to zero, so that the part of the gradient in all arms, or in all tokens at the root, vanishes.
+fn sums_to_zero(c: &Config) -> bool {
     use crate::config::{Baseline, KlPlace};
     let o = &c.objective;
     let centred = matches!(o.baseline, Baseline::GroupMean | Baseline::LeaveOneOut | Baseline::LengthWeighted);
     let on_policy = c.train.num_iterations == 1 && c.train.minibatches == 1;
     let kl_free = o.kl_beta == 0.0 || o.kl_place == KlPlace::Reward;
-    centred && !o.whiten && o.positive_weight == o.negative_weight && on_policy && kl_free && o.entropy_coeff == 0.0
+    let alike = c.world.widest() == c.world.vocab && o.gamma == 1.0;
+    centred && alike && !o.whiten && o.positive_weight == o.negative_weight && on_policy && kl_free && o.entropy_coeff == 0.0
 }
 
 /// Chance that `pass_k - 1` other rollouts contain a right one, by the number of right ones in the group.

@@ -48,7 +48,7 @@ impl<S: Lanes> Block<'_, S> {
             if self.shape.greedy {
                 self.choose_greedily(slot, top);
             }
-            self.pay(signal, slot);
+            self.reward(signal, slot);
             if signal.shuffles {
                 self.deal(slot);
             }
@@ -140,19 +140,6 @@ impl<S: Lanes> Block<'_, S> {
         }
         if self.uses.kl || self.shape.goes_off_policy() {
             self.keep_logprobs(slot);
-        }
-    }
-
-    /// log pi of every outcome's response, in nats.
-    #[inline(always)]
-    fn keep_logprobs(&mut self, slot: usize) {
-        let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
-        let (log_sum, nats) = (self.step.log_sum[slot], s.splat_f32s(LN_2));
-        let logits = &self.step.logits[slot * arms..][..arms];
-        for logprobs in self.step.logprob[slot * group..][..group].chunks_mut(arms) {
-            for (logprob, logit) in logprobs.iter_mut().zip(logits) {
-                *logprob = Lane { s, x: s.mul_f32s(s.sub_f32s(*logit, log_sum), nats) };
-            }
         }
     }
 

@@ -2,17 +2,18 @@
 
 use super::block::{Block, Replica};
 use super::evaluate::Means;
-use super::lanes::{Job, Lanes, Vectors, dispatch, width};
+use super::lanes::{Job, Kernel, Lanes, Vectors, dispatch, width};
 use super::memory;
 use super::number::Lane;
+use super::tree::Node;
 use super::update::Did;
 use crate::measure::Measured;
 use crate::objective::Clipped;
 use crate::record::Snapshot;
 use crate::run::StepStats;
-use crate::signals::Signal;
 use rayon::prelude::*;
 use std::f64::consts::LN_2;
+use std::ops::Range;
 
 /// How replicas run; none of it changes a result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,9 +27,9 @@ pub struct Options {
 pub struct Observed {
     /// The policy after evaluated steps, the first being 0.
     pub snapshots: Vec<Snapshot>,
-    /// Logits gained by all prompts, in nats, by arm.
+    /// Logits gained by all prompts, in nats, by depth and action.
     pub skill: Vec<f64>,
-    /// Logits gained by each prompt of the domain alone, in nats, by prompt and arm.
+    /// Logits gained by each prompt of the domain alone, in nats, by prompt and arm; empty for trees.
     pub memory: Vec<f64>,
 }
 
@@ -48,16 +49,56 @@ pub struct Trail {
 /// # Panics
 /// When recipes differ in more than real-valued knobs, or ask for what [`super::supports`] denies.
 pub fn watch(replicas: &[Replica], options: Options) -> Vec<Observed> {
+    run(replicas, options, Wanted::Curves).into_iter().map(|seen| seen.observed).collect()
+}
+
+/// Runs replicas and gives what each remembers of its trees in the end, depth by depth; nothing of bandits, whose memory [`watch`] shows.
+///
+/// # Panics
+/// As [`watch`].
+pub fn recall(replicas: &[Replica], options: Options) -> Vec<Vec<Node>> {
+    run(replicas, options, Wanted::Nodes).into_iter().map(|seen| seen.nodes).collect()
+}
+
+/// Runs replicas and gives of each the mean chance of a right response, over the prompts its regime trains on, after evaluated steps, the first being 0.
+///
+/// Trees without shared skill compute only those nodes anew that have moved; worlds whose right responses are listed run only here, and only without shared
+/// skill.
+///
+/// # Panics
+/// As [`watch`].
+pub fn success(replicas: &[Replica], options: Options) -> Vec<Vec<f64>> {
+    run(replicas, options, Wanted::Success).into_iter().map(|seen| seen.success).collect()
+}
+
+/// What is wanted of a run.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    Curves,
+    Nodes,
+    Success,
+}
+
+/// What a run shows of a replica.
+struct Seen {
+    observed: Observed,
+    nodes: Vec<Node>,
+    success: Vec<f64>,
+}
+
+fn run(replicas: &[Replica], options: Options, wanted: Wanted) -> Vec<Seen> {
     let lanes = width(options.vectors);
-    let blocks: Vec<Vec<Observed>> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Watch(some))).collect();
+    let block = |replicas| dispatch(options.vectors, Watch { replicas, wanted });
+    let blocks: Vec<Vec<Seen>> = replicas.par_chunks(lanes).map(block).collect();
     blocks.into_iter().flatten().collect()
 }
 
 /// Runs replicas without looking at single ones until the end. Sums are in `f64`, block by block: with another vector width, only their last bits differ.
 ///
 /// # Panics
-/// As [`watch`].
+/// As [`watch`]; and for trees, whose chance of a right answer is not known without measuring it.
 pub fn follow(replicas: &[Replica], options: Options) -> Trail {
+    assert!(!is_tree(replicas), "trees are watched, not followed");
     let lanes = width(options.vectors);
     let blocks: Vec<Trail> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Follow(some))).collect();
     let mut all = Trail { steps: vec![[0.0; 2]; replicas[0].recipe.config.train.steps], ..Trail::default() };
@@ -72,30 +113,51 @@ pub fn follow(replicas: &[Replica], options: Options) -> Trail {
     all
 }
 
+/// Whether responses have more than one token.
+fn is_tree(replicas: &[Replica]) -> bool {
+    replicas.first().is_some_and(|replica| replica.recipe.config.world.depth > 1)
+}
+
 /// As many replicas as there are lanes: the last ones once more where too few are left.
 fn padded<'a, S: Lanes>(replicas: &[Replica<'a>]) -> Vec<Replica<'a>> {
     (0..S::LANES).map(|lane| replicas[lane.min(replicas.len() - 1)]).collect()
 }
 
-struct Watch<'a>(&'a [Replica<'a>]);
+/// Watches a block of replicas.
+struct Watch<'a> {
+    replicas: &'a [Replica<'a>],
+    wanted: Wanted,
+}
 
 impl Job for Watch<'_> {
-    type Output = Vec<Observed>;
+    type Output = Vec<Seen>;
 
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) -> Vec<Observed> {
-        let all = padded::<S>(self.0);
+    fn run<S: Lanes>(self, s: S) -> Vec<Seen> {
+        let all = padded::<S>(self.replicas);
         let mut block = Block::new(s, &all);
         let train = &all[0].recipe.config.train;
-        let nothing = block.nothing();
-        let mut looks = vec![block.look(0, nothing)];
-        for step in 0..train.steps {
-            let did = block.step(step, if train.evaluates(step + 1) { Watched::All } else { Watched::Nothing });
-            if train.evaluates(step + 1) {
-                looks.push(block.look(step + 1, did));
+        let curves = self.wanted != Wanted::Success;
+        let (mut looks, mut success) = (Vec::new(), Vec::new());
+        if !curves {
+            block.start_success();
+        }
+        for step in 0..=train.steps {
+            let shown = step == 0 || train.evaluates(step);
+            let mut did = block.nothing();
+            if step > 0 {
+                did = block.step(step - 1, if shown && curves { Watched::All } else { Watched::Nothing });
+            }
+            if shown && curves {
+                looks.push(block.look(step, did));
+            } else if shown {
+                success.push(block.mean_success());
             }
         }
-        (0..self.0.len()).map(|lane| block.seen(&looks, lane)).collect()
+        let nodes = |lane| if self.wanted == Wanted::Nodes { block.recall(lane) } else { Vec::new() };
+        let chances = |lane| success.iter().map(|x| memory::lane::<S>(*x, lane)).collect();
+        let seen = |lane| Seen { observed: block.seen(&looks, lane), nodes: nodes(lane), success: chances(lane) };
+        (0..self.replicas.len()).map(seen).collect()
     }
 }
 
@@ -114,7 +176,7 @@ impl Job for Follow<'_> {
         for step in 0..steps {
             did.push(block.step(step, Watched::Policy));
         }
-        let last = block.measure(0..block.shape.held_out.start);
+        let last = block.measured(0..block.shape.held_out.start);
         let last: Vec<Measured> = (0..self.0.len()).map(|lane| last.lane(lane)).collect();
         Trail {
             steps: did.iter().map(|did| [did.success, did.entropy].map(|x| self.sum::<S>(x))).collect(),
@@ -141,6 +203,98 @@ pub(super) enum Watched {
     All,
 }
 
+/// Parts of a step, each compiled by itself, once for all that step: all in one they would take a compiler long.
+struct RollOut<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    step: usize,
+    watched: bool,
+}
+
+impl<S: Lanes> Kernel<S> for RollOut<'_, '_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.roll_out(self.step, self.watched);
+    }
+}
+
+struct RollOutTrees<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    step: usize,
+    watched: bool,
+}
+
+impl<S: Lanes> Kernel<S> for RollOutTrees<'_, '_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.roll_out_trees(self.step, self.watched);
+    }
+}
+
+struct Assess<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    watched: Watched,
+}
+
+impl<S: Lanes> Kernel<S> for Assess<'_, '_, S> {
+    type Output = Did<S>;
+    #[inline(always)]
+    fn run(self, _: S) -> Did<S> {
+        self.block.assess(self.watched)
+    }
+}
+
+struct Update<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    step: usize,
+    did: &'b mut Did<S>,
+}
+
+impl<S: Lanes> Kernel<S> for Update<'_, '_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.update(self.step, self.did);
+    }
+}
+
+struct UpdateTrees<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    did: &'b mut Did<S>,
+}
+
+impl<S: Lanes> Kernel<S> for UpdateTrees<'_, '_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.update_trees(self.did);
+    }
+}
+
+struct Succeed<'b, 'a, S: Lanes>(&'b mut Block<'a, S>);
+
+impl<S: Lanes> Kernel<S> for Succeed<'_, '_, S> {
+    type Output = S::f32s;
+    #[inline(always)]
+    fn run(self, _: S) -> S::f32s {
+        self.0.succeed()
+    }
+}
+
+struct Measure<'b, 'a, S: Lanes> {
+    block: &'b mut Block<'a, S>,
+    prompts: Range<usize>,
+}
+
+impl<S: Lanes> Kernel<S> for Measure<'_, '_, S> {
+    type Output = Means<S>;
+    #[inline(always)]
+    fn run(self, _: S) -> Means<S> {
+        self.block.measure(self.prompts)
+    }
+}
+
 /// What an evaluated step shows.
 pub(super) struct Look<S: Lanes> {
     pub(super) step: usize,
@@ -151,15 +305,26 @@ pub(super) struct Look<S: Lanes> {
 
 impl<S: Lanes> Block<'_, S> {
     /// One step; says what it did where that is wanted.
-    #[inline(always)]
     pub(super) fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
-        let mut did = self.nothing();
-        let signal = self.replicas[0].recipe.signal;
-        if self.shape.exact {
-            self.enumerate(signal);
+        let (s, tree, policy) = (self.s, self.shape.is_tree(), watched != Watched::Nothing);
+        if tree {
+            s.enter(RollOutTrees { block: &mut *self, step, watched: policy });
         } else {
-            self.sample_batch(signal, step, watched != Watched::Nothing);
+            s.enter(RollOut { block: &mut *self, step, watched: policy });
         }
+        let mut did = s.enter(Assess { block: &mut *self, watched });
+        if tree {
+            s.enter(UpdateTrees { block: &mut *self, did: &mut did });
+        } else {
+            s.enter(Update { block: &mut *self, step, did: &mut did });
+        }
+        did
+    }
+
+    /// From rewards to advantages; says what the step did where that is wanted.
+    #[inline(always)]
+    fn assess(&mut self, watched: Watched) -> Did<S> {
+        let mut did = self.nothing();
         if watched != Watched::Nothing {
             self.describe_policy(&mut did);
         }
@@ -168,30 +333,33 @@ impl<S: Lanes> Block<'_, S> {
         }
         self.shape_rewards();
         self.find_advantages();
-        if !self.shape.exact {
-            self.fetch_coins(step + 1, 0);
-        }
-        self.update(&mut did);
         did
     }
 
-    /// Samples and pays the groups of a step.
-    #[inline(always)]
-    fn sample_batch(&mut self, signal: &Signal, step: usize, watched: bool) {
-        if step == 0 {
-            self.fetch_words(0, 0);
-            self.fetch_coins(0, 0);
-        }
-        self.draw_prompts(step);
-        for slot in 0..self.shape.batch {
-            self.sample(signal, step, slot, watched);
+    /// Means over prompts.
+    pub(super) fn measured(&mut self, prompts: Range<usize>) -> Means<S> {
+        self.s.enter(Measure { block: &mut *self, prompts })
+    }
+
+    fn look(&mut self, step: usize, did: Did<S>) -> Look<S> {
+        let (train, held_out) = (0..self.shape.held_out.start, self.shape.held_out.clone());
+        Look { step, train: self.measured(train), held_out: self.measured(held_out), did }
+    }
+
+    /// Keeps chances of right responses where that is less work than measuring them.
+    fn start_success(&mut self) {
+        if self.keeps_success() {
+            self.keep_success();
         }
     }
 
-    #[inline(always)]
-    fn look(&mut self, step: usize, did: Did<S>) -> Look<S> {
-        let (train, held_out) = (0..self.shape.held_out.start, self.shape.held_out.clone());
-        Look { step, train: self.measure(train), held_out: self.measure(held_out), did }
+    /// Mean chance of a right response over the prompts of the domain.
+    fn mean_success(&mut self) -> S::f32s {
+        if self.keeps_success() { self.s.enter(Succeed(self)) } else { self.measured(self.shape.domain.clone()).success() }
+    }
+
+    fn keeps_success(&self) -> bool {
+        self.shape.is_tree() && !self.uses.skill
     }
 
     pub(super) fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {
@@ -201,9 +369,11 @@ impl<S: Lanes> Block<'_, S> {
             train: look.train.lane(lane),
             stats: (look.step > 0).then(|| self.stats(&look.did, lane)),
         };
-        let column =
-            |table: &[S::f32s]| memory::flat::<S>(table).iter().skip(lane).step_by(S::LANES).map(|x| f64::from(*x) * LN_2).collect();
-        Observed { snapshots: looks.iter().map(snapshot).collect(), skill: column(&self.skill), memory: column(&self.memory) }
+        let column = |table: &[S::f32s]| -> Vec<f64> {
+            memory::flat::<S>(table).iter().skip(lane).step_by(S::LANES).map(|x| f64::from(*x) * LN_2).collect()
+        };
+        let skill = column(&self.skill).chunks(self.shape.stride).flat_map(|row| row[..self.shape.actions].to_vec()).collect();
+        Observed { snapshots: looks.iter().map(snapshot).collect(), skill, memory: column(&self.memory) }
     }
 
     fn stats(&self, did: &Did<S>, lane: usize) -> StepStats {
@@ -214,7 +384,7 @@ impl<S: Lanes> Block<'_, S> {
             frac_reward_zero_std: memory::lane::<S>(did.flat.x, lane),
             reward_accuracy: memory::lane::<S>(did.accuracy.x, lane),
             entropy: memory::lane::<S>(did.entropy.x, lane),
-            mean_length: 1.0,
+            mean_length: memory::lane::<S>(did.length.x, lane),
             clipped: Clipped {
                 tokens: memory::lane::<S>(did.tokens.x, lane),
                 low: memory::lane::<S>(did.low.x, lane),

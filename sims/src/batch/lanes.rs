@@ -1,12 +1,27 @@
 //! Vectors of replicas: what the engine needs beyond [`pulp::Simd`]. A replica is a lane, and every operation means the same in every lane on every backend,
 //! bit for bit. AVX-512, AVX2 and plain scalars are spelled out; other machines, NEON among them, run the scalars.
 //!
-//! The only `unsafe` of the engine is here: two vector gathers and a scatter, each behind a check of its indices.
+//! The only `unsafe` of the engine is here: gathers, scatters and the rows of tiles, each behind a check of its indices, and what a cache line holds.
 #![allow(unsafe_code)]
 
 use super::shown::Shown;
 use crate::signals::Formula;
 use pulp::{Simd, bytemuck};
+
+/// Numbers of a row: what tables hold that lanes read each at a place of its own.
+pub const ROW: usize = 8;
+/// Eight consecutive numbers of a table.
+pub type Row = [f32; ROW];
+
+/// A cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Line([u32; 16]);
+
+// SAFETY: sixteen words without padding, of which any bits are valid.
+unsafe impl bytemuck::Zeroable for Line {}
+// SAFETY: as above.
+unsafe impl bytemuck::Pod for Line {}
 
 /// A computation for one backend. `run` must be `#[inline(always)]`, so that it is compiled with the backend's instructions.
 pub trait Kernel<S: Lanes> {
@@ -111,6 +126,33 @@ pub trait Lanes: Simd + 'static {
             unsafe { *table.get_unchecked_mut(index as usize) += x };
         }
     }
+    /// `table[index]` per lane.
+    ///
+    /// # Panics
+    /// When an index is not below `table.len()`.
+    #[inline(always)]
+    fn gather_words(self, table: &[u32], index: Self::u32s) -> Self::u32s {
+        self.transmute_u32s_f32s(self.gather(bytemuck::cast_slice(table), index))
+    }
+    /// The lanes of a mask as bits, lane 0 lowest.
+    fn bits(self, mask: Self::m32s) -> u32;
+    /// The rows of `table` that the lanes name, row by row: a tile in row form, which only [`Lanes::transpose`] and those that write rows understand.
+    ///
+    /// # Panics
+    /// When an index is not below `table.len()`.
+    fn load_rows(self, table: &[Row], index: Self::u32s) -> [Self::f32s; ROW];
+    /// Turns a tile from row form to lane form (vector `a` holds number `a` of every lane's row) or back.
+    fn transpose(self, tile: [Self::f32s; ROW]) -> [Self::f32s; ROW];
+    /// Adds the rows of a tile in row form to the rows of `table` that the lanes name, lane after lane.
+    ///
+    /// # Panics
+    /// When an index is not below `table.len()`.
+    fn add_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]);
+    /// Writes the rows of a tile in row form to the rows of `table` that the lanes name, lane after lane.
+    ///
+    /// # Panics
+    /// When an index is not below `table.len()`.
+    fn put_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]);
     /// Whether every index is below `len`.
     #[inline(always)]
     fn all_below(self, index: Self::u32s, len: usize) -> bool {
@@ -126,7 +168,8 @@ impl Lanes for pulp::Scalar {
         formula.scalar(self, shown, rewards);
     }
 
-    #[inline(always)]
+    // by itself, as the others do, for a compiler's sake
+    #[inline(never)]
     fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }
@@ -175,15 +218,37 @@ impl Lanes for pulp::Scalar {
     fn gather(self, table: &[f32], index: u32) -> f32 {
         table[index as usize]
     }
+    #[inline(always)]
+    fn bits(self, mask: bool) -> u32 {
+        u32::from(mask)
+    }
+    #[inline(always)]
+    fn load_rows(self, table: &[Row], index: u32) -> Row {
+        table[index as usize]
+    }
+    #[inline(always)]
+    fn transpose(self, tile: Row) -> Row {
+        tile
+    }
+    #[inline(always)]
+    fn add_rows(self, table: &mut [Row], index: u32, tile: Row) {
+        for (x, y) in table[index as usize].iter_mut().zip(tile) {
+            *x += y;
+        }
+    }
+    #[inline(always)]
+    fn put_rows(self, table: &mut [Row], index: u32, tile: Row) {
+        table[index as usize] = tile;
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Kernel, Lanes};
+    use super::{Kernel, Lanes, ROW, Row};
     use crate::batch::shown::Shown;
     use crate::signals::Formula;
     use pulp::x86::{V3, V4};
-    use pulp::{Simd, cast};
+    use pulp::{Simd, cast, f32x8};
     use std::arch::x86_64::{__m256i, __m512i};
 
     /// A kernel bound to its backend.
@@ -282,6 +347,73 @@ mod x86 {
             // SAFETY: every index is inside the table, just checked, and below 2^29, so that neither it nor its byte offset is negative.
             cast(unsafe { self.avx512f._mm512_i32gather_ps::<4>(cast(index), table.as_ptr()) })
         }
+        #[inline(always)]
+        fn bits(self, mask: Self::m32s) -> u32 {
+            u32::from(mask.0)
+        }
+        /// Vector `i` holds the rows of lanes `i` and `i + 8`.
+        #[inline(always)]
+        fn load_rows(self, table: &[Row], index: Self::u32s) -> [Self::f32s; ROW] {
+            assert!(self.all_below(index, table.len()), "an index is outside the table");
+            let index: [u32; 16] = cast(index);
+            let mut tile = [self.splat_f32s(0.0); ROW];
+            for (i, pair) in tile.iter_mut().enumerate() {
+                // SAFETY: every index is below the table's length, just checked.
+                let row = |lane: usize| unsafe { *table.get_unchecked(index[lane] as usize) };
+                *pair = cast([row(i), row(i + 8)]);
+            }
+            tile
+        }
+        /// Transposes the 8 x 8 halves.
+        #[inline(always)]
+        fn transpose(self, tile: [Self::f32s; ROW]) -> [Self::f32s; ROW] {
+            let f = self.avx512f;
+            let [a, b, c, d, e, g, h, i] = tile;
+            // spelled out, for array functions and their closures stay out of line under target features
+            let (low0, high0) = (f._mm512_unpacklo_ps(cast(a), cast(b)), f._mm512_unpackhi_ps(cast(a), cast(b)));
+            let (low1, high1) = (f._mm512_unpacklo_ps(cast(c), cast(d)), f._mm512_unpackhi_ps(cast(c), cast(d)));
+            let (low2, high2) = (f._mm512_unpacklo_ps(cast(e), cast(g)), f._mm512_unpackhi_ps(cast(e), cast(g)));
+            let (low3, high3) = (f._mm512_unpacklo_ps(cast(h), cast(i)), f._mm512_unpackhi_ps(cast(h), cast(i)));
+            let top0 = f._mm512_unpacklo_pd(cast(low0), cast(low1));
+            let end0 = f._mm512_unpacklo_pd(cast(low2), cast(low3));
+            let top1 = f._mm512_unpackhi_pd(cast(low0), cast(low1));
+            let end1 = f._mm512_unpackhi_pd(cast(low2), cast(low3));
+            let top2 = f._mm512_unpacklo_pd(cast(high0), cast(high1));
+            let end2 = f._mm512_unpacklo_pd(cast(high2), cast(high3));
+            let top3 = f._mm512_unpackhi_pd(cast(high0), cast(high1));
+            let end3 = f._mm512_unpackhi_pd(cast(high2), cast(high3));
+            let left: __m512i = cast([0u32, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27]);
+            let right: __m512i = cast([4u32, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31]);
+            [
+                cast(f._mm512_permutex2var_ps(cast(top0), left, cast(end0))),
+                cast(f._mm512_permutex2var_ps(cast(top1), left, cast(end1))),
+                cast(f._mm512_permutex2var_ps(cast(top2), left, cast(end2))),
+                cast(f._mm512_permutex2var_ps(cast(top3), left, cast(end3))),
+                cast(f._mm512_permutex2var_ps(cast(top0), right, cast(end0))),
+                cast(f._mm512_permutex2var_ps(cast(top1), right, cast(end1))),
+                cast(f._mm512_permutex2var_ps(cast(top2), right, cast(end2))),
+                cast(f._mm512_permutex2var_ps(cast(top3), right, cast(end3))),
+            ]
+        }
+        #[inline(always)]
+        fn add_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
+            assert!(self.all_below(index, table.len()), "an index is outside the table");
+            let (index, halves): ([u32; 16], [[f32x8; 2]; ROW]) = (cast(index), cast(tile));
+            for lane in 0..16 {
+                // SAFETY: every index is below the table's length, just checked.
+                let row = unsafe { table.get_unchecked_mut(index[lane] as usize) };
+                *row = cast(self.avx._mm256_add_ps(cast(*row), cast(halves[lane % 8][lane / 8])));
+            }
+        }
+        #[inline(always)]
+        fn put_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
+            assert!(self.all_below(index, table.len()), "an index is outside the table");
+            let (index, halves): ([u32; 16], [[f32x8; 2]; ROW]) = (cast(index), cast(tile));
+            for lane in 0..16 {
+                // SAFETY: every index is below the table's length, just checked.
+                unsafe { *table.get_unchecked_mut(index[lane] as usize) = cast(halves[lane % 8][lane / 8]) };
+            }
+        }
     }
 
     impl Lanes for V3 {
@@ -342,6 +474,7 @@ mod x86 {
         #[inline(always)]
         fn shr<const COUNT: u32>(self, a: Self::u32s) -> Self::u32s {
             match COUNT {
+                5 => cast(self.avx2._mm256_srli_epi32::<5>(cast(a))),
                 8 => cast(self.avx2._mm256_srli_epi32::<8>(cast(a))),
                 23 => cast(self.avx2._mm256_srli_epi32::<23>(cast(a))),
                 _ => cast(self.avx2._mm256_srlv_epi32(cast(a), self.avx._mm256_set1_epi32(COUNT as i32))),
@@ -352,6 +485,67 @@ mod x86 {
             assert!(self.all_below(index, table.len().min(1 << 29)), "an index is outside the table");
             // SAFETY: every index is inside the table, just checked, and below 2^29, so that neither it nor its byte offset is negative.
             cast(unsafe { self.avx2._mm256_i32gather_ps::<4>(table.as_ptr(), cast(index)) })
+        }
+        #[inline(always)]
+        fn bits(self, mask: Self::m32s) -> u32 {
+            self.avx._mm256_movemask_ps(cast(mask)) as u32
+        }
+        /// Vector `i` holds the row of lane `i`.
+        #[inline(always)]
+        fn load_rows(self, table: &[Row], index: Self::u32s) -> [Self::f32s; ROW] {
+            assert!(self.all_below(index, table.len()), "an index is outside the table");
+            let index: [u32; 8] = cast(index);
+            let mut tile = [self.splat_f32s(0.0); ROW];
+            for (row, index) in tile.iter_mut().zip(index) {
+                // SAFETY: every index is below the table's length, just checked.
+                *row = cast(unsafe { *table.get_unchecked(index as usize) });
+            }
+            tile
+        }
+        #[inline(always)]
+        fn transpose(self, tile: [Self::f32s; ROW]) -> [Self::f32s; ROW] {
+            let f = self.avx;
+            let [a, b, c, d, e, g, h, i] = tile;
+            // spelled out, for array functions and their closures stay out of line under target features
+            let (low0, high0) = (f._mm256_unpacklo_ps(cast(a), cast(b)), f._mm256_unpackhi_ps(cast(a), cast(b)));
+            let (low1, high1) = (f._mm256_unpacklo_ps(cast(c), cast(d)), f._mm256_unpackhi_ps(cast(c), cast(d)));
+            let (low2, high2) = (f._mm256_unpacklo_ps(cast(e), cast(g)), f._mm256_unpackhi_ps(cast(e), cast(g)));
+            let (low3, high3) = (f._mm256_unpacklo_ps(cast(h), cast(i)), f._mm256_unpackhi_ps(cast(h), cast(i)));
+            let top0 = f._mm256_unpacklo_pd(cast(low0), cast(low1));
+            let end0 = f._mm256_unpacklo_pd(cast(low2), cast(low3));
+            let top1 = f._mm256_unpackhi_pd(cast(low0), cast(low1));
+            let end1 = f._mm256_unpackhi_pd(cast(low2), cast(low3));
+            let top2 = f._mm256_unpacklo_pd(cast(high0), cast(high1));
+            let end2 = f._mm256_unpacklo_pd(cast(high2), cast(high3));
+            let top3 = f._mm256_unpackhi_pd(cast(high0), cast(high1));
+            let end3 = f._mm256_unpackhi_pd(cast(high2), cast(high3));
+            [
+                cast(f._mm256_permute2f128_ps::<0x20>(cast(top0), cast(end0))),
+                cast(f._mm256_permute2f128_ps::<0x20>(cast(top1), cast(end1))),
+                cast(f._mm256_permute2f128_ps::<0x20>(cast(top2), cast(end2))),
+                cast(f._mm256_permute2f128_ps::<0x20>(cast(top3), cast(end3))),
+                cast(f._mm256_permute2f128_ps::<0x31>(cast(top0), cast(end0))),
+                cast(f._mm256_permute2f128_ps::<0x31>(cast(top1), cast(end1))),
+                cast(f._mm256_permute2f128_ps::<0x31>(cast(top2), cast(end2))),
+                cast(f._mm256_permute2f128_ps::<0x31>(cast(top3), cast(end3))),
+            ]
+        }
+        #[inline(always)]
+        fn add_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
+            assert!(self.all_below(index, table.len()), "an index is outside the table");
+            for (index, x) in cast::<_, [u32; 8]>(index).into_iter().zip(tile) {
+                // SAFETY: every index is below the table's length, just checked.
+                let row = unsafe { table.get_unchecked_mut(index as usize) };
+                *row = cast(self.add_f32s(cast(*row), x));
+            }
+        }
+        #[inline(always)]
+        fn put_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
+            assert!(self.all_below(index, table.len()), "an index is outside the table");
+            for (index, x) in cast::<_, [u32; 8]>(index).into_iter().zip(tile) {
+                // SAFETY: every index is below the table's length, just checked.
+                unsafe { *table.get_unchecked_mut(index as usize) = cast(x) };
+            }
         }
     }
 }

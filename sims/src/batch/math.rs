@@ -27,7 +27,13 @@ fn horner<S: Lanes, const N: usize>(s: S, coefficients: [f32; N], x: S::f32s) ->
 /// Largest error over all f32 in [-126, 127): 0.952 ulp, measured by the exhaustive test.
 #[inline(always)]
 pub fn exp2<S: Lanes>(s: S, x: S::f32s) -> (S::f32s, S::f32s) {
-    let x = s.max_f32s(x, s.splat_f32s(-126.0));
+    exp2_above(s, -126.0, x)
+}
+
+/// As [`exp2`], after raising x to at least `floor`, itself at least -126: products of weights that low would be slow subnormal numbers.
+#[inline(always)]
+pub fn exp2_above<S: Lanes>(s: S, floor: f32, x: S::f32s) -> (S::f32s, S::f32s) {
+    let x = s.max_f32s(x, s.splat_f32s(floor));
     let (f, n) = s.split_power(x);
     (x, s.scale(horner(s, EXP2, f), n))
 }

@@ -1,17 +1,13 @@
 //! Tables of vectors, seen as vectors or as single numbers. A table of n rows holds row r of lane l at `r * LANES + l`.
 
-use super::lanes::Lanes;
-use pulp::bytemuck::{self, Pod};
+use super::lanes::{Lanes, Line};
+use pulp::bytemuck::{self, Pod, Zeroable};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-/// Bytes of a cache line. A vector that lies across two lines costs two accesses, and pulp's vectors are aligned as single numbers are.
-const LINE: usize = 64;
-
-/// A table of vectors that starts at a cache line.
+/// A table of vectors that starts at a cache line: a vector that lies across two lines costs two accesses, and pulp's vectors are aligned as single numbers are.
 pub(super) struct Table<V> {
-    storage: Vec<u32>,
-    start: usize,
+    storage: Vec<Line>,
     rows: usize,
     vectors: PhantomData<V>,
 }
@@ -19,24 +15,22 @@ pub(super) struct Table<V> {
 /// An empty table.
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        Table { storage: Vec::new(), start: 0, rows: 0, vectors: PhantomData }
+        Table { storage: Vec::new(), rows: 0, vectors: PhantomData }
     }
 }
 
 impl<V: Pod> Table<V> {
     /// `rows` times `row`.
     pub(super) fn new(rows: usize, row: V) -> Self {
-        let words = size_of::<V>() / size_of::<u32>();
-        let storage = vec![0; rows * words + LINE / size_of::<u32>()];
-        let start = storage.as_ptr().align_offset(LINE).min(LINE / size_of::<u32>());
-        let mut table = Table { storage, start, rows, vectors: PhantomData };
+        let mut table = Table::zeroed(rows);
         table.fill(row);
         table
     }
 
-    #[inline(always)]
-    fn words(&self) -> std::ops::Range<usize> {
-        self.start..self.start + self.rows * (size_of::<V>() / size_of::<u32>())
+    /// `rows` rows of zeros.
+    pub(super) fn zeroed(rows: usize) -> Self {
+        let lines = (rows * size_of::<V>()).div_ceil(size_of::<Line>());
+        Table { storage: vec![Line::zeroed(); lines], rows, vectors: PhantomData }
     }
 }
 
@@ -44,26 +38,25 @@ impl<V: Pod> Deref for Table<V> {
     type Target = [V];
     #[inline(always)]
     fn deref(&self) -> &[V] {
-        bytemuck::cast_slice(&self.storage[self.words()])
+        &bytemuck::cast_slice(&self.storage)[..self.rows]
     }
 }
 
 impl<V: Pod> DerefMut for Table<V> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [V] {
-        let words = self.words();
-        bytemuck::cast_slice_mut(&mut self.storage[words])
+        &mut bytemuck::cast_slice_mut(&mut self.storage)[..self.rows]
     }
 }
 
 /// A table of `f32` vectors, all zero at first.
-pub(super) fn floats<S: Lanes>(s: S, rows: usize) -> Table<S::f32s> {
-    Table::new(rows, s.splat_f32s(0.0))
+pub(super) fn floats<S: Lanes>(_: S, rows: usize) -> Table<S::f32s> {
+    Table::zeroed(rows)
 }
 
 /// A table of `u32` vectors, all zero at first.
-pub(super) fn words<S: Lanes>(s: S, rows: usize) -> Table<S::u32s> {
-    Table::new(rows, s.splat_u32s(0))
+pub(super) fn words<S: Lanes>(_: S, rows: usize) -> Table<S::u32s> {
+    Table::zeroed(rows)
 }
 
 /// The single numbers of a table of numbers.
@@ -108,6 +101,12 @@ pub(super) fn vector<S: Lanes>(of: impl FnMut(usize) -> f32) -> S::f32s {
 pub(super) fn word_vector<S: Lanes>(of: impl FnMut(usize) -> u32) -> S::u32s {
     let all: Vec<u32> = (0..S::LANES).map(of).collect();
     bytemuck::cast_slice(&all)[0]
+}
+
+/// The word of one lane.
+#[inline(always)]
+pub(super) fn word<S: Lanes>(x: S::u32s, lane: usize) -> u32 {
+    flat_words::<S>(&[x])[lane]
 }
 
 /// The number of one lane.

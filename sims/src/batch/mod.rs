@@ -3,12 +3,15 @@
 //! ```text
 //! supports(recipe)                     shape       what runs here; what the cells of one block share
 //! run(cells) -> [Curves]               mod         worlds made once, cells sorted into fleets
-//! watch, follow: [Replica] -> ...      fleet       blocks of replicas over threads
+//! watch, recall, success, follow       fleet       blocks of replicas over threads; the program of a step
 //! Block                                block       the state of one vector of replicas
-//!   sample, pay                        sample      policy, search in running sums, signal
-//!   enumerate                          exact       all responses with their probabilities in place of a sample
-//!   advantages, pushes, ascent         update      the blocks of crate::objective, in lanes
-//!   measure                            evaluate    exact measurements
+//!   roll_out                           sample      bandits: policy, search in running sums
+//!   enumerate                          exact       all arms with their probabilities in place of a sample
+//!   roll_out_trees                     tree/       trees: policies at the nodes visited, draws, verdicts
+//!   pay                                pay         signal, votes, labels
+//!   assess                             update      the blocks of crate::objective, in lanes
+//!   update, update_trees               update, tree/   pushes of arms or tokens, ascent
+//!   measure                            evaluate, tree/ exact measurements
 //! Lane, Mask, Threshold                number      vectors as the numbers of formulas
 //! Shown                                shown       what draws show to a signal
 //! Lanes, dispatch                      lanes       vector instructions, chosen at run time; all `unsafe` of the crate
@@ -17,6 +20,11 @@
 //! Search, Bits                         search      which arm a uniform means
 //! the same engine as one CUDA kernel   cuda/       one replica per thread
 //! ```
+//!
+//! A bandit is a tree of depth 1. Both are one block: they draw prompts, coins and words, pay, centre and scale rewards, count what a step did, and add
+//! up measurements in the same lines, a lane being a replica. What differs is where a policy lives: a bandit's in one dense table, computed once for all rollouts
+//! of a prompt and searched, a tree's at nodes of which each rollout visits others. So sampling, ascent and what is measured of a prompt are written twice, and
+//! chosen while compiling; the root of a tree, where all rollouts meet, is treated as a bandit is.
 //!
 //! The arithmetic of a replica is one sequential program of correctly rounded `f32` operations, and lanes never meet. So no result depends on vector width,
 //! instruction set, threads or neighbours. It differs from the reference loop by rounding: a uniform has 24 bits here and 32 there, and running sums of V weights
@@ -33,6 +41,7 @@ pub mod lanes;
 pub mod math;
 mod memory;
 pub mod number;
+mod pay;
 pub mod philox;
 mod sample;
 mod search;
@@ -40,11 +49,13 @@ mod shape;
 pub mod shown;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod update;
 
 pub use block::Replica;
-pub use fleet::{Observed, Options, Trail, follow, watch};
+pub use fleet::{Observed, Options, Trail, follow, recall, success, watch};
 pub use shape::supports;
+pub use tree::Node;
 
 use crate::cell::Cell;
 use crate::config::World as Settings;

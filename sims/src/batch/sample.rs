@@ -1,4 +1,4 @@
-//! Sampling and paying the groups of a step.
+//! Sampling the groups of a step of bandits.
 
 use super::block::Block;
 use super::lanes::Lanes;
@@ -6,7 +6,7 @@ use super::math::{exp2, log2};
 use super::memory;
 use super::number::Lane;
 use super::search::{Bits, Search, bit_rows};
-use super::shown::{Coins, Shown, Votes};
+use super::shown::Scores;
 use crate::signals::Signal;
 use crate::stream::Purpose;
 use std::f32::consts::LN_2;
@@ -20,7 +20,7 @@ struct Weights<S: Lanes> {
 
 /// The largest of each lane, in four chains: the order of maxima changes nothing.
 #[inline(always)]
-fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
+pub(super) fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
     let mut tops = [s.splat_f32s(f32::NEG_INFINITY); 4];
     for chunk in all.chunks(4) {
         for (top, x) in tops.iter_mut().zip(chunk) {
@@ -31,6 +31,23 @@ fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
 }
 
 impl<S: Lanes> Block<'_, S> {
+    /// Samples, or enumerates, and pays the groups of a step of bandits; `watched` says whether their success is asked for.
+    #[inline(always)]
+    pub(super) fn roll_out(&mut self, step: usize, watched: bool) {
+        let signal = self.replicas[0].recipe.signal;
+        if self.shape.exact {
+            return self.enumerate(signal);
+        }
+        if step == 0 {
+            self.fetch_words(0, 0);
+            self.fetch_coins(0, 0);
+        }
+        self.draw_prompts(step);
+        for slot in 0..self.shape.batch {
+            self.sample(signal, step, slot, watched);
+        }
+    }
+
     /// Draws the prompts of `step`.
     #[inline(always)]
     pub(super) fn draw_prompts(&mut self, step: usize) {
@@ -49,7 +66,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Whether every lane trains on the same single prompt of its table.
     #[inline(always)]
-    fn is_single(&self) -> bool {
+    pub(super) fn is_single(&self) -> bool {
         self.shape.domain.len() == 1
     }
 
@@ -141,7 +158,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Computes the policy at the slot's prompt and samples and pays its group.
     #[inline(always)]
-    pub(super) fn sample(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
+    fn sample(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
         let s = self.s;
         let top = self.load_rows(slot);
         self.fetch_bits(slot);
@@ -165,11 +182,32 @@ impl<S: Lanes> Block<'_, S> {
         if slot > 0 {
             self.fetch_coins(step, slot);
         }
-        self.pay(signal, slot);
-        if signal.shuffles {
-            self.shuffle(step, slot);
+        self.pay(signal, step, slot);
+        if self.uses.kl || self.shape.goes_off_policy() {
+            self.keep_logprobs(slot);
         }
-        self.keep(slot);
+    }
+
+    /// Keeps log pi of the rollouts trained on.
+    #[inline(always)]
+    pub(super) fn keep_logprobs(&mut self, slot: usize) {
+        let group = self.shape.group;
+        for g in 0..group {
+            self.step.logprob[slot * group + g] = self.logprob(slot, g);
+        }
+    }
+
+    /// What signals may look at, of the slot's prompt.
+    #[inline(always)]
+    pub(super) fn arm_scores(&self, slot: usize) -> Scores<'_, S> {
+        let arms = self.shape.arms;
+        Scores::Arms {
+            enumerated: self.shape.exact,
+            logits: &self.step.logits[slot * arms..][..arms],
+            log_sum: self.step.log_sum[slot],
+            base: self.base_row(slot),
+            entropy: self.step.entropy[slot],
+        }
     }
 
     /// The step and slot sampled after these.
@@ -249,64 +287,6 @@ impl<S: Lanes> Block<'_, S> {
         self.step.formatted[last] = Bits::<S>::new(&self.formatted, self.iota).of(s, found);
     }
 
-    /// Pays the group.
-    #[inline(always)]
-    pub(super) fn pay(&mut self, signal: &Signal, slot: usize) {
-        let (s, arms, exact, first) = (self.s, self.shape.arms, self.shape.exact, slot * self.shape.paid());
-        let draws = if exact { arms } else { self.shape.paid() };
-        let zero = s.splat_f32s(0.0);
-        let never = s.less_than_f32s(zero, zero);
-        let votes = match (signal.formula.looks_at_votes(), exact) {
-            (false, _) => (s.splat_u32s(0), never, never),
-            (true, false) => self.count_votes(slot),
-            (true, true) => self.weigh_votes(slot),
-        };
-        let (mislabelled, wrong_label) = if signal.params.contains(&"label_noise") { self.labels(slot) } else { (never, s.splat_u32s(0)) };
-        let mut reward = std::mem::take(&mut self.step.reward);
-        let shown = Shown {
-            s,
-            params: self.params,
-            coins: if exact { Coins::Split(self.chances) } else { Coins::Tossed { words: &self.step.coins[..draws], rates: self.rates } },
-            enumerated: exact,
-            position: &self.step.position[first..][..draws],
-            right: &self.step.right,
-            formatted: &self.step.formatted,
-            logits: memory::flat::<S>(&self.step.logits[slot * arms..][..arms]),
-            log_sum: self.step.log_sum[slot],
-            base: memory::flat::<S>(self.base_row(slot)),
-            entropy: self.step.entropy[slot],
-            mislabelled,
-            wrong_label,
-            others_succeed: match (signal.params.contains(&"pass_k"), exact) {
-                (false, _) => zero,
-                (true, false) => self.others_succeed(),
-                (true, true) => self.some_succeeds(slot),
-            },
-            votes: Votes { majority: votes.0, wrong: votes.1, share: &self.step.share, scattered: votes.2 },
-            iota: self.iota,
-        };
-        s.pay(signal.formula, &shown, &mut reward[first..][..draws]);
-        self.step.reward = reward;
-    }
-
-    /// Keeps what the update needs of the rollouts trained on.
-    #[inline(always)]
-    fn keep(&mut self, slot: usize) {
-        let (s, group, first) = (self.s, self.shape.group, slot * self.shape.paid());
-        for g in 0..group {
-            self.step.correct[slot * group + g] = self.step.right[g];
-            self.step.shaped[slot * group + g] = Lane { s, x: self.step.reward[first + g] };
-        }
-        if self.shape.greedy {
-            self.step.greedy[slot] = Lane { s, x: self.step.reward[first + self.shape.sampled()] };
-        }
-        if self.uses.kl || self.shape.goes_off_policy() {
-            for g in 0..group {
-                self.step.logprob[slot * group + g] = self.logprob(slot, g);
-            }
-        }
-    }
-
     /// log pi of a rollout under the rows loaded last, in nats.
     #[inline(always)]
     pub(super) fn logprob(&self, slot: usize, rollout: usize) -> Lane<S> {
@@ -330,65 +310,5 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn ref_logprob(&self, slot: usize, rollout: usize) -> Lane<S> {
         let s = self.s;
         Lane { s, x: s.mul_f32s(self.entry(self.base_row(slot), slot, rollout), s.splat_f32s(LN_2)) }
-    }
-
-    #[inline(always)]
-    fn others_succeed(&self) -> S::f32s {
-        let s = self.s;
-        let (mut right, one) = (s.splat_u32s(0), s.splat_u32s(1));
-        for g in 0..self.shape.group {
-            right = s.add_where(self.step.right[g], right, one);
-        }
-        s.gather(&self.others, right)
-    }
-
-    /// Whether the label of the slot's prompt is wrong, and the answer it then names.
-    fn labels(&self, slot: usize) -> (S::m32s, S::u32s) {
-        let prompts = &memory::flat_words::<S>(&self.step.prompt)[slot * S::LANES..][..S::LANES];
-        let label = |lane: usize| self.replicas[lane].world.task.label(prompts[lane] as usize);
-        let noise = |lane: usize| self.replicas[lane].recipe.config.signal.label_noise;
-        let wrong = memory::word_vector::<S>(|lane| u32::from(label(lane).luck < noise(lane)));
-        // in a bandit, the answer of arm v is v + 1
-        let answer = memory::word_vector::<S>(|lane| {
-            label(lane).wrong.map_or(u32::MAX, |answer| (answer as u32 - 1) * S::LANES as u32 + lane as u32)
-        });
-        (self.s.equal_u32s(wrong, self.s.splat_u32s(1)), answer)
-    }
-
-    /// The majority's answer, whether it is wrong, and whether all answers differ; fills the shares of votes.
-    #[inline(always)]
-    fn count_votes(&mut self, slot: usize) -> (S::u32s, S::m32s, S::m32s) {
-        let (s, votes) = (self.s, self.shape.votes);
-        let position = &self.step.position[slot * self.shape.paid()..][..self.shape.paid()];
-        let (zero, one) = (s.splat_u32s(0), s.splat_u32s(1));
-        let (mut most, mut majority) = (zero, zero);
-        for (i, answer) in position.iter().enumerate() {
-            let mut count = zero;
-            for other in &position[..votes] {
-                count = s.add_where(s.equal_u32s(*answer, *other), count, one);
-            }
-            self.step.share[i] = s.mul_f32s(s.to_f32(count), s.splat_f32s(1.0 / votes as f32));
-            if i < votes {
-                let more = s.greater_than_u32s(count, most);
-                majority = s.select_u32s(more, *answer, majority);
-                most = s.select_u32s(more, count, most);
-            }
-        }
-        let mut wrong = s.less_than_u32s(zero, zero);
-        for (answer, right) in position.iter().zip(&self.step.right) {
-            wrong = s.or_m32s(wrong, s.and_m32s(s.equal_u32s(*answer, majority), s.not_m32s(*right)));
-        }
-        (majority, wrong, s.equal_u32s(most, one))
-    }
-
-    /// Deals the rewards of a group anew.
-    fn shuffle(&mut self, step: usize, slot: usize) {
-        let paid = self.shape.paid();
-        let rewards = &mut memory::flat_mut::<S>(&mut self.step.reward)[slot * paid * S::LANES..][..paid * S::LANES];
-        for (lane, replica) in self.replicas.iter().enumerate() {
-            let mut own: Vec<f32> = (0..paid).map(|i| rewards[i * S::LANES + lane]).collect();
-            crate::reward::shuffle(&mut own, &mut replica.dice.stream(Purpose::Shuffle, step, slot));
-            own.iter().enumerate().for_each(|(i, r)| rewards[i * S::LANES + lane] = *r);
-        }
     }
 }

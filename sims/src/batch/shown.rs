@@ -1,6 +1,7 @@
-//! What the draws of one group show to a signal, replica by replica: the bandit's side of [`Seen`].
+//! What the draws of one group show to a signal, replica by replica: the batched engine's side of [`Seen`].
 
 use super::lanes::Lanes;
+use super::memory;
 use super::number::{Lane, Mask, Threshold};
 use crate::seen::Seen;
 use crate::signals::{Params, Rates};
@@ -14,25 +15,19 @@ pub struct Shown<'a, S: Lanes> {
     pub params: Params<Lane<S>>,
     /// Coins.
     pub coins: Coins<'a, S>,
-    /// Whether the draws are all arms in order, each once.
-    pub enumerated: bool,
-    /// `arm * LANES + lane` of every draw.
-    pub position: &'a [S::u32s],
+    /// What tells the answer of every draw from the others: `arm * LANES + lane` in a bandit, else the number of the first draw of the same path.
+    pub answer: &'a [S::u32s],
+    /// `token * LANES + lane` of the first token of every draw.
+    pub opening: &'a [S::u32s],
     /// Whether each draw is right.
     pub right: &'a [S::m32s],
     /// Whether each draw is well formed.
     pub formatted: &'a [S::m32s],
-    /// Logits by arm, in units of log 2, and what they exceed the log-probabilities by.
-    pub logits: &'a [f32],
-    /// log2 of the sum of weights 2^logit.
-    pub log_sum: S::f32s,
-    /// Base log-probabilities by arm, in units of log 2.
-    pub base: &'a [f32],
-    /// Entropy of the policy, in nats.
-    pub entropy: S::f32s,
+    /// Log-probabilities, entropies and certainties.
+    pub scores: Scores<'a, S>,
     /// Whether the label is wrong.
     pub mislabelled: S::m32s,
-    /// `arm * LANES + lane` of the answer a wrong label names; of no arm where there is none.
+    /// The answer a wrong label names; no draw's where none gives it.
     pub wrong_label: S::u32s,
     /// Chance that others succeed.
     pub others_succeed: S::f32s,
@@ -53,6 +48,40 @@ pub enum Coins<'a, S: Lanes> {
     },
     /// Their probability is told.
     Split(Rates<Lane<S>>),
+}
+
+/// Log-probabilities, entropies and certainties of the draws of one group.
+pub enum Scores<'a, S: Lanes> {
+    /// Of arms: found for a draw when it is asked for.
+    Arms {
+        /// Whether the draws are all arms in order, each once.
+        enumerated: bool,
+        /// Logits by arm, in units of log 2, and what they exceed the log-probabilities by.
+        logits: &'a [S::f32s],
+        /// log2 of the sum of weights 2^logit.
+        log_sum: S::f32s,
+        /// Base log-probabilities by arm, in units of log 2.
+        base: &'a [S::f32s],
+        /// Entropy of the policy, in nats.
+        entropy: S::f32s,
+    },
+    /// Of paths: one for every draw. All but the length is no number where the formula does not say that it looks at scores.
+    Paths(&'a [Path<S>]),
+}
+
+/// Sums and means over the tokens of a path, in nats.
+#[derive(Clone, Copy)]
+pub struct Path<S: Lanes> {
+    /// Number of tokens.
+    pub length: S::f32s,
+    /// log pi.
+    pub logprob: S::f32s,
+    /// log pi under the base model.
+    pub ref_logprob: S::f32s,
+    /// Mean entropy.
+    pub entropy: S::f32s,
+    /// Mean over tokens of the mean of -log pi over actions.
+    pub certainty: S::f32s,
 }
 
 /// How a group votes.
@@ -86,19 +115,25 @@ impl<S: Lanes> Draw<'_, S> {
         Mask { s: self.shown.s, m }
     }
 
-    /// What a table by arm holds for the draw.
+    /// What a table by arm holds for the draw, which is its own arm where all are `enumerated`.
     #[inline(always)]
-    fn entry(&self, table: &[f32]) -> S::f32s {
-        if self.shown.enumerated {
-            pulp::bytemuck::cast_slice::<f32, S::f32s>(table)[self.index]
-        } else {
-            self.shown.s.gather(table, self.shown.position[self.index])
-        }
+    fn entry(&self, table: &[S::f32s], enumerated: bool) -> S::f32s {
+        if enumerated { table[self.index] } else { self.shown.s.gather(memory::flat::<S>(table), self.shown.answer[self.index]) }
     }
 
     #[inline(always)]
     fn nats(&self, x: S::f32s) -> Lane<S> {
         self.lane(self.shown.s.mul_f32s(x, self.shown.s.splat_f32s(LN_2)))
+    }
+
+    #[inline(always)]
+    fn arms_certainty(&self, logits: &[S::f32s], log_sum: S::f32s) -> Lane<S> {
+        let s = self.shown.s;
+        let mut sum = s.splat_f32s(0.0);
+        for logit in logits {
+            sum = s.add_f32s(sum, s.sub_f32s(log_sum, *logit));
+        }
+        self.nats(s.mul_f32s(sum, s.splat_f32s(1.0 / logits.len() as f32)))
     }
 }
 
@@ -127,46 +162,61 @@ impl<S: Lanes> Seen for Draw<'_, S> {
     fn opens_with(&self, token: u32) -> Mask<S> {
         let s = self.shown.s;
         let at = s.add_u32s(s.splat_u32s(token * S::LANES as u32), self.shown.iota);
-        self.mask(s.equal_u32s(self.shown.position[self.index], at))
+        self.mask(s.equal_u32s(self.shown.opening[self.index], at))
     }
     #[inline(always)]
     fn length(&self) -> Lane<S> {
-        self.number(1.0)
+        match self.shown.scores {
+            Scores::Arms { .. } => self.number(1.0),
+            Scores::Paths(paths) => self.lane(paths[self.index].length),
+        }
     }
     #[inline(always)]
     fn logprob(&self) -> Lane<S> {
         let s = self.shown.s;
-        self.nats(s.sub_f32s(self.entry(self.shown.logits), self.shown.log_sum))
+        match self.shown.scores {
+            Scores::Arms { enumerated, logits, log_sum, .. } => self.nats(s.sub_f32s(self.entry(logits, enumerated), log_sum)),
+            Scores::Paths(paths) => self.lane(paths[self.index].logprob),
+        }
     }
     #[inline(always)]
     fn ref_logprob(&self) -> Lane<S> {
-        self.nats(self.entry(self.shown.base))
+        match self.shown.scores {
+            Scores::Arms { enumerated, base, .. } => self.nats(self.entry(base, enumerated)),
+            Scores::Paths(paths) => self.lane(paths[self.index].ref_logprob),
+        }
     }
     #[inline(always)]
     fn mean_logprob(&self) -> Lane<S> {
-        self.logprob()
+        match self.shown.scores {
+            Scores::Arms { .. } => self.logprob(),
+            Scores::Paths(_) => self.logprob() / self.length(),
+        }
     }
     #[inline(always)]
     fn mean_ref_logprob(&self) -> Lane<S> {
-        self.ref_logprob()
+        match self.shown.scores {
+            Scores::Arms { .. } => self.ref_logprob(),
+            Scores::Paths(_) => self.ref_logprob() / self.length(),
+        }
     }
     #[inline(always)]
     fn mean_entropy(&self) -> Lane<S> {
-        self.lane(self.shown.entropy)
+        match self.shown.scores {
+            Scores::Arms { entropy, .. } => self.lane(entropy),
+            Scores::Paths(paths) => self.lane(paths[self.index].entropy),
+        }
     }
     #[inline(always)]
     fn mean_certainty(&self) -> Lane<S> {
-        let (s, arms) = (self.shown.s, self.shown.logits.len() / S::LANES);
-        let logits: &[S::f32s] = pulp::bytemuck::cast_slice(self.shown.logits);
-        let mut sum = s.splat_f32s(0.0);
-        for logit in logits {
-            sum = s.add_f32s(sum, s.sub_f32s(self.shown.log_sum, *logit));
+        match self.shown.scores {
+            Scores::Arms { logits, log_sum, .. } => self.arms_certainty(logits, log_sum),
+            Scores::Paths(paths) => self.lane(paths[self.index].certainty),
         }
-        self.nats(s.mul_f32s(sum, s.splat_f32s(1.0 / arms as f32)))
     }
     #[inline(always)]
     fn in_majority(&self) -> Mask<S> {
-        self.mask(self.shown.s.equal_u32s(self.shown.position[self.index], self.shown.votes.majority))
+        self.mask(self.shown.s.equal_u32s(self.shown.answer[self.index], self.shown.votes.majority))
     }
     #[inline(always)]
     fn majority_is_wrong(&self) -> Mask<S> {
@@ -186,7 +236,7 @@ impl<S: Lanes> Seen for Draw<'_, S> {
     }
     #[inline(always)]
     fn as_mislabelled(&self) -> Mask<S> {
-        self.mask(self.shown.s.equal_u32s(self.shown.position[self.index], self.shown.wrong_label))
+        self.mask(self.shown.s.equal_u32s(self.shown.answer[self.index], self.shown.wrong_label))
     }
     #[inline(always)]
     fn others_succeed(&self) -> Lane<S> {

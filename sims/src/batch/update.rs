@@ -1,4 +1,4 @@
-//! From the rewards of a batch to new logits.
+//! From the rewards of a batch to advantages, of bandits and of trees, and to new logits, of bandits.
 
 use super::block::Block;
 use super::lanes::Lanes;
@@ -21,6 +21,8 @@ pub(super) struct Did<S: Lanes> {
     pub(super) accuracy: Lane<S>,
     pub(super) entropy: Lane<S>,
     pub(super) success: Lane<S>,
+    /// Number of tokens.
+    pub(super) length: Lane<S>,
     /// Tokens that went through a ratio; of these, cut low and high.
     pub(super) tokens: Lane<S>,
     pub(super) low: Lane<S>,
@@ -44,6 +46,7 @@ impl<S: Lanes> Block<'_, S> {
             accuracy: zero,
             entropy: zero,
             success: zero,
+            length: zero,
             tokens: zero,
             low: zero,
             high: zero,
@@ -75,6 +78,13 @@ impl<S: Lanes> Block<'_, S> {
             did.entropy = did.entropy + Lane { s: self.s, x: *entropy } * share;
             did.success = did.success + Lane { s: self.s, x: *success } * share;
         }
+        did.length = self.mean_length(0..self.shape.batch);
+    }
+
+    /// Mean number of tokens of the rollouts of some slots.
+    #[inline(always)]
+    pub(super) fn mean_length(&self, slots: Range<usize>) -> Lane<S> {
+        if self.shape.ends() { self.mean_path_length(slots) } else { self.number(self.shape.depth as f64) }
     }
 
     /// Averages over the groups of the batch, before rewards are shaped.
@@ -110,15 +120,14 @@ impl<S: Lanes> Block<'_, S> {
             for g in 0..group {
                 let mut reward = blocks.mapped(self.step.shaped[slot * group + g]);
                 if penalised {
-                    reward = reward - self.penalty(slot, g, self.step.logprob[slot * group + g]);
+                    reward = reward - self.penalty(slot, g);
                 }
                 self.step.shaped[slot * group + g] = reward;
             }
             if self.shape.greedy {
                 let mut reward = blocks.mapped(self.step.greedy[slot]);
                 if penalised {
-                    let last = self.shape.sampled();
-                    reward = reward - self.penalty(slot, last, self.logprob(slot, last));
+                    reward = reward - self.penalty(slot, self.shape.sampled());
                 }
                 self.step.greedy[slot] = reward;
             }
@@ -126,20 +135,29 @@ impl<S: Lanes> Block<'_, S> {
     }
 
     #[inline(always)]
-    fn penalty(&self, slot: usize, rollout: usize, logprob: Lane<S>) -> Lane<S> {
+    fn penalty(&self, slot: usize, rollout: usize) -> Lane<S> {
+        if self.shape.is_tree() {
+            return self.path_penalty(slot, rollout);
+        }
+        let group = self.shape.group;
+        let logprob = if rollout < group { self.step.logprob[slot * group + rollout] } else { self.logprob(slot, rollout) };
         self.dials.kl_beta * kl_value(self.rule.kl_form, self.ref_logprob(slot, rollout) - logprob)
     }
 
-    /// Advantages of the batch.
+    /// Advantages of the batch's rollouts, before they are whitened or weighed by sign.
     #[inline(always)]
     pub(super) fn find_advantages(&mut self) {
         let (blocks, group, size) = (self.blocks(), self.shape.group, self.size());
         let batch = blocks.of_batch(&Earned { weights: &self.step.weight, rewards: &self.step.shaped, size: None });
         for slot in 0..self.shape.batch {
+            if self.shape.ends() {
+                self.weigh_by_length(slot);
+            }
             let step = &mut self.step;
             let own = Earned { weights: &step.weight[slot * group..][..group], rewards: &step.shaped[slot * group..][..group], size };
             let greedy = step.greedy[slot];
-            let around = Around { batch, by_length: own, greedy, density: greedy.like(1.0) };
+            let by_length = if self.shape.ends() { Earned { weights: &self.tree.by_length, ..own } } else { own };
+            let around = Around { batch, by_length, greedy, density: greedy.like(1.0) };
             let mean = own.mean();
             let scale = blocks.divisor(&own, mean, &around);
             let advantages = &mut step.advantage[slot * group..][..group];
@@ -156,12 +174,11 @@ impl<S: Lanes> Block<'_, S> {
                 }
             }
         }
-        self.weigh_advantages();
     }
 
-    /// Whitens advantages and weighs them by the sign of the reward, where the rule does so.
+    /// Whitens advantages of bandits and weighs them by the sign of the reward, where the rule does so.
     #[inline(always)]
-    fn weigh_advantages(&mut self) {
+    pub(super) fn weigh_advantages(&mut self) {
         let blocks = self.blocks();
         if self.rule.whiten {
             let all = Earned { weights: &self.step.weight, rewards: &self.step.advantage, size: None };
@@ -170,16 +187,20 @@ impl<S: Lanes> Block<'_, S> {
                 *a = blocks.whitened(*a, mean, std);
             }
         }
-        if self.uses.dense {
+        if self.uses.signs {
             for (a, r) in self.step.advantage.iter_mut().zip(&self.step.shaped) {
                 *a = *a * blocks.sign_weight(*r);
             }
         }
     }
 
-    /// All updates of the batch.
+    /// All updates of a batch of bandits.
     #[inline(always)]
-    pub(super) fn update(&mut self, did: &mut Did<S>) {
+    pub(super) fn update(&mut self, step: usize, did: &mut Did<S>) {
+        self.weigh_advantages();
+        if !self.shape.exact {
+            self.fetch_coins(step + 1, 0);
+        }
         let size = self.shape.minibatch();
         for pass in 0..self.shape.passes {
             for first in (0..self.shape.batch).step_by(size) {

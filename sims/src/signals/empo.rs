@@ -25,6 +25,7 @@ struct Share;
 
 impl Reward for Share {
     const VOTES: bool = true;
+    const SCORES: bool = false;
 
     #[inline(always)]
     fn reward<R: Seen>(r: &R, _: &Params<R::Number>) -> R::Number {

@@ -197,6 +197,8 @@ impl<C> Rates<C> {
 pub trait Indicator: Sync {
     /// Whether it looks at the votes of the group.
     const VOTES: bool = false;
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    const SCORES: bool = false;
     /// Whether the rollout earns 1.
     fn holds<R: Seen>(r: &R) -> R::Truth;
 }
@@ -205,12 +207,16 @@ pub trait Indicator: Sync {
 pub trait Reward: Sync {
     /// Whether it looks at the votes of the group.
     const VOTES: bool = false;
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    const SCORES: bool = true;
     /// What the rollout earns.
     fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number;
 }
 
 /// The probability of a coin: a choice among the rates.
 pub trait Chance: Sync {
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    const SCORES: bool = false;
     /// P(1) of the rollout.
     fn chance<R: Seen, C: Choice<R::Truth>>(r: &R, p: &Rates<C>) -> C;
 }
@@ -228,6 +234,8 @@ pub struct Coin<F>(pub F);
 pub trait Formula: Sync {
     /// Whether it looks at the votes of the group.
     fn looks_at_votes(&self) -> bool;
+    /// Whether it looks at log-probabilities, entropies or certainty.
+    fn looks_at_scores(&self) -> bool;
     /// Whether it is the probability of a coin.
     fn tosses(&self) -> bool;
     /// What a draw earns, printed for a kernel.
@@ -247,6 +255,7 @@ pub trait Formula: Sync {
 /// A formula as it is for any backend of the batched engine, and for a kernel.
 trait Written: Sync {
     const VOTES: bool;
+    const SCORES: bool;
     const TOSSES: bool = false;
     fn printed<'b>(sample: &Sample<'b>) -> Term<'b>;
     fn pay(told: &Told, params: &Signals) -> Pay;
@@ -256,6 +265,7 @@ trait Written: Sync {
 
 impl<F: Indicator> Written for Holds<F> {
     const VOTES: bool = F::VOTES;
+    const SCORES: bool = F::SCORES;
 
     fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
         sample.number_if(F::holds(sample))
@@ -273,6 +283,7 @@ impl<F: Indicator> Written for Holds<F> {
 
 impl<F: Reward> Written for Value<F> {
     const VOTES: bool = F::VOTES;
+    const SCORES: bool = F::SCORES;
 
     fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
         F::reward(sample, &sample.params())
@@ -290,6 +301,7 @@ impl<F: Reward> Written for Value<F> {
 
 impl<F: Chance> Written for Coin<F> {
     const VOTES: bool = false;
+    const SCORES: bool = F::SCORES;
     const TOSSES: bool = true;
 
     fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
@@ -336,6 +348,10 @@ fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, rewards: &mut [S::f32
 impl<F: Written> Formula for F {
     fn looks_at_votes(&self) -> bool {
         F::VOTES
+    }
+
+    fn looks_at_scores(&self) -> bool {
+        F::SCORES
     }
 
     fn tosses(&self) -> bool {

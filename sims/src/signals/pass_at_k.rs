@@ -24,6 +24,8 @@ pub(super) static SIGNAL: Signal = Signal {
 struct Attempts;
 
 impl Reward for Attempts {
+    const SCORES: bool = false;
+
     #[inline(always)]
     fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number {
         p.pass_k * Choice::choose(r.correct(), r.number(1.0), r.others_succeed())

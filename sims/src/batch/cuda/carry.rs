@@ -81,5 +81,5 @@ fn read(recipe: &Ready, rows: &[f32]) -> Vec<Look<Scalar>> {
 fn did_of(numbers: [f32; DID]) -> Did<Scalar> {
     let s = Scalar::new();
     let [reward, reward_std, flat, accuracy, entropy, success, tokens, low, high] = numbers.map(|x| Lane { s, x });
-    Did { reward, reward_std, flat, accuracy, entropy, success, tokens, low, high }
+    Did { reward, reward_std, flat, accuracy, entropy, success, length: Lane { s, x: 1.0 }, tokens, low, high }
 }

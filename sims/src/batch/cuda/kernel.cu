@@ -424,7 +424,7 @@ DEVICE void find_advantages(const Replica &me) {
         const float mean = mean_of(all), std = deviation_of(all);
         UNROLL_GROUP for (u32 i = 0; i < BATCH * GROUP; ++i) me.advantage[i] = whitened(me.knobs, me.advantage[i], mean, std);
     }
-    if (USES_DENSE)
+    if (USES_SIGNS)
         UNROLL_GROUP for (u32 i = 0; i < BATCH * GROUP; ++i) me.advantage[i] = me.advantage[i] * sign_weight(me.knobs, me.shaped[i]);
 }
 
@@ -582,6 +582,7 @@ DEVICE void measure(const Replica &me, u32 begin, u32 end, const Column<float> &
     }
 #pragma unroll
     for (u32 i = 0; i < MEASURES; ++i) out[i] = total.x[i] * one_over(end - begin);
+    out[MEASURES - 1] = 1.0f;  // tokens of a response
 }
 
 DEVICE bool evaluates(u32 step) { return step % EVAL_EVERY == 0 || step == STEPS; }

@@ -254,6 +254,7 @@ impl Choices {
             ("USES_MEMORY", uses.memory),
             ("USES_ENTROPY", uses.entropy),
             ("USES_DENSE", uses.dense),
+            ("USES_SIGNS", uses.signs),
             ("CUTS_ONE", uses.dual),
             ("KEEPS_LOGITS", self.keeps_logits),
             ("KEEPS_LOGPROBS", self.keeps_logprobs),

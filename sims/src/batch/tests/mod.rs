@@ -1,0 +1,271 @@
+//! The engine against itself on narrower vectors, bit for bit, and against the reference loop.
+
+pub(super) mod reference;
+
+use super::*;
+use crate::batch::lanes::Vectors;
+use crate::config::Mode;
+use crate::recipe::Ready;
+use crate::rules::RULES;
+use crate::signals::SIGNALS;
+use crate::stream::{Purpose, Stream};
+use rand::Rng;
+use reference::{CLOSE, Shows, Tally, reference_success, verdict};
+
+/// A random configuration of a recipe.
+pub(super) fn vary(recipe: &mut Ready, dice: &mut Stream) {
+    let c = &mut recipe.config;
+    c.world.vocab = dice.random_range(4..40);
+    (c.world.prompts, c.world.held_out) = (dice.random_range(1..6), dice.random_range(1..20));
+    (c.world.format_rate, c.world.bad_quality) = (dice.random_range(0.5..1.0), 0.2);
+    (c.train.steps, c.train.eval_every) = (10, 1);
+    (c.train.train_batch_size, c.train.group_size) = (dice.random_range(1..6), dice.random_range(2..12));
+    c.train.learning_rate = dice.random_range(0.1..1.0);
+    if dice.random_bool(0.4) {
+        c.train.minibatches = dice.random_range(1..=c.train.train_batch_size);
+        c.train.num_iterations = dice.random_range(1..3);
+    }
+    c.policy.sharing = *dice.pick(7, &[0.0, 0.3, 0.8, 1.0]);
+    (c.signal.votes, c.signal.pass_k) = (dice.random_range(0..16), dice.random_range(1..=c.train.group_size));
+    (c.signal.label_noise, c.signal.random_rate) = (dice.random_range(0.0..1.0), dice.random_range(0.0..1.0));
+    if dice.random_bool(0.3) {
+        c.objective.kl_beta = dice.random_range(0.0..0.1);
+        c.objective.kl_form = *dice.pick(40, &[crate::config::KlForm::K1, crate::config::KlForm::K2, crate::config::KlForm::K3]);
+    }
+    if dice.random_bool(0.2) {
+        c.objective.entropy_coeff = dice.random_range(-0.05..0.05);
+    }
+    if dice.random_bool(0.2) {
+        let both = dice.random_range(0.5..2.0);
+        (c.objective.positive_weight, c.objective.negative_weight) = (both, both);
+    }
+}
+
+/// A random configuration of a recipe on trees.
+fn vary_tree(recipe: &mut Ready, dice: &mut Stream) {
+    vary(recipe, dice);
+    let c = &mut recipe.config;
+    (c.world.vocab, c.world.depth, c.world.end_token) = (dice.random_range(3..12), dice.random_range(2..5), dice.random_bool(0.3));
+    (c.world.prompts, c.world.held_out) = (dice.random_range(1..4), dice.random_range(1..6));
+    (c.world.good_tokens, c.world.bad_quality) = (2, 0.4);
+    if dice.random_bool(0.3) {
+        c.objective.gamma = dice.random_range(0.7..1.0);
+    }
+    if dice.random_bool(0.5) {
+        use crate::config::LossAgg::*;
+        let all = [TokenMean, TokenMeanLocal, SeqMeanTokenSum, SeqMeanTokenMean, SeqMeanTokenSumNorm];
+        c.objective.loss_agg_mode = *dice.pick(50, &all);
+        c.train.micro_batches = dice.random_range(1..=c.train.train_batch_size / c.train.minibatches);
+    }
+    if dice.random_bool(0.5) {
+        use crate::config::RatioLevel::*;
+        c.objective.importance_sampling_level = *dice.pick(51, &[Token, Sequence, SequenceProduct]);
+    }
+}
+
+/// Worlds and recipes for one fleet: seeds, alignments and step sizes differ.
+pub(super) fn fleet(recipe: &Ready, size: u64) -> Vec<(World, Ready)> {
+    let one = |i: u64| {
+        let mut own = recipe.clone();
+        own.config.world.alignment = 0.1 + 0.8 * i as f64 / size as f64;
+        own.config.train.learning_rate *= 1.0 + i as f64 / size as f64;
+        (World::new(&own.config.world, Seed(1000 + i)).unwrap(), own)
+    };
+    (0..size).map(one).collect()
+}
+
+pub(super) fn replicas<'a>(made: &'a [(World, Ready)], prompts: &'a [Vec<usize>]) -> Vec<Replica<'a>> {
+    made.iter().zip(prompts).map(|((world, recipe), prompts)| Replica { world, recipe, prompts, dice: world.seed }).collect()
+}
+
+pub(super) fn prompts(made: &[(World, Ready)]) -> Vec<Vec<usize>> {
+    made.iter().map(|(world, recipe)| choose(world, recipe)).collect()
+}
+
+/// Every pair of signal and rule the engine runs, in a random configuration: another one in every round.
+pub(super) fn pairs(mode: Mode, round: usize) -> impl Iterator<Item = Ready> {
+    varied(vary, mode, round)
+}
+
+/// The same on trees.
+fn tree_pairs(round: usize) -> impl Iterator<Item = Ready> {
+    varied(vary_tree, Mode::Sampled, round)
+}
+
+fn varied(vary: fn(&mut Ready, &mut Stream), mode: Mode, round: usize) -> impl Iterator<Item = Ready> {
+    SIGNALS.iter().flat_map(|signal| RULES.iter().map(move |rule| (signal, rule))).enumerate().filter_map(move |(i, (signal, rule))| {
+        let mut recipe = Ready::new("random", signal, rule);
+        vary(&mut recipe, &mut Seed(77).stream(Purpose::Population, round, i));
+        recipe.config.train.mode = mode;
+        (recipe.validate().is_ok() && supports(&recipe).is_ok()).then_some(recipe)
+    })
+}
+
+#[test]
+fn every_width_gives_the_same_bits() {
+    for recipe in pairs(Mode::Sampled, 0).step_by(3).chain(pairs(Mode::Exact, 0).step_by(5)).chain(tree_pairs(0).step_by(7)) {
+        let made = fleet(&recipe, 19);
+        let prompts = prompts(&made);
+        let replicas = replicas(&made, &prompts);
+        let scalar = watch(&replicas, Options { vectors: Vectors::Scalar });
+        for vectors in [Vectors::V3, Vectors::V4] {
+            assert!(
+                watch(&replicas, Options { vectors }) == scalar,
+                "{vectors:?}: {} with {}",
+                recipe.signal.entry.name,
+                recipe.rule.entry.name
+            );
+        }
+    }
+}
+
+#[test]
+fn agrees_with_the_reference_loop() {
+    compare(pairs(Mode::Sampled, 0));
+}
+
+#[test]
+fn agrees_with_the_reference_loop_in_exact_mode() {
+    compare(pairs(Mode::Exact, 0));
+}
+
+#[test]
+fn agrees_with_the_reference_loop_on_trees() {
+    compare(tree_pairs(0));
+}
+
+/// Both engines on a fleet of every recipe.
+fn compare(recipes: impl Iterator<Item = Ready>) {
+    let mut tally = Tally::default();
+    for recipe in recipes {
+        let made = fleet(&recipe, 19);
+        let prompts = prompts(&made);
+        let replicas = replicas(&made, &prompts);
+        let seen = watch(&replicas, Options::default()).into_iter().zip(recall(&replicas, Options::default()));
+        replicas.iter().zip(seen).for_each(|(replica, (seen, nodes))| tally.add(verdict(replica, &Shows::of(seen, Vec::new(), nodes))));
+    }
+    tally.check();
+}
+
+/// The curves of both engines, for every recipe of the registry that runs here, mixed in one call.
+#[test]
+fn curves_are_those_of_the_reference_loop() {
+    let cell = |recipe: &Ready, seed: u64, alignment: f64| {
+        let mut recipe = recipe.clone();
+        let world = &mut recipe.config.world;
+        (world.prompts, world.held_out, world.alignment) = (8, 40, alignment);
+        recipe.config.train.steps = 8;
+        // bandits, trees, trees that may end early
+        (world.depth, world.end_token) = (1 + seed as usize % 3, seed % 3 == 2);
+        if world.depth > 1 {
+            (world.vocab, world.bad_quality) = (8, 0.2);
+        }
+        Cell { recipe, seed: Seed(seed) }
+    };
+    let recipes: Vec<Ready> = crate::recipe::RECIPES.iter().map(|r| Ready::named(r)).collect();
+    let supported: Vec<Ready> = recipes.into_iter().filter(|r| supports(r).is_ok()).collect();
+    assert_eq!(supported.len(), 19, "all recipes but distill");
+    let cells: Vec<Cell> = (0..6).flat_map(|seed| supported.iter().map(move |r| cell(r, seed, 0.2 + 0.1 * seed as f64))).collect();
+    for (cell, curves) in cells.iter().zip(run(&cells, Options::default())) {
+        let (curves, expected) = (curves.unwrap(), cell.run().unwrap());
+        assert_eq!((curves.alignment, &curves.chosen, &curves.steps), (expected.alignment, &expected.chosen, &expected.steps));
+        for (metric, (a, b)) in crate::record::metrics().iter().zip(curves.values.iter().zip(&expected.values)) {
+            for (a, b) in a.iter().zip(b) {
+                let close = match (a, b) {
+                    (Some(a), Some(b)) => (a - b).abs() < 2e-5 * (1.0 + b.abs()),
+                    _ => a == b,
+                };
+                assert!(close, "{} of {}, seed {}: {a:?} is not {b:?}", metric.name, cell.recipe.name, cell.seed.0);
+            }
+        }
+    }
+}
+
+/// A tree whose right responses are listed: about every third.
+fn listed(vocab: usize, depth: usize, seed: u64) -> World {
+    let mut dice = Seed(seed).stream(Purpose::Population, 1, 0);
+    let right: Vec<bool> = (0..vocab.pow(depth as u32)).map(|_| dice.random_bool(0.3)).collect();
+    World::listed(ndarray::Array2::from_shape_fn((depth, vocab), |_| dice.random_range(-1.0..1.0)), &right, Seed(seed))
+}
+
+#[test]
+fn success_is_that_of_the_reference_loop() {
+    let grpo = |sharing: f64, size: [usize; 3]| {
+        let mut recipe = Ready::new("success", SIGNALS[0], RULES[0]);
+        let c = &mut recipe.config;
+        [c.world.vocab, c.world.depth, c.world.prompts] = size;
+        (c.world.bad_quality, c.train.steps, c.train.eval_every) = (0.3, 12, 3);
+        (c.train.train_batch_size, c.train.group_size, c.policy.sharing) = (2, 8, sharing);
+        c.world.held_out = 0;
+        recipe
+    };
+    let (mut seen, mut close) = (0, 0);
+    for (sharing, size, is_listed) in
+        [(0.0, [4, 3, 1], true), (0.0, [9, 2, 1], true), (0.0, [6, 4, 3], false), (0.5, [6, 3, 3], false), (0.0, [33, 2, 2], false)]
+    {
+        let recipe = grpo(sharing, size);
+        let made: Vec<(World, Ready)> =
+            if is_listed { (0..19).map(|i| (listed(size[0], size[1], i / 4), recipe.clone())).collect() } else { fleet(&recipe, 19) };
+        let prompts: Vec<Vec<usize>> = made.iter().map(|_| (0..size[2]).collect()).collect();
+        let mut replicas = replicas(&made, &prompts);
+        replicas.iter_mut().enumerate().for_each(|(i, replica)| replica.dice = Seed(i as u64));
+        let trails = success(&replicas, Options::default());
+        assert!(trails == success(&replicas, Options { vectors: Vectors::Scalar }));
+        for (replica, trail) in replicas.iter().zip(trails) {
+            let (expected, closest) = reference_success(replica);
+            assert_eq!(trail.len(), expected.len());
+            seen += 1;
+            if trail.iter().zip(&expected).any(|(a, b)| (a - b).abs() > 2e-5) {
+                assert!(closest < CLOSE, "{size:?} {sharing}: {trail:?} is not {expected:?}");
+                close += 1;
+            }
+        }
+    }
+    assert!(close * 10 < seen, "{close} of {seen} are excused");
+}
+
+#[test]
+fn neighbours_and_threads_change_nothing() {
+    for recipe in [pairs(Mode::Sampled, 0).nth(5), tree_pairs(0).nth(5), tree_pairs(0).nth(300)] {
+        neighbours_change_nothing(&recipe.unwrap());
+    }
+}
+
+fn neighbours_change_nothing(recipe: &Ready) {
+    let made = fleet(recipe, 37);
+    let prompts = prompts(&made);
+    let replicas = replicas(&made, &prompts);
+    let all = watch(&replicas, Options::default());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert!(pool.install(|| watch(&replicas, Options::default())) == all);
+    for (replica, seen) in replicas.iter().zip(&all) {
+        assert!(watch(&[*replica], Options::default()) == [seen.clone()]);
+    }
+}
+
+/// A penalty of zero beside others that are not: the part of the gradient that it needs not must not reach it by rounding.
+#[test]
+fn a_cell_is_the_same_beside_cells_of_other_penalties() {
+    let cells: Vec<Cell> = (0..6u32)
+        .map(|i| {
+            let mut recipe = Ready::named(crate::recipe::RECIPES[0]);
+            let c = &mut recipe.config;
+            (c.world.prompts, c.world.held_out, c.train.steps) = (8, 40, 12);
+            c.objective.kl_beta = f64::from(i % 2) * 0.1;
+            Cell { recipe, seed: Seed(u64::from(i)) }
+        })
+        .collect();
+    for (cell, together) in cells.iter().zip(run(&cells, Options::default())) {
+        let alone = run(std::slice::from_ref(cell), Options::default()).remove(0);
+        assert!(together.unwrap() == alone.unwrap(), "seed {}", cell.seed.0);
+    }
+}
+
+#[test]
+fn what_is_not_supported_says_why() {
+    let mut recipe = tree_pairs(0).next().unwrap();
+    recipe.config.train.mode = Mode::Exact;
+    assert_eq!(supports(&recipe).unwrap_err().to_string(), "mode = exact: must be sampled at a depth above 1 in the batched engine");
+    let cell = Cell { recipe, seed: Seed(0) };
+    assert!(run(&[cell], Options::default())[0].is_err());
+}

@@ -1,0 +1,163 @@
+//! The nodes of one depth.
+
+use super::success::Chances;
+use crate::batch::lanes::{ROW, Row};
+use crate::batch::search::bit_rows;
+use crate::batch::shape::Shape;
+use std::cell::Cell;
+
+/// Rows of logits that a thread keeps for its next block: 32 MiB.
+const MOST_KEPT: usize = 1 << 20;
+
+/// The nodes of one depth that the replicas of a block remember. Node 0 is none: its logits are zero, and it has no children.
+#[derive(Default)]
+pub(super) struct Level {
+    /// Rows of a node, and words of one bit per token.
+    tiles: usize,
+    words: usize,
+    /// Whether there is a depth below.
+    inner: bool,
+    /// Nodes in use.
+    used: usize,
+    /// Private logits, in units of log 2.
+    pub(super) logits: Vec<Row>,
+    /// The child by every token, of inner nodes.
+    pub(super) children: Vec<u32>,
+    /// By which tokens there are children, bits, of inner nodes.
+    pub(super) taken: Vec<u32>,
+    /// The node above, and the token that led here.
+    pub(super) parent: Vec<u32>,
+    pub(super) token: Vec<u32>,
+    /// What lies below, as the last measurement found it.
+    pub(super) outlook: Vec<Row>,
+    /// The chance of a right response below, where it is kept.
+    pub(super) chances: Chances,
+    /// The nodes of a prompt of the domain and a lane, in order of birth.
+    pub(super) of: Vec<Vec<u32>>,
+}
+
+/// A node that a replica remembers: one that an update has moved, or passed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The prompt.
+    pub prompt: usize,
+    /// The tokens that lead to it.
+    pub path: Vec<u32>,
+    /// Logits gained, in nats.
+    pub logits: Vec<f64>,
+}
+
+thread_local! {
+    /// Levels of the last block of this thread: their memory is there already, and only what a node uses is written when it is born.
+    static SPARE: Cell<Vec<Level>> = const { Cell::new(Vec::new()) };
+}
+
+/// Empty levels for a block.
+pub(super) fn levels(shape: &Shape, lanes: usize) -> Vec<Level> {
+    let mut levels = SPARE.take();
+    levels.resize_with(shape.depth, Level::default);
+    levels.iter_mut().enumerate().for_each(|(h, level)| level.start(shape, h, lanes));
+    levels
+}
+
+/// Keeps the levels of a block for the next one, unless they are large.
+pub(super) fn keep(levels: Vec<Level>) {
+    if levels.iter().map(|level| level.logits.len()).sum::<usize>() <= MOST_KEPT {
+        SPARE.set(levels);
+    }
+}
+
+impl Level {
+    /// Forgets all nodes; at depth 0 every prompt of the domain then has its root in every lane.
+    fn start(&mut self, shape: &Shape, h: usize, lanes: usize) {
+        (self.tiles, self.words, self.inner) = (shape.stride / ROW, bit_rows(shape.arms), h + 1 < shape.depth);
+        self.used = 0;
+        self.of.iter_mut().for_each(Vec::clear);
+        self.of.resize(shape.domain.len() * lanes, Vec::new());
+        let roots = if h == 0 { self.of.len() } else { 0 };
+        self.fit(roots + 1);
+        self.clear(0);
+        self.used = 1;
+        for owner in 0..roots {
+            self.open(0, 0, owner);
+        }
+    }
+
+    /// The root of a prompt of the domain, in a lane, where all there are were opened in that order.
+    pub(super) fn root(prompt: usize, lane: usize, lanes: usize) -> usize {
+        1 + prompt * lanes + lane
+    }
+
+    /// Nodes there is room for.
+    #[inline(always)]
+    pub(super) fn room(&self) -> usize {
+        self.parent.len()
+    }
+
+    /// Number of the node born next.
+    #[inline(always)]
+    pub(super) fn born(&self) -> usize {
+        self.used
+    }
+
+    /// Makes room for `more` nodes.
+    #[inline(always)]
+    pub(super) fn reserve(&mut self, more: usize) {
+        if self.used + more > self.room() {
+            self.fit(2 * (self.used + more));
+        }
+    }
+
+    /// Makes room for `nodes` nodes in all.
+    #[cold]
+    #[inline(never)]
+    fn fit(&mut self, nodes: usize) {
+        let nodes = nodes.max(self.room());
+        let widen = |table: &mut Vec<u32>, size: usize| table.resize(size.max(table.len()), 0);
+        self.logits.resize((nodes * self.tiles).max(self.logits.len()), [0.0; ROW]);
+        widen(&mut self.parent, nodes);
+        widen(&mut self.token, nodes);
+        if self.inner {
+            widen(&mut self.children, nodes * self.tiles * ROW);
+            widen(&mut self.taken, nodes * self.words);
+        }
+    }
+
+    /// Writes zeros where `node` will be.
+    #[inline(always)]
+    fn clear(&mut self, node: usize) {
+        for row in &mut self.logits[node * self.tiles..][..self.tiles] {
+            *row = [0.0; ROW];
+        }
+        if self.inner {
+            for row in self.children[node * self.tiles * ROW..][..self.tiles * ROW].as_chunks_mut::<ROW>().0 {
+                *row = [0; ROW];
+            }
+            for word in &mut self.taken[node * self.words..][..self.words] {
+                *word = 0;
+            }
+        }
+    }
+
+    /// A new node of `owner`, for which there must be room.
+    #[inline(always)]
+    fn open(&mut self, parent: u32, token: u32, owner: usize) -> u32 {
+        let node = self.used;
+        self.used += 1;
+        self.clear(node);
+        (self.parent[node], self.token[node]) = (parent, token);
+        self.of[owner].push(node as u32);
+        node as u32
+    }
+
+    /// The child of `parent` by `token`, in the level `below`; born where it was not.
+    #[inline(always)]
+    pub(super) fn child(&mut self, below: &mut Level, parent: u32, token: u32, owner: usize) -> u32 {
+        let at = parent as usize * self.tiles * ROW + token as usize;
+        if self.children[at] == 0 {
+            self.children[at] = below.open(parent, token, owner);
+            self.taken[parent as usize * self.words + token as usize / 32] |= 1 << (token % 32);
+        }
+        self.children[at]
+    }
+}

@@ -1,0 +1,235 @@
+//! The chance of a right response alone, where no skill is shared: what lies below a node then changes only where an update has been, so only nodes that moved
+//! are computed anew, and those above them.
+
+use super::FLOOR;
+use super::level::Level;
+use crate::batch::block::Block;
+use crate::batch::lanes::{Lanes, ROW, Row};
+use crate::batch::math::exp2_above;
+use crate::batch::memory;
+use crate::batch::sample::largest;
+use crate::batch::shape::Shape;
+use pulp::bytemuck;
+
+/// Chances of a right response below the nodes of one depth.
+#[derive(Default)]
+pub(super) struct Chances {
+    /// By node and token: the chance below, 0 where the token is wrong.
+    below: Vec<Row>,
+    /// Where the parent keeps the chance at the node; 0, which nobody reads, at the root and below a wrong token.
+    slot: Vec<u32>,
+    /// The prompt of the domain and the lane, as a number.
+    owner: Vec<u32>,
+    /// Whether a node waits to be computed anew; true where that is not wanted.
+    stale: Vec<bool>,
+    /// The nodes that wait, and how many they are.
+    queue: Vec<u32>,
+    queued: usize,
+}
+
+/// What chances of right responses are made of, and what the last evaluation found.
+pub(super) struct Success {
+    /// Base log-probabilities by owner, depth and token, in units of log 2.
+    base: Vec<Row>,
+    /// Chances below a new node, by owner, depth and token.
+    fresh: Vec<Row>,
+    /// At the root, by owner.
+    root: Vec<f32>,
+}
+
+impl Chances {
+    /// Makes room for as many nodes as their level has.
+    #[inline(always)]
+    fn reserve(&mut self, nodes: usize, tiles: usize) {
+        if nodes > self.slot.len() {
+            self.fit(nodes, tiles);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fit(&mut self, nodes: usize, tiles: usize) {
+        self.below.resize((nodes * tiles).max(self.below.len()), [0.0; ROW]);
+        self.slot.resize(nodes, 0);
+        self.owner.resize(nodes, 0);
+        self.stale.resize(nodes, false);
+        self.queue.resize(nodes + 64, 0);
+    }
+
+    /// Forgets all nodes.
+    fn start(&mut self, nodes: usize, tiles: usize) {
+        self.fit(nodes.max(self.slot.len()), tiles);
+        (self.stale[0], self.queued) = (true, 0);
+    }
+
+    /// Notes that `node` has moved.
+    #[inline(always)]
+    fn touch(&mut self, node: u32) {
+        // no branch, for whether a node waits already is hard to predict
+        self.queue[self.queued] = node;
+        self.queued += usize::from(!std::mem::replace(&mut self.stale[node as usize], true));
+    }
+}
+
+impl<S: Lanes> Block<'_, S> {
+    /// Keeps chances of right responses from now on; no step may have been made.
+    pub(in crate::batch) fn keep_success(&mut self) {
+        let Shape { depth, stride, arms, .. } = self.shape;
+        let (tiles, start, owners) = (stride / ROW, self.shape.domain.start, self.shape.domain.len() * S::LANES);
+        let mut base = vec![super::PAD; owners * depth * stride];
+        let mut fresh = vec![0.0; owners * depth * stride];
+        for owner in 0..owners {
+            let (prompt, world) = (start + owner / S::LANES, self.replicas[owner % S::LANES].world);
+            let mut below = f64::from(u8::from(world.task.is_enough(prompt, depth)));
+            for h in (0..depth).rev() {
+                let (row, right) = (world.base.row(prompt, h), world.task.right_row(prompt, h));
+                let at = (owner * depth + h) * stride;
+                for v in 0..arms {
+                    base[at + v] = (row[v] * std::f64::consts::LOG2_E) as f32;
+                    fresh[at + v] = if right[v] { below as f32 } else { 0.0 };
+                }
+                below *= row.iter().zip(right).filter(|(_, right)| **right).map(|(l, _)| l.exp()).sum::<f64>();
+            }
+        }
+        let rows = |table: Vec<f32>| bytemuck::cast_slice(&table).to_vec();
+        self.tree.success = Some(Success { base: rows(base), fresh: rows(fresh), root: vec![0.0; owners] });
+        for level in &mut self.tree.levels {
+            level.chances.start(level.room(), tiles);
+        }
+        for owner in 0..owners {
+            let root = Level::root(owner / S::LANES, owner % S::LANES, S::LANES) as u32;
+            self.keep_chances(owner, 0, root, 0, 0);
+            self.tree.levels[0].chances.touch(root);
+        }
+    }
+
+    /// Notes a new node of depth `h`, below `slot` of its parent, and the prefix that leads there.
+    #[inline(always)]
+    pub(super) fn keep_chances(&mut self, owner: usize, h: usize, node: u32, slot: u32, prefix: u32) {
+        let Shape { depth, stride, arms, .. } = self.shape;
+        let tiles = stride / ROW;
+        let Some(success) = &self.tree.success else { return };
+        let (above, here) = self.tree.levels.split_at_mut(h);
+        let room = here[0].room();
+        let chances = &mut here[0].chances;
+        chances.reserve(room, tiles);
+        let at = (owner * depth + h) * tiles;
+        let below = &mut chances.below[node as usize * tiles..][..tiles];
+        for (below, fresh) in below.iter_mut().zip(&success.fresh[at..][..tiles]) {
+            *below = *fresh;
+        }
+        if let Some(leaves) = self.replicas[owner % S::LANES].world.task.leaves() {
+            for (token, below) in below.as_flattened_mut()[..arms].iter_mut().enumerate() {
+                *below = leaves.chance(h, prefix as usize, token);
+            }
+        }
+        chances.owner[node as usize] = owner as u32;
+        // a chance of 0 is that of a wrong token, or nothing below is right: it stays
+        let counts = h == 0 || above[h - 1].chances.below.as_flattened()[slot as usize] > 0.0;
+        chances.slot[node as usize] = if counts { slot } else { 0 };
+        chances.stale[node as usize] = !counts;
+    }
+
+    /// Notes that `nodes` of depth `h` have moved, but for lanes that stand `still`.
+    #[inline(always)]
+    pub(super) fn touch(&mut self, h: usize, nodes: S::u32s, still: S::m32s) {
+        let s = self.s;
+        if self.tree.success.is_none() {
+            return;
+        }
+        let moved = [s.select_u32s(still, s.splat_u32s(0), nodes)];
+        for node in memory::flat_words::<S>(&moved) {
+            self.tree.levels[h].chances.touch(*node);
+        }
+    }
+
+    /// Mean chance of a right response over the prompts of the domain.
+    #[inline(always)]
+    pub(in crate::batch) fn succeed(&mut self) -> S::f32s {
+        let s = self.s;
+        for h in (0..self.shape.depth).rev() {
+            if self.shape.stride == ROW {
+                self.compute_stale::<ROW>(h);
+            } else {
+                self.compute_stale::<0>(h);
+            }
+        }
+        let mut sum = s.splat_f32s(0.0);
+        let Some(success) = &self.tree.success else { return sum };
+        for roots in success.root.chunks_exact(S::LANES) {
+            sum = s.add_f32s(sum, bytemuck::cast_slice(roots)[0]);
+        }
+        s.mul_f32s(sum, s.splat_f32s(1.0 / self.shape.domain.len() as f32))
+    }
+
+    /// Computes the chance at every node of depth `h` that waits, and hands it to its parent, which then waits.
+    #[inline(always)]
+    fn compute_stale<const STRIDE: usize>(&mut self, h: usize) {
+        let chances = &mut self.tree.levels[h].chances;
+        let (mut queue, count) = (std::mem::take(&mut chances.queue), std::mem::take(&mut chances.queued));
+        if count > 0 {
+            // lanes past the end repeat the last node
+            let last = queue[count - 1];
+            queue[count..][..S::LANES].fill(last);
+        }
+        for nodes in queue[..count.next_multiple_of(S::LANES)].chunks_exact(S::LANES) {
+            let chance = self.chance_at::<STRIDE>(h, bytemuck::pod_read_unaligned(bytemuck::cast_slice(nodes)));
+            self.hand_over(h, nodes, chance);
+        }
+        self.tree.levels[h].chances.queue = queue;
+    }
+
+    /// The chance of a right response at `nodes` of depth `h`.
+    #[inline(always)]
+    fn chance_at<const STRIDE: usize>(&mut self, h: usize, nodes: S::u32s) -> S::f32s {
+        let (s, stride) = (self.s, self.stride::<STRIDE>());
+        let (tiles, one) = (s.splat_u32s((stride / ROW) as u32), s.splat_u32s(1));
+        let zero = s.splat_f32s(0.0);
+        let Some(success) = &self.tree.success else { return zero };
+        let chances = &self.tree.levels[h].chances;
+        let owners = s.gather_words(&chances.owner, nodes);
+        let row = s.add_u32s(s.mul_u32s(owners, s.splat_u32s(self.shape.depth as u32)), s.splat_u32s(h as u32));
+        let (mut at, mut base_at) = (s.mul_u32s(nodes, tiles), s.mul_u32s(row, tiles));
+        let mut below_at = at;
+        let logits = &mut self.tree.logits[..stride];
+        for logits in logits.chunks_exact_mut(ROW) {
+            let mut tile = s.load_rows(&self.tree.levels[h].logits, at);
+            for (own, base) in tile.iter_mut().zip(s.load_rows(&success.base, base_at)) {
+                *own = s.add_f32s(*own, base);
+            }
+            logits.copy_from_slice(&s.transpose(tile));
+            (at, base_at) = (s.add_u32s(at, one), s.add_u32s(base_at, one));
+        }
+        let top = largest(s, logits);
+        let (mut total, mut sum) = (zero, zero);
+        for logits in self.tree.logits[..stride].chunks_exact(ROW) {
+            let below = s.transpose(s.load_rows(&chances.below, below_at));
+            for (logit, below) in logits.iter().zip(&below) {
+                let w = exp2_above(s, FLOOR, s.sub_f32s(*logit, top)).1;
+                total = s.add_f32s(total, w);
+                sum = s.mul_add_f32s(w, *below, sum);
+            }
+            below_at = s.add_u32s(below_at, one);
+        }
+        s.div_f32s(sum, total)
+    }
+
+    /// Hands the chances at `nodes` of depth `h` to their parents.
+    #[inline(always)]
+    fn hand_over(&mut self, h: usize, nodes: &[u32], chance: S::f32s) {
+        let stride = self.shape.stride;
+        let Some(success) = &mut self.tree.success else { return };
+        let (above, here) = self.tree.levels.split_at_mut(h);
+        let chances = &mut here[0].chances;
+        for (node, chance) in nodes.iter().zip(memory::flat::<S>(&[chance])) {
+            chances.stale[*node as usize] = false;
+            if h == 0 {
+                success.root[chances.owner[*node as usize] as usize] = *chance;
+            } else {
+                let slot = chances.slot[*node as usize];
+                above[h - 1].chances.below.as_flattened_mut()[slot as usize] = *chance;
+                above[h - 1].chances.touch(slot / stride as u32);
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Trees whose right responses are listed one by one, with what lies below every prefix under the base model.
+
+/// Most responses of a tree that lists the right ones.
+pub const MAX_LEAVES: usize = 1 << 24;
+
+/// The right ones among all responses of H tokens out of V, by code: `((y_1 V + y_2) V + ...) + y_H`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaves {
+    tokens: usize,
+    depth: usize,
+    /// One bit for each response.
+    right: Vec<u32>,
+    /// Chance of a right response below each child of every prefix, under the base model: by depth but the last, prefix and token.
+    chances: Vec<Vec<f32>>,
+}
+
+impl Leaves {
+    /// Those of `right`, one entry for each response, under a base model of probabilities `probs[h][v]`.
+    ///
+    /// # Panics
+    /// When `right` has not `V^H` entries, at least one and at most [`MAX_LEAVES`], or the rows of `probs` are not of one length.
+    pub fn new(right: &[bool], probs: &[Vec<f64>]) -> Self {
+        let (depth, tokens) = (probs.len(), probs.first().map_or(0, Vec::len));
+        let leaves = tokens.checked_pow(depth as u32).filter(|count| (1..=MAX_LEAVES).contains(count));
+        assert!(leaves == Some(right.len()) && probs.iter().all(|row| row.len() == tokens), "one entry for each of V^H responses");
+        let mut bits = vec![0; right.len().div_ceil(32)];
+        right.iter().enumerate().filter(|(_, right)| **right).for_each(|(code, _)| bits[code / 32] |= 1 << (code % 32));
+        Leaves { tokens, depth, right: bits, chances: chances(right, probs) }
+    }
+
+    /// Whether the response with this code is right.
+    pub fn contains(&self, code: usize) -> bool {
+        self.right[code / 32] >> (code % 32) & 1 == 1
+    }
+
+    /// The code of the prefix one token longer.
+    pub fn extend(&self, prefix: usize, token: usize) -> usize {
+        prefix * self.tokens + token
+    }
+
+    /// One bit for each response, 32 to a word.
+    pub(crate) fn words(&self) -> &[u32] {
+        &self.right
+    }
+
+    /// Chance of a right response below child `token` of a prefix of `h` tokens, under the base model.
+    pub(crate) fn chance(&self, h: usize, prefix: usize, token: usize) -> f32 {
+        let code = self.extend(prefix, token);
+        if h + 1 < self.depth { self.chances[h][code] } else { f32::from(u8::from(self.contains(code))) }
+    }
+}
+
+/// By depth but the last, the chance of a right response below every node of the depth below.
+fn chances(right: &[bool], probs: &[Vec<f64>]) -> Vec<Vec<f32>> {
+    let mut below: Vec<f64> = right.iter().map(|right| f64::from(u8::from(*right))).collect();
+    let mut all = Vec::new();
+    for row in probs[1..].iter().rev() {
+        below = below.chunks(row.len()).map(|below| below.iter().zip(row).map(|(x, p)| x * p).sum()).collect();
+        all.push(below.iter().map(|x| *x as f32).collect());
+    }
+    all.reverse();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chances_are_means_over_what_lies_below() {
+        let probs = [vec![0.5, 0.5], vec![0.25, 0.75], vec![0.5, 0.5]];
+        let leaves = Leaves::new(&[true, false, false, false, false, true, true, true], &probs);
+        assert!(leaves.contains(0) && !leaves.contains(4));
+        assert_eq!((leaves.chance(0, 0, 0), leaves.chance(0, 0, 1)), (0.125, 0.875));
+        assert_eq!((leaves.chance(1, 0, 0), leaves.chance(1, 1, 0), leaves.chance(1, 1, 1)), (0.5, 0.5, 1.0));
+        assert_eq!((leaves.chance(2, 0b10, 0), leaves.chance(2, 0b10, 1)), (0.0, 1.0));
+    }
+}
