@@ -66,6 +66,8 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) step_size: [S::f32s; 2],
     /// What some lane needs.
     pub(super) uses: Uses,
+    /// Whether logits are looked at after the policy has been computed.
+    pub(super) keeps_logits: bool,
     /// Lane numbers.
     pub(super) iota: S::u32s,
     pub(super) keys: Keys<S>,
@@ -203,7 +205,7 @@ impl<'a, S: Lanes> Block<'a, S> {
         };
         let knobs: Vec<Dials<f64>> = replicas.iter().map(|r| Dials::of(&r.recipe.config.objective)).collect();
         let seeds = [0, 32].map(|shift| memory::word_vector::<S>(|lane| (replicas[lane].dice.0 >> shift) as u32));
-        let keys = Keys::new(s, seeds);
+        let (keys, uses) = (Keys::new(s, seeds), Uses::of(replicas));
         let mut streams = Vec::with_capacity(shape.batch);
         for slot in 0..shape.batch {
             streams.push(Streams::new(s, &keys, slot as u32, shape.words().max(if slot == 0 { shape.batch } else { 0 })));
@@ -234,7 +236,8 @@ impl<'a, S: Lanes> Block<'a, S> {
                 number(&|c| c.train.learning_rate * c.policy.sharing * LOG2_E),
                 number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * c.train.prompts_per_update() * LOG2_E),
             ],
-            uses: Uses::of(replicas),
+            keeps_logits: uses.dense || uses.kl || shape.greedy || shape.goes_off_policy() || recipe.signal.formula.looks_at_scores(),
+            uses,
             iota: memory::word_vector::<S>(|lane| lane as u32),
             keys,
             streams,

@@ -46,7 +46,7 @@ impl<S: Lanes> Block<'_, S> {
             self.tell(slot);
             self.weigh_responses(slot);
             if self.shape.greedy {
-                self.choose_greedily(slot, top);
+                self.choose_greedily(slot);
             }
             self.reward(signal, slot);
             if signal.shuffles {

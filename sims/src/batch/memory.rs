@@ -2,8 +2,29 @@
 
 use super::lanes::{Lanes, Line};
 use pulp::bytemuck::{self, Pod, Zeroable};
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+
+/// The most lanes of any backend.
+const MAX_LANES: usize = 16;
+/// Lines that a thread keeps of a table that is gone, and tables that it keeps.
+const MOST_LINES: usize = 1 << 14;
+const MOST_TABLES: usize = 64;
+
+thread_local! {
+    /// The storage of tables that are gone, for those to come: a block has some fifty, and many blocks live short.
+    static SPARE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// So many lines of zeros.
+fn take(lines: usize) -> Vec<Line> {
+    let known = SPARE.with_borrow_mut(|spare| spare.iter().position(|s| s.capacity() >= lines).map(|i| spare.swap_remove(i)));
+    let mut storage = known.unwrap_or_default();
+    storage.clear();
+    storage.resize(lines, Line::zeroed());
+    storage
+}
 
 /// A table of vectors that starts at a cache line: a vector that lies across two lines costs two accesses, and pulp's vectors are aligned as single numbers are.
 pub(super) struct Table<V> {
@@ -30,7 +51,22 @@ impl<V: Pod> Table<V> {
     /// `rows` rows of zeros.
     pub(super) fn zeroed(rows: usize) -> Self {
         let lines = (rows * size_of::<V>()).div_ceil(size_of::<Line>());
-        Table { storage: vec![Line::zeroed(); lines], rows, vectors: PhantomData }
+        Table { storage: take(lines), rows, vectors: PhantomData }
+    }
+}
+
+impl<V> Drop for Table<V> {
+    fn drop(&mut self) {
+        if (1..=MOST_LINES).contains(&self.storage.capacity()) {
+            let storage = std::mem::take(&mut self.storage);
+            // a thread that ends keeps nothing
+            let _ = SPARE.try_with(|spare| {
+                let mut spare = spare.borrow_mut();
+                if spare.len() < MOST_TABLES {
+                    spare.push(storage);
+                }
+            });
+        }
     }
 }
 
@@ -91,16 +127,18 @@ pub(super) fn flat_words_mut<S: Lanes>(table: &mut [S::u32s]) -> &mut [u32] {
 
 /// One number per lane.
 #[inline(always)]
-pub(super) fn vector<S: Lanes>(of: impl FnMut(usize) -> f32) -> S::f32s {
-    let all: Vec<f32> = (0..S::LANES).map(of).collect();
-    bytemuck::cast_slice(&all)[0]
+pub(super) fn vector<S: Lanes>(mut of: impl FnMut(usize) -> f32) -> S::f32s {
+    let mut all = [0.0; MAX_LANES];
+    all[..S::LANES].iter_mut().enumerate().for_each(|(lane, x)| *x = of(lane));
+    bytemuck::cast_slice(&all[..S::LANES])[0]
 }
 
 /// One word per lane.
 #[inline(always)]
-pub(super) fn word_vector<S: Lanes>(of: impl FnMut(usize) -> u32) -> S::u32s {
-    let all: Vec<u32> = (0..S::LANES).map(of).collect();
-    bytemuck::cast_slice(&all)[0]
+pub(super) fn word_vector<S: Lanes>(mut of: impl FnMut(usize) -> u32) -> S::u32s {
+    let mut all = [0; MAX_LANES];
+    all[..S::LANES].iter_mut().enumerate().for_each(|(lane, x)| *x = of(lane));
+    bytemuck::cast_slice(&all[..S::LANES])[0]
 }
 
 /// The word of one lane.

@@ -11,7 +11,10 @@ use crate::signals::Signal;
 use crate::stream::Purpose;
 use std::f32::consts::LN_2;
 
-/// The policy at one prompt: sum of 2^(logit - top), their moment, and their sum over right arms.
+/// A sum of weights that is further from 1 than this has moved far: below, small weights would be lost.
+const FAR: f32 = 1e18;
+
+/// The policy at one prompt: sum of weights 2^(logit - shift), their moment, and their sum over right arms.
 struct Weights<S: Lanes> {
     total: S::f32s,
     moment: S::f32s,
@@ -96,18 +99,13 @@ impl<S: Lanes> Block<'_, S> {
         let (s, arms) = (self.s, self.shape.arms);
         let base = &self.base[self.shape.domain.start * arms..][..arms];
         let logits = &mut self.step.logits[slot * arms..][..arms];
-        let mut tops = [s.splat_f32s(f32::NEG_INFINITY); 4];
-        let rows = logits.chunks_mut(4).zip(base.chunks(4)).zip(self.skill[..arms].chunks(4)).zip(self.memory[..arms].chunks(4));
-        for (((logits, base), skill), own) in rows {
-            for ((((x, base), skill), own), top) in logits.iter_mut().zip(base).zip(skill).zip(own).zip(&mut tops) {
-                *x = s.add_f32s(*base, *skill);
-                if self.uses.memory {
-                    *x = s.add_f32s(*x, *own);
-                }
-                *top = s.max_f32s(*top, *x);
+        for (((x, base), skill), own) in logits.iter_mut().zip(base).zip(&self.skill[..arms]).zip(&self.memory[..arms]) {
+            *x = s.add_f32s(*base, *skill);
+            if self.uses.memory {
+                *x = s.add_f32s(*x, *own);
             }
         }
-        s.max_f32s(s.max_f32s(tops[0], tops[1]), s.max_f32s(tops[2], tops[3]))
+        largest(s, &self.step.logits[slot * arms..][..arms])
     }
 
     /// Also keeps the base log-probabilities.
@@ -130,19 +128,64 @@ impl<S: Lanes> Block<'_, S> {
         largest(s, &self.step.logits[slot * arms..][..arms])
     }
 
-    /// Weights and their running sums at the slot's prompt; where `WATCHED`, also the weight of right arms.
+    /// Computes the policy at the slot's prompt: weights and their running sums; where `watched`, also the weight of right arms.
     #[inline(always)]
-    fn weigh<const WATCHED: bool>(&mut self, slot: usize, top: S::f32s) -> Weights<S> {
-        let (s, arms) = (self.s, self.shape.arms);
-        let zero = s.splat_f32s(0.0);
+    fn find_policy(&mut self, slot: usize, watched: bool) -> Weights<S> {
+        let (shift, weights) = if self.is_single() {
+            if watched { self.weigh_single::<true>(slot) } else { self.weigh_single::<false>(slot) }
+        } else {
+            let top = self.load_many(slot);
+            (top, if watched { self.weigh::<true, false>(slot, top) } else { self.weigh::<false, false>(slot, top) })
+        };
+        self.step.log_sum[slot] = self.s.add_f32s(shift, log2(self.s, weights.total).0);
+        weights
+    }
+
+    /// Weights of logits less what the sum of their powers was last, which needs no look at them all before; where it has moved far, less the largest.
+    #[inline(always)]
+    fn weigh_single<const WATCHED: bool>(&mut self, slot: usize) -> (S::f32s, Weights<S>) {
+        let s = self.s;
+        let mut shift = self.step.log_sum[slot];
+        let mut weights = self.weigh::<WATCHED, true>(slot, shift);
+        let far = s.not_m32s(s.and_m32s(
+            s.greater_than_or_equal_f32s(weights.total, s.splat_f32s(1.0 / FAR)),
+            s.less_than_or_equal_f32s(weights.total, s.splat_f32s(FAR)),
+        ));
+        if s.any(far) {
+            shift = s.select_f32s(far, self.load_single(slot), shift);
+            weights = self.weigh::<WATCHED, false>(slot, shift);
+        }
+        (shift, weights)
+    }
+
+    /// Weights less `shift`, and their running sums; where `WATCHED`, also the weight of right arms. Logits are those loaded, or, where all train on a
+    /// `SINGLE` prompt, are computed on the way.
+    #[inline(always)]
+    fn weigh<const WATCHED: bool, const SINGLE: bool>(&mut self, slot: usize, shift: S::f32s) -> Weights<S> {
+        let (s, arms, keeps) = (self.s, self.shape.arms, self.keeps_logits);
+        let (zero, most) = (s.splat_f32s(0.0), s.splat_f32s(126.0));
         let [mut total, mut moment, mut right] = [zero; 3];
-        let logits = &self.step.logits[slot * arms..][..arms];
-        let sums = &mut self.step.sums[..arms];
-        let parts = logits.chunks(32).zip(sums.chunks_mut(32)).zip(self.step.right_bits.iter());
-        for ((logits, sums), bits) in parts {
+        let base = if SINGLE { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] };
+        let logits = &mut self.step.logits[slot * arms..][..arms];
+        let rows = logits.chunks_mut(32).zip(base.chunks(32)).zip(self.skill[..arms].chunks(32)).zip(self.memory[..arms].chunks(32));
+        for ((rows, sums), bits) in rows.zip(self.step.sums[..arms].chunks_mut(32)).zip(self.step.right_bits.iter()) {
+            let (((logits, base), skill), own) = rows;
             let mut bit = s.splat_u32s(1);
-            for (logit, sum) in logits.iter().zip(sums) {
-                let (x, w) = exp2(s, s.sub_f32s(*logit, top));
+            for ((((logit, base), skill), own), sum) in logits.iter_mut().zip(base).zip(skill).zip(own).zip(sums) {
+                let mut x = *logit;
+                if SINGLE {
+                    x = s.add_f32s(*base, *skill);
+                    if self.uses.memory {
+                        x = s.add_f32s(x, *own);
+                    }
+                    if keeps {
+                        *logit = x;
+                    }
+                    x = s.min_f32s(s.sub_f32s(x, shift), most);
+                } else {
+                    x = s.sub_f32s(x, shift);
+                }
+                let (x, w) = exp2(s, x);
                 total = s.add_f32s(total, w);
                 moment = s.mul_add_f32s(w, x, moment);
                 *sum = total;
@@ -160,11 +203,9 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn sample(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
         let s = self.s;
-        let top = self.load_rows(slot);
         self.fetch_bits(slot);
-        let weights = if watched { self.weigh::<true>(slot, top) } else { self.weigh::<false>(slot, top) };
+        let weights = self.find_policy(slot, watched);
         let bits = log2(s, weights.total).0;
-        self.step.log_sum[slot] = s.add_f32s(top, bits);
         let entropy = s.sub_f32s(bits, s.div_f32s(weights.moment, weights.total));
         self.step.entropy[slot] = s.mul_f32s(entropy, s.splat_f32s(LN_2));
         self.step.success[slot] = s.div_f32s(weights.right, weights.total);
@@ -174,7 +215,7 @@ impl<S: Lanes> Block<'_, S> {
             _ => self.draw::<0>(slot, weights.total),
         }
         if self.shape.greedy {
-            self.choose_greedily(slot, top);
+            self.choose_greedily(slot);
         }
         // words for the slot to come, while this one's searches are under way
         let (next_step, next_slot) = self.after(step, slot);
@@ -228,17 +269,15 @@ impl<S: Lanes> Block<'_, S> {
         self.streams[slot].fill(self.s, &self.keys, Purpose::Reward, step, &mut self.step.coins);
     }
 
-    /// Loads the rows of a slot anew, after the policy has moved.
+    /// Computes the policy at the slot's prompt anew, after it has moved.
     #[inline(always)]
     pub(super) fn rescore(&mut self, slot: usize) {
-        let s = self.s;
-        let top = self.load_rows(slot);
         if self.shape.exact {
+            let top = self.load_rows(slot);
             self.spread(slot, top);
-            return;
+        } else {
+            self.find_policy(slot, false);
         }
-        let weights = self.weigh::<false>(slot, top);
-        self.step.log_sum[slot] = s.add_f32s(top, log2(s, weights.total).0);
     }
 
     /// Which arms are right for the slot's prompt.
@@ -275,8 +314,9 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Adds the most likely arm; of equals, the first.
     #[inline(always)]
-    pub(super) fn choose_greedily(&mut self, slot: usize, top: S::f32s) {
+    pub(super) fn choose_greedily(&mut self, slot: usize) {
         let (s, arms, last) = (self.s, self.shape.arms, self.shape.sampled());
+        let top = largest(s, &self.step.logits[slot * arms..][..arms]);
         let mut found = s.splat_u32s(0);
         for arm in (0..arms).rev() {
             let here = s.add_u32s(self.iota, s.splat_u32s((arm * S::LANES) as u32));

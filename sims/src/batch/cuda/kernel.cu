@@ -127,17 +127,23 @@ DEVICE float load(const Replica &me, u32 slot) {
     return top;
 }
 
-/// Sum of 2^(logit - top), its moment, and its part in right arms.
+/// Keeps the logits of a slot, where they are looked at later.
+DEVICE void keep_logits(const Replica &me, u32 slot) {
+    if (!KEEPS_LOGITS) return;
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) me.logits[slot * ARMS + arm] = logit_now(me, prompt_of(me, slot), arm);
+}
+
+/// Sum of 2^(logit - shift), its moment, and its part in right arms.
 struct Weights {
     float total, moment, right;
 };
 
 /// Weights at a slot, those of right arms where `watched`; their running sums go to `sums`.
-DEVICE Weights weigh(const Replica &me, u32 slot, float top, bool watched) {
+DEVICE Weights weigh(const Replica &me, u32 slot, float shift, bool watched) {
     const u32 prompt = prompt_of(me, slot);
     Weights sum = {0.0f, 0.0f, 0.0f};
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
-        const Power w = exp2_of(logit(me, slot, arm) - top);
+        const Power w = exp2_of(fminf(logit(me, slot, arm) - shift, 126.0f));
         sum.total = sum.total + w.value;
         sum.moment = fmaf(w.value, w.exponent, sum.moment);
         if (watched) sum.right = sum.right + (is_right(me, prompt, arm) ? w.value : 0.0f);
@@ -145,6 +151,23 @@ DEVICE Weights weigh(const Replica &me, u32 slot, float top, bool watched) {
     }
     me.sums[ARMS - 1] = infinity();
     return sum;
+}
+
+/// A sum of weights that is further from 1 than this has moved far: below, small weights would be lost.
+constexpr float FAR = 1e18f;
+
+/// Computes the policy at a slot: where all train on a single prompt, weights of logits less what the sum of their powers was last, which needs no look at them
+/// all before, unless it has moved far; else less the largest.
+DEVICE Weights find_policy(const Replica &me, u32 slot, bool watched) {
+    float shift = SINGLE ? me.log_sum[slot] : load(me, slot);
+    if (SINGLE) keep_logits(me, slot);
+    Weights weights = weigh(me, slot, shift, watched);
+    if (SINGLE && !(weights.total >= 1.0f / FAR && weights.total <= FAR)) {
+        shift = load(me, slot);
+        weights = weigh(me, slot, shift, watched);
+    }
+    me.log_sum[slot] = shift + log2_of(weights.total);
+    return weights;
 }
 
 /// The first arm whose running sum exceeds `target`.
@@ -308,7 +331,8 @@ DEVICE void draw(const Replica &me, u32 step, u32 slot, float total) {
 }
 
 /// Adds the most likely arm; of equals, the first.
-DEVICE void choose_greedily(const Replica &me, u32 slot, float top) {
+DEVICE void choose_greedily(const Replica &me, u32 slot) {
+    const float top = load(me, slot);
     u32 found = 0;
     UNROLL_ARMS for (u32 arm = ARMS; arm-- > 0;) found = logit(me, slot, arm) >= top ? arm : found;
     arm_of(me, slot, SAMPLED) = found;
@@ -360,15 +384,12 @@ DEVICE void keep(const Replica &me, u32 slot) {
 
 /// Samples and pays the group of a slot.
 DEVICE void sample(const Replica &me, u32 step, u32 slot, bool watched, Did &did) {
-    const float top = load(me, slot);
-    const Weights weights = weigh(me, slot, top, watched);
-    const float bits = log2_of(weights.total);
-    me.log_sum[slot] = top + bits;
-    const float entropy = (bits - weights.moment / weights.total) * LN_2;
+    const Weights weights = find_policy(me, slot, watched);
+    const float entropy = (log2_of(weights.total) - weights.moment / weights.total) * LN_2;
     did.entropy = did.entropy + entropy * one_over(BATCH);
     did.success = did.success + weights.right / weights.total * one_over(BATCH);
     draw(me, step, slot, weights.total);
-    if (GREEDY) choose_greedily(me, slot, top);
+    if (GREEDY) choose_greedily(me, slot);
     pay_group(me, step, slot, entropy);
     if (SHUFFLES) shuffle(me, step, slot);
     keep(me, slot);
@@ -434,14 +455,6 @@ DEVICE void find_advantages(const Replica &me) {
 struct Slots {
     u32 first, end;
 };
-
-/// Loads a slot anew, after the policy has moved.
-DEVICE void rescore(const Replica &me, u32 slot) {
-    const float top = load(me, slot);
-    float total = 0.0f;
-    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) total = total + exp2_of(logit(me, slot, arm) - top).value;
-    me.log_sum[slot] = top + log2_of(total);
-}
 
 /// Coefficient of log pi of a rollout; every clip leaves a ratio of 1 as it is, but for a dual clip below 1.
 DEVICE float push(const Replica &me, u32 slot, u32 g, bool on_policy, Did &did) {
@@ -522,7 +535,7 @@ DEVICE void update(const Replica &me, Did &did) {
         for (u32 first = 0; first < BATCH; first += MINIBATCH) {
             const Slots slots = {first, first + MINIBATCH < BATCH ? first + MINIBATCH : BATCH};
             const bool on_policy = pass == 0 && first == 0;
-            for (u32 slot = slots.first; slot < slots.end && !on_policy; ++slot) rescore(me, slot);
+            for (u32 slot = slots.first; slot < slots.end && !on_policy; ++slot) find_policy(me, slot, false);
             for (u32 slot = slots.first; slot < slots.end; ++slot) find_pushes(me, slot, on_policy, did);
             ascend(me, slots);
         }

@@ -75,7 +75,7 @@ impl Table {
 
     /// Whether it lies in memory before or after a launch.
     pub(super) fn lasts(&self) -> bool {
-        self.source.is_some() || ["skill", "memory"].contains(&self.name)
+        self.source.is_some() || ["skill", "memory", "log_sum"].contains(&self.name)
     }
 
     /// The constant that says where it starts.
@@ -186,6 +186,7 @@ fn sizes(recipe: &Ready, shape: &Shape, chosen: usize) -> Vec<(&'static str, usi
         ("PROMPTS", shape.prompts),
         ("DOMAIN_START", shape.domain.start),
         ("DOMAIN_END", shape.domain.end),
+        ("SINGLE", usize::from(shape.domain.len() == 1)),
         ("HELD_OUT_START", shape.held_out.start),
         ("CHOSEN", chosen),
         ("MINIBATCH", shape.minibatch()),
