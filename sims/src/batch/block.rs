@@ -133,6 +133,9 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) advantage: Vec<Lane<S>>,
     /// What they add to their log pi, before the step size.
     pub(super) push: Vec<Lane<S>>,
+    /// By rollout of the slot at hand: where in a table it adds to its logit, and how much.
+    pub(super) place: Table<S::u32s>,
+    pub(super) gain: Table<S::f32s>,
     /// Whether a rollout trained on is right.
     pub(super) correct: Vec<S::m32s>,
     /// Weights of a whole batch: 1/G each where responses are sampled.
@@ -149,6 +152,8 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) words: Table<S::u32s>,
     pub(super) coins: Table<S::u32s>,
     pub(super) right_bits: Table<S::u32s>,
+    /// The same as numbers, 0 or 1, by arm.
+    pub(super) is_right: Table<S::f32s>,
     pub(super) right: Vec<S::m32s>,
     pub(super) formatted: Vec<S::m32s>,
     pub(super) share: Table<S::f32s>,
@@ -185,6 +190,9 @@ impl<S: Lanes> StepTables<S> {
             words: memory::words(s, words),
             coins: memory::words(s, paid.next_multiple_of(BLOCK)),
             right_bits: memory::words(s, bit_rows(shape.arms)),
+            is_right: memory::floats(s, shape.arms),
+            place: memory::words(s, shape.group),
+            gain: memory::floats(s, shape.group),
             right: vec![none; paid],
             formatted: vec![s.not_m32s(none); paid],
             share: memory::floats(s, paid),

@@ -112,19 +112,27 @@ pub trait Lanes: Simd + 'static {
     /// # Panics
     /// When an index is not below `table.len()`.
     fn gather(self, table: &[f32], index: Self::u32s) -> Self::f32s;
-    /// Adds `x` to `table[index]`, lane after lane.
+    /// Adds `x` to `table[index]`, row after row and lane after lane. Indices and numbers are read back from memory one by one: quicker than taking vectors
+    /// apart.
     ///
     /// # Panics
     /// When an index is not below `table.len()`.
     #[inline(always)]
-    fn scatter_add(self, table: &mut [f32], index: &Self::u32s, x: &Self::f32s) {
-        assert!(self.all_below(*index, table.len()), "an index is outside the table");
-        let index: &[u32] = bytemuck::cast_slice(std::slice::from_ref(index));
-        let x: &[f32] = bytemuck::cast_slice(std::slice::from_ref(x));
-        for (&index, &x) in index.iter().zip(x) {
+    fn scatter_add_rows(self, table: &mut [f32], index: &[Self::u32s], x: &[Self::f32s]) {
+        let mut last = self.splat_u32s(0);
+        for index in index {
+            last = self.max_u32s(last, *index);
+        }
+        assert!(self.all_below(last, table.len()), "an index is outside the table");
+        for (&index, &x) in bytemuck::cast_slice::<_, u32>(index).iter().zip(bytemuck::cast_slice::<_, f32>(x)) {
             // SAFETY: every index is below the table's length, just checked.
             unsafe { *table.get_unchecked_mut(index as usize) += x };
         }
+    }
+    /// The same of one row.
+    #[inline(always)]
+    fn scatter_add(self, table: &mut [f32], index: &Self::u32s, x: &Self::f32s) {
+        self.scatter_add_rows(table, std::slice::from_ref(index), std::slice::from_ref(x));
     }
     /// `table[index]` per lane.
     ///

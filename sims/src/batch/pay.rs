@@ -59,9 +59,9 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn keep(&mut self, slot: usize) {
         let (s, group, first) = (self.s, self.shape.group, slot * self.shape.paid());
-        for g in 0..group {
-            self.step.correct[slot * group + g] = self.step.right[g];
-            self.step.shaped[slot * group + g] = Lane { s, x: self.step.reward[first + g] };
+        self.step.correct[slot * group..][..group].copy_from_slice(&self.step.right[..group]);
+        for (shaped, reward) in self.step.shaped[slot * group..][..group].iter_mut().zip(&self.step.reward[first..][..group]) {
+            *shaped = Lane { s, x: *reward };
         }
         if self.shape.greedy {
             self.step.greedy[slot] = Lane { s, x: self.step.reward[first + self.shape.sampled()] };

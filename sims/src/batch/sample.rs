@@ -167,32 +167,27 @@ impl<S: Lanes> Block<'_, S> {
         let [mut total, mut moment, mut right] = [zero; 3];
         let base = if SINGLE { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] };
         let logits = &mut self.step.logits[slot * arms..][..arms];
-        let rows = logits.chunks_mut(32).zip(base.chunks(32)).zip(self.skill[..arms].chunks(32)).zip(self.memory[..arms].chunks(32));
-        for ((rows, sums), bits) in rows.zip(self.step.sums[..arms].chunks_mut(32)).zip(self.step.right_bits.iter()) {
-            let (((logits, base), skill), own) = rows;
-            let mut bit = s.splat_u32s(1);
-            for ((((logit, base), skill), own), sum) in logits.iter_mut().zip(base).zip(skill).zip(own).zip(sums) {
-                let mut x = *logit;
-                if SINGLE {
-                    x = s.add_f32s(*base, *skill);
-                    if self.uses.memory {
-                        x = s.add_f32s(x, *own);
-                    }
-                    if keeps {
-                        *logit = x;
-                    }
-                    x = s.min_f32s(s.sub_f32s(x, shift), most);
-                } else {
-                    x = s.sub_f32s(x, shift);
+        let rows = logits.iter_mut().zip(base).zip(&self.skill[..arms]).zip(&self.memory[..arms]);
+        for ((((logit, base), skill), own), (sum, is_right)) in rows.zip(self.step.sums[..arms].iter_mut().zip(self.step.is_right.iter())) {
+            let mut x = *logit;
+            if SINGLE {
+                x = s.add_f32s(*base, *skill);
+                if self.uses.memory {
+                    x = s.add_f32s(x, *own);
                 }
-                let (x, w) = exp2(s, x);
-                total = s.add_f32s(total, w);
-                moment = s.mul_add_f32s(w, x, moment);
-                *sum = total;
-                if WATCHED {
-                    right = s.add_f32s(right, s.select_f32s(s.meets(*bits, bit), w, zero));
-                    bit = s.add_u32s(bit, bit);
+                if keeps {
+                    *logit = x;
                 }
+                x = s.min_f32s(s.sub_f32s(x, shift), most);
+            } else {
+                x = s.sub_f32s(x, shift);
+            }
+            let (x, w) = exp2(s, x);
+            total = s.add_f32s(total, w);
+            moment = s.mul_add_f32s(w, x, moment);
+            *sum = total;
+            if WATCHED {
+                right = s.mul_add_f32s(w, *is_right, right);
             }
         }
         self.step.sums[arms - 1] = s.splat_f32s(f32::INFINITY);
@@ -203,7 +198,11 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn sample(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
         let s = self.s;
-        self.fetch_bits(slot);
+        // where all train on a single prompt, what is right stays
+        if !self.is_single() || (step, slot) == (0, 0) {
+            self.fetch_bits(slot);
+            self.number_bits(watched || self.is_single());
+        }
         let weights = self.find_policy(slot, watched);
         let bits = log2(s, weights.total).0;
         let entropy = s.sub_f32s(bits, s.div_f32s(weights.moment, weights.total));
@@ -286,9 +285,22 @@ impl<S: Lanes> Block<'_, S> {
         let (s, rows) = (self.s, bit_rows(self.shape.arms));
         let at = s.mul_u32s(self.step.prompt[slot], s.splat_u32s((rows * S::LANES) as u32));
         let mut at = s.add_u32s(at, self.iota);
-        for row in 0..rows {
-            self.step.right_bits[row] = s.transmute_u32s_f32s(s.gather(memory::bits::<S>(&self.right), at));
+        for bits in self.step.right_bits.iter_mut() {
+            *bits = s.transmute_u32s_f32s(s.gather(memory::bits::<S>(&self.right), at));
             at = s.add_u32s(at, s.splat_u32s(S::LANES as u32));
+        }
+    }
+
+    /// The same as numbers, where they are `wanted`.
+    #[inline(always)]
+    fn number_bits(&mut self, wanted: bool) {
+        let s = self.s;
+        for (bits, numbers) in self.step.right_bits.iter().zip(self.step.is_right.chunks_mut(32)).filter(|_| wanted) {
+            let mut bit = s.splat_u32s(1);
+            for number in numbers {
+                *number = s.select_f32s(s.meets(*bits, bit), s.splat_f32s(1.0), s.splat_f32s(0.0));
+                bit = s.add_u32s(bit, bit);
+            }
         }
     }
 

@@ -280,14 +280,20 @@ impl<S: Lanes> Block<'_, S> {
         for slot in slots.clone() {
             let rows = self.rows_of(slot, self.shape.domain.start);
             let (positions, pushes) = (&self.step.position[slot * paid..][..group], &self.step.push[slot * group..][..group]);
-            for (position, push) in positions.iter().zip(pushes) {
-                if self.uses.skill {
-                    s.scatter_add(memory::flat_mut::<S>(&mut self.skill), position, &s.mul_f32s(push.x, shared));
+            if self.uses.skill {
+                for (gain, push) in self.step.gain.iter_mut().zip(pushes) {
+                    *gain = s.mul_f32s(push.x, shared);
                 }
-                if self.uses.memory {
-                    let position = s.add_u32s(*position, rows);
-                    s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &position, &s.mul_f32s(push.x, private));
+                s.scatter_add_rows(memory::flat_mut::<S>(&mut self.skill), positions, &self.step.gain);
+            }
+            if self.uses.memory {
+                for ((gain, place), (push, position)) in
+                    self.step.gain.iter_mut().zip(self.step.place.iter_mut()).zip(pushes.iter().zip(positions))
+                {
+                    *gain = s.mul_f32s(push.x, private);
+                    *place = s.add_u32s(*position, rows);
                 }
+                s.scatter_add_rows(memory::flat_mut::<S>(&mut self.memory), &self.step.place, &self.step.gain);
             }
         }
         if self.uses.dense {
