@@ -247,6 +247,13 @@ impl<N: Real> Blocks<'_, N> {
         OfBatch { mean, scale }
     }
 
+    /// Whether the mean of a group is looked at.
+    #[inline(always)]
+    pub fn looks_at_mean(&self) -> bool {
+        matches!(self.choice.baseline, Baseline::GroupMean | Baseline::LeaveOneOut)
+            || matches!(self.choice.scale, Scale::GroupStd | Scale::GroupMean)
+    }
+
     /// (factor, baseline) of a group with this `mean`: a centred reward is `factor (R - baseline)`.
     #[inline(always)]
     pub fn baseline(&self, own: &Earned<N>, mean: N, around: &Around<N>) -> (N, N) {

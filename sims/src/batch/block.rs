@@ -127,6 +127,9 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) reward: Table<S::f32s>,
     /// log pi when sampled, in nats, of rollouts trained on.
     pub(super) logprob: Vec<Lane<S>>,
+    /// The same under the base model, and under the policy as it is now, of the slot at hand.
+    pub(super) ref_logprob: Vec<Lane<S>>,
+    pub(super) now: Vec<Lane<S>>,
     /// Rewards of rollouts trained on, shaped in place.
     pub(super) shaped: Vec<Lane<S>>,
     /// Their advantages.
@@ -177,6 +180,8 @@ impl<S: Lanes> StepTables<S> {
             position: memory::words(s, shape.batch * paid),
             reward: memory::floats(s, shape.batch * paid),
             logprob: vec![zero; by_group],
+            ref_logprob: vec![zero; by_group],
+            now: vec![zero; shape.group],
             shaped: vec![zero; by_group],
             advantage: vec![zero; by_group],
             push: vec![zero; by_group],

@@ -24,28 +24,40 @@ impl<S: Lanes> Block<'_, S> {
         self.shape.group > self.shape.arms
     }
 
-    /// Writes down what no step changes: the prompts and responses of a batch.
+    /// Writes down what no step changes: the prompts and responses of a batch, and what is said of them.
     pub(super) fn list_responses(&mut self) {
-        let (s, paid) = (self.s, self.shape.paid());
+        let (s, arms, group, paid, iota) = (self.s, self.shape.arms, self.shape.group, self.shape.paid(), self.iota);
         for slot in 0..self.shape.batch {
             self.step.prompt[slot] = memory::word_vector::<S>(|lane| self.replicas[lane].prompts[slot] as u32);
-            for rollout in 0..self.shape.group {
-                let at = s.splat_u32s((self.arm(rollout) * S::LANES) as u32);
-                self.step.position[slot * paid + rollout] = s.add_u32s(at, self.iota);
+            self.fetch_bits(slot);
+            for rollout in 0..group {
+                let arm = self.arm(rollout);
+                let at = s.splat_u32s((arm * S::LANES) as u32);
+                self.step.position[slot * paid + rollout] = s.add_u32s(at, iota);
+                self.step.correct[slot * group + rollout] = Bits::<S>::new(&self.step.right_bits, iota).at(s, arm);
             }
+            // looks up what is known of the base model at the slot's prompt
+            self.load_many(slot);
+            self.keep_ref_logprobs(slot);
+        }
+        for arm in 0..arms {
+            self.step.formatted[arm] = Bits::<S>::new(&self.formatted, iota).at(s, arm);
         }
     }
 
-    /// Weighs and pays the responses to every prompt of the batch.
+    /// Weighs and pays the responses to every prompt of the batch; where `watched`, also says how many of them are right.
     #[inline(always)]
-    pub(super) fn enumerate(&mut self, signal: &Signal) {
+    pub(super) fn enumerate(&mut self, signal: &Signal, watched: bool) {
+        let (arms, group) = (self.shape.arms, self.shape.group);
         for slot in 0..self.shape.batch {
-            let top = self.load_rows(slot);
-            self.fetch_bits(slot);
-            self.spread(slot, top);
-            self.tell(slot);
+            self.spread(slot);
+            self.step.right[..arms].copy_from_slice(&self.step.correct[slot * group..][..arms]);
+            if watched {
+                self.find_success(slot);
+            }
             self.weigh_responses(slot);
             if self.shape.greedy {
+                self.fetch_bits(slot);
                 self.choose_greedily(slot);
             }
             self.reward(signal, slot);
@@ -56,45 +68,52 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
-    /// The probability of every arm under the rows loaded last; with it log-sum, entropy and success.
+    /// The probability of every arm; with it log-sum and entropy. As in [`Block::find_policy`], a single prompt needs no look at all logits before.
     #[inline(always)]
-    pub(super) fn spread(&mut self, slot: usize, top: S::f32s) {
+    pub(super) fn spread(&mut self, slot: usize) {
+        let s = self.s;
+        let mut shift = if self.is_single() { self.step.log_sum[slot] } else { self.load_many(slot) };
+        if self.is_single() {
+            self.load_single(slot);
+        }
+        let [mut total, mut moment] = self.spread_less(slot, shift);
+        let far = self.is_far(total);
+        if s.any(far) {
+            shift = s.select_f32s(far, self.largest_logit(slot), shift);
+            [total, moment] = self.spread_less(slot, shift);
+        }
+        let inverse = s.div_f32s(s.splat_f32s(1.0), total);
+        for chance in &mut self.step.chance[slot * self.shape.arms..][..self.shape.arms] {
+            *chance = s.mul_f32s(*chance, inverse);
+        }
+        let bits = log2(s, total).0;
+        self.step.log_sum[slot] = s.add_f32s(shift, bits);
+        self.step.entropy[slot] = s.mul_f32s(s.sub_f32s(bits, s.mul_f32s(moment, inverse)), s.splat_f32s(LN_2));
+    }
+
+    /// Weights less `shift`, in place of chances; their sum and moment.
+    #[inline(always)]
+    fn spread_less(&mut self, slot: usize, shift: S::f32s) -> [S::f32s; 2] {
         let (s, arms) = (self.s, self.shape.arms);
-        let zero = s.splat_f32s(0.0);
-        let [mut total, mut moment] = [zero; 2];
-        let chance = &mut self.step.chance[slot * arms..][..arms];
-        for (chance, logit) in chance.iter_mut().zip(&self.step.logits[slot * arms..][..arms]) {
-            let (x, w) = exp2(s, s.sub_f32s(*logit, top));
+        let [mut total, mut moment] = [s.splat_f32s(0.0); 2];
+        let most = s.splat_f32s(126.0);
+        for (chance, logit) in self.step.chance[slot * arms..][..arms].iter_mut().zip(&self.step.logits[slot * arms..][..arms]) {
+            let (x, w) = exp2(s, s.min_f32s(s.sub_f32s(*logit, shift), most));
             total = s.add_f32s(total, w);
             moment = s.mul_add_f32s(w, x, moment);
             *chance = w;
         }
-        let inverse = s.div_f32s(s.splat_f32s(1.0), total);
-        for chance in chance {
-            *chance = s.mul_f32s(*chance, inverse);
-        }
-        let bits = log2(s, total).0;
-        self.step.log_sum[slot] = s.add_f32s(top, bits);
-        self.step.entropy[slot] = s.mul_f32s(s.sub_f32s(bits, s.mul_f32s(moment, inverse)), s.splat_f32s(LN_2));
+        [total, moment]
     }
 
-    /// What is said of every response, and the chance of a right one.
+    /// The chance of a right response.
     #[inline(always)]
-    fn tell(&mut self, slot: usize) {
-        let (s, arms, iota) = (self.s, self.shape.arms, self.iota);
+    fn find_success(&mut self, slot: usize) {
+        let (s, arms) = (self.s, self.shape.arms);
         let zero = s.splat_f32s(0.0);
-        let right = Bits::<S>::new(&self.step.right_bits, iota);
-        let formatted = Bits::<S>::new(&self.formatted, iota);
         let mut success = zero;
-        let chances = &self.step.chance[slot * arms..][..arms];
-        for (arm, (is_right, chance)) in self.step.right.iter_mut().zip(chances).enumerate() {
-            *is_right = right.at(s, arm);
+        for (is_right, chance) in self.step.right[..arms].iter().zip(&self.step.chance[slot * arms..][..arms]) {
             success = s.add_f32s(success, s.select_f32s(*is_right, *chance, zero));
-        }
-        if self.uses.format {
-            for (arm, is_formatted) in self.step.formatted[..arms].iter_mut().enumerate() {
-                *is_formatted = formatted.at(s, arm);
-            }
         }
         self.step.success[slot] = success;
     }
@@ -134,9 +153,6 @@ impl<S: Lanes> Block<'_, S> {
         }
         for (shaped, reward) in self.step.shaped[slot * group..].iter_mut().zip(&self.step.reward[first..][..group]) {
             *shaped = Lane { s, x: *reward };
-        }
-        for correct in self.step.correct[slot * group..][..group].chunks_mut(arms) {
-            correct.copy_from_slice(&self.step.right[..arms]);
         }
         if self.uses.kl || self.shape.goes_off_policy() {
             self.keep_logprobs(slot);

@@ -10,6 +10,7 @@ use super::shown::Scores;
 use crate::signals::Signal;
 use crate::stream::Purpose;
 use std::f32::consts::LN_2;
+use std::mem::take;
 
 /// A sum of weights that is further from 1 than this has moved far: below, small weights would be lost.
 const FAR: f32 = 1e18;
@@ -39,7 +40,7 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn roll_out(&mut self, step: usize, watched: bool) {
         let signal = self.replicas[0].recipe.signal;
         if self.shape.exact {
-            return self.enumerate(signal);
+            return self.enumerate(signal, watched);
         }
         if step == 0 {
             self.fetch_words(0, 0);
@@ -88,14 +89,9 @@ impl<S: Lanes> Block<'_, S> {
         if self.is_single() { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] }
     }
 
-    /// Computes the logits of the slot's prompt; gives the largest.
+    /// Computes the logits of the slot's prompt, where all train on a single one.
     #[inline(always)]
-    pub(super) fn load_rows(&mut self, slot: usize) -> S::f32s {
-        if self.is_single() { self.load_single(slot) } else { self.load_many(slot) }
-    }
-
-    #[inline(always)]
-    fn load_single(&mut self, slot: usize) -> S::f32s {
+    pub(super) fn load_single(&mut self, slot: usize) {
         let (s, arms) = (self.s, self.shape.arms);
         let base = &self.base[self.shape.domain.start * arms..][..arms];
         let logits = &mut self.step.logits[slot * arms..][..arms];
@@ -105,12 +101,11 @@ impl<S: Lanes> Block<'_, S> {
                 *x = s.add_f32s(*x, *own);
             }
         }
-        largest(s, &self.step.logits[slot * arms..][..arms])
     }
 
-    /// Also keeps the base log-probabilities.
+    /// Computes the logits of the slot's prompt and keeps its base log-probabilities; gives the largest.
     #[inline(always)]
-    fn load_many(&mut self, slot: usize) -> S::f32s {
+    pub(super) fn load_many(&mut self, slot: usize) -> S::f32s {
         let (s, arms) = (self.s, self.shape.arms);
         let mut base_at = s.add_u32s(self.rows_of(slot, 0), self.iota);
         let mut memory_at = s.add_u32s(self.rows_of(slot, self.shape.domain.start), self.iota);
@@ -125,7 +120,22 @@ impl<S: Lanes> Block<'_, S> {
             (base_at, memory_at) = (s.add_u32s(base_at, next), s.add_u32s(memory_at, next));
             *logit = x;
         }
-        largest(s, &self.step.logits[slot * arms..][..arms])
+        self.largest_logit(slot)
+    }
+
+    /// The largest of the logits loaded.
+    #[inline(always)]
+    pub(super) fn largest_logit(&self, slot: usize) -> S::f32s {
+        let arms = self.shape.arms;
+        largest(self.s, &self.step.logits[slot * arms..][..arms])
+    }
+
+    /// Where a sum of weights has moved far.
+    #[inline(always)]
+    pub(super) fn is_far(&self, total: S::f32s) -> S::m32s {
+        let s = self.s;
+        let (low, high) = (s.splat_f32s(1.0 / FAR), s.splat_f32s(FAR));
+        s.not_m32s(s.and_m32s(s.greater_than_or_equal_f32s(total, low), s.less_than_or_equal_f32s(total, high)))
     }
 
     /// Computes the policy at the slot's prompt: weights and their running sums; where `watched`, also the weight of right arms.
@@ -147,12 +157,10 @@ impl<S: Lanes> Block<'_, S> {
         let s = self.s;
         let mut shift = self.step.log_sum[slot];
         let mut weights = self.weigh::<WATCHED, true>(slot, shift);
-        let far = s.not_m32s(s.and_m32s(
-            s.greater_than_or_equal_f32s(weights.total, s.splat_f32s(1.0 / FAR)),
-            s.less_than_or_equal_f32s(weights.total, s.splat_f32s(FAR)),
-        ));
+        let far = self.is_far(weights.total);
         if s.any(far) {
-            shift = s.select_f32s(far, self.load_single(slot), shift);
+            self.load_single(slot);
+            shift = s.select_f32s(far, self.largest_logit(slot), shift);
             weights = self.weigh::<WATCHED, false>(slot, shift);
         }
         (shift, weights)
@@ -225,6 +233,7 @@ impl<S: Lanes> Block<'_, S> {
         self.pay(signal, step, slot);
         if self.uses.kl || self.shape.goes_off_policy() {
             self.keep_logprobs(slot);
+            self.keep_ref_logprobs(slot);
         }
     }
 
@@ -232,8 +241,47 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn keep_logprobs(&mut self, slot: usize) {
         let group = self.shape.group;
-        for g in 0..group {
-            self.step.logprob[slot * group + g] = self.logprob(slot, g);
+        let mut logprob = take(&mut self.step.logprob);
+        self.find_logprobs(slot, &mut logprob[slot * group..][..group]);
+        self.step.logprob = logprob;
+    }
+
+    /// Keeps log pi of the rollouts trained on under the base model, where rules look at it.
+    #[inline(always)]
+    pub(super) fn keep_ref_logprobs(&mut self, slot: usize) {
+        let group = self.shape.group;
+        let mut ref_logprob = take(&mut self.step.ref_logprob);
+        if self.uses.kl {
+            self.find_ref_logprobs(slot, &mut ref_logprob[slot * group..][..group]);
+        }
+        self.step.ref_logprob = ref_logprob;
+    }
+
+    /// log pi of the slot's rollouts trained on under the rows loaded last, in nats.
+    #[inline(always)]
+    pub(super) fn find_logprobs(&self, slot: usize, logprobs: &mut [Lane<S>]) {
+        if !self.shape.exact {
+            return logprobs.iter_mut().enumerate().for_each(|(g, logprob)| *logprob = self.logprob(slot, g));
+        }
+        let (s, arms, log_sum, nats) = (self.s, self.shape.arms, self.step.log_sum[slot], self.s.splat_f32s(LN_2));
+        for logprobs in logprobs.chunks_mut(arms) {
+            for (logprob, logit) in logprobs.iter_mut().zip(&self.step.logits[slot * arms..][..arms]) {
+                *logprob = Lane { s, x: s.mul_f32s(s.sub_f32s(*logit, log_sum), nats) };
+            }
+        }
+    }
+
+    /// The same under the base model.
+    #[inline(always)]
+    fn find_ref_logprobs(&self, slot: usize, logprobs: &mut [Lane<S>]) {
+        if !self.shape.exact {
+            return logprobs.iter_mut().enumerate().for_each(|(g, logprob)| *logprob = self.ref_logprob(slot, g));
+        }
+        let (s, nats) = (self.s, self.s.splat_f32s(LN_2));
+        for logprobs in logprobs.chunks_mut(self.shape.arms) {
+            for (logprob, base) in logprobs.iter_mut().zip(self.base_row(slot)) {
+                *logprob = Lane { s, x: s.mul_f32s(*base, nats) };
+            }
         }
     }
 
@@ -272,8 +320,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn rescore(&mut self, slot: usize) {
         if self.shape.exact {
-            let top = self.load_rows(slot);
-            self.spread(slot, top);
+            self.spread(slot);
         } else {
             self.find_policy(slot, false);
         }
@@ -328,7 +375,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn choose_greedily(&mut self, slot: usize) {
         let (s, arms, last) = (self.s, self.shape.arms, self.shape.sampled());
-        let top = largest(s, &self.step.logits[slot * arms..][..arms]);
+        let top = self.largest_logit(slot);
         let mut found = s.splat_u32s(0);
         for arm in (0..arms).rev() {
             let here = s.add_u32s(self.iota, s.splat_u32s((arm * S::LANES) as u32));
@@ -350,11 +397,7 @@ impl<S: Lanes> Block<'_, S> {
     /// What a table by arm holds for a rollout's arm.
     #[inline(always)]
     fn entry(&self, table: &[S::f32s], slot: usize, rollout: usize) -> S::f32s {
-        if self.shape.exact && rollout < self.shape.group {
-            table[self.arm(rollout)]
-        } else {
-            self.s.gather(memory::flat::<S>(table), self.step.position[slot * self.shape.paid() + rollout])
-        }
+        self.s.gather(memory::flat::<S>(table), self.step.position[slot * self.shape.paid() + rollout])
     }
 
     /// log pi of a rollout under the base model, in nats.

@@ -158,7 +158,7 @@ impl<S: Lanes> Block<'_, S> {
             let greedy = step.greedy[slot];
             let by_length = if self.shape.ends() { Earned { weights: &self.tree.by_length, ..own } } else { own };
             let around = Around { batch, by_length, greedy, density: greedy.like(1.0) };
-            let mean = own.mean();
+            let mean = if blocks.looks_at_mean() { own.mean() } else { greedy.like(0.0) };
             let scale = blocks.divisor(&own, mean, &around);
             let advantages = &mut step.advantage[slot * group..][..group];
             if self.rule.baseline == Baseline::SecondBest {
@@ -232,25 +232,35 @@ impl<S: Lanes> Block<'_, S> {
             did.tokens = did.tokens + self.counted(slot);
         }
         let rollouts = slot * group..(slot + 1) * group;
-        if !(penalised || rated && cut) {
+        let cut = rated && cut;
+        if !(penalised || cut) {
             self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
             return;
         }
-        for i in rollouts {
-            let mut push = self.step.advantage[i];
-            let now = if on_policy { self.step.logprob[i] } else { self.logprob(slot, i - slot * group) };
-            if rated && cut {
-                let ratio = if on_policy { one } else { (now - self.step.logprob[i]).exp() };
+        if !on_policy {
+            let mut now = std::mem::take(&mut self.step.now);
+            self.find_logprobs(slot, &mut now);
+            self.step.now = now;
+        }
+        let step = &mut self.step;
+        let old = &step.logprob[rollouts.clone()];
+        let now = if on_policy { old } else { &step.now };
+        let old = old.iter().zip(&step.ref_logprob[rollouts.clone()]).zip(now);
+        let given = step.advantage[rollouts.clone()].iter().zip(&step.weight[rollouts.clone()]);
+        for ((to, (advantage, weight)), ((old, reference), now)) in step.push[rollouts].iter_mut().zip(given).zip(old) {
+            let mut push = *advantage;
+            if cut {
+                let ratio = if on_policy { one } else { (*now - *old).exp() };
                 let (slope, [low, high]) = blocks.push(ratio, push);
                 push = slope;
-                let counts = Lane::choose(self.step.weight[i].above(zero), one, zero);
+                let counts = Lane::choose(weight.above(zero), one, zero);
                 did.low = did.low + Lane::choose(low, counts, zero);
                 did.high = did.high + Lane::choose(high, counts, zero);
             }
             if penalised {
-                push = push - self.dials.kl_beta * kl_slope(self.rule.kl_form, self.ref_logprob(slot, i - slot * group) - now);
+                push = push - self.dials.kl_beta * kl_slope(self.rule.kl_form, *reference - *now);
             }
-            self.step.push[i] = push;
+            *to = push;
         }
     }
 
