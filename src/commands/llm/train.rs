@@ -7,6 +7,7 @@ use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
 use crate::settings::Settings as Layers;
+use crate::stop;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mta_llm::exam::Exam;
@@ -23,7 +24,6 @@ use mta_sims::registry::Named;
 use serde_json::{Map, Value, json};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const HELP: &str = "\
 The recipes are those of the simulator (mta-sim list recipes), and 'sft': imitation of the responses a file gives, or of a grown model's corpus.
@@ -38,8 +38,6 @@ const SUPERVISED: &str = "sft";
 
 /// Where defaults that are not the simulator's come from, in messages.
 const DEFAULTS: &str = "defaults of llm train";
-
-static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The subcommand.
 pub(super) fn command() -> Command {
@@ -311,7 +309,7 @@ const LESSONS: usize = 16_384;
 
 /// Runs, with a bar on a terminal.
 fn follow(plan: &Plan, model: Model, teacher: Option<Model>, out: &Path) -> Result<(), Error> {
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    stop::listen();
     let steps = plan.config.train.steps;
     let bar = progress_bar(steps);
     let mut evaluated: Vec<Row> = Vec::new();
@@ -320,7 +318,7 @@ fn follow(plan: &Plan, model: Model, teacher: Option<Model>, out: &Path) -> Resu
         bar.set_message(row.get("reward").and_then(Value::as_f64).map_or(String::new(), |x| format!("reward {x:.3}")));
         evaluated.extend(row.contains_key("held_out/pass@1").then(|| row.clone()));
     };
-    let ended = run(plan, model, teacher, out, &mut observe, &|| STOP.load(Ordering::Relaxed));
+    let ended = run(plan, model, teacher, out, &mut observe, &stop::asked);
     bar.finish_and_clear();
     match ended? {
         Ended::Stopped(step) => Err(Error::Stopped { step, steps }),
