@@ -158,7 +158,7 @@ fn a_corrupted_shard_is_named_and_its_cells_run_again_once_it_is_removed() {
 }
 
 /// Settings that make the plan last for some seconds.
-const SLOW: &str = "--num-iterations 16 --steps 100,300";
+const SLOW: &str = "--num-iterations 4 --steps 100,200";
 
 fn spawn(folder: &Path, typed: &str) -> Child {
     program(folder).args(typed.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()

@@ -220,7 +220,7 @@ mod tests {
         Curves { alignment: 0.1 * i as f64, chosen: (0..i % 3).collect(), steps: vec![0, 2, i + 3], values: values.collect() }
     }
 
-    fn publish_some(folder: &Path, cells: std::ops::Range<usize>) -> PathBuf {
+    fn publish_some(folder: &Path, cells: Range<usize>) -> PathBuf {
         publish(folder, "1-of-1", cells.map(|i| Ok((Id::of(&i.to_string()), curves(i))))).unwrap()
     }
 
