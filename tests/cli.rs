@@ -223,7 +223,7 @@ const WRONG: &[(&str, &str)] = &[
     ("sweep gather nowhere", "nowhere: is no run folder: it has no plan.jsonl"),
     ("sweep gather cut_plan", "cut_plan/plan.jsonl: line 3 is no cell ("),
     ("sweep status mine", "mine: is no run folder: it has no plan.jsonl"),
-    ("sweep plan TINY --out mine", "mine/config.toml: is not a run's own"),
+    ("sweep plan --seeds 1 --out mine", "mine/config.toml: is not a run's own"),
     ("sweep plan --alignment 2", "--alignment = 2: must be a number in [-1, 1]"),
     ("sweep plan --threads 2", "'--threads'"),
     ("sweep submit kept", "--slurm"),
