@@ -52,7 +52,10 @@ pub fn run(
     let (sender, receiver) = sync_channel(WAITING);
     let written = std::thread::scope(|scope| {
         scope.spawn(|| pool.install(|| run_all(work, pending, engine, sender)));
-        write_all(receiver, journal, &bar, told)
+        let written = write_all(&receiver, journal, &bar, told);
+        // Threads that wait to send are told so that nobody listens any more.
+        drop(receiver);
+        written
     });
     bar.finish_and_clear();
     written
@@ -85,10 +88,10 @@ fn run_all(work: &dyn Work, pending: &[usize], engine: &dyn Engine, sender: Sync
 }
 
 /// Writes cells as they come, all that wait at once.
-fn write_all(receiver: Receiver<Outcome>, journal: &mut Journal, bar: &ProgressBar, told: &mut Told) -> Result<usize, Error> {
+fn write_all(receiver: &Receiver<Outcome>, journal: &mut Journal, bar: &ProgressBar, told: &mut Told) -> Result<usize, Error> {
     let (mut done, mut synced) = (0, Instant::now());
     while let Ok(first) = receiver.recv() {
-        let Batch { lines, cells, error } = Batch::of(first, &receiver);
+        let Batch { lines, cells, error } = Batch::of(first, receiver);
         journal.append(&lines)?;
         error.map_or(Ok(()), Err)?;
         done += cells;

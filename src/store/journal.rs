@@ -222,7 +222,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j");
         let mut journal = Journal::open(&path).unwrap();
-        (append(&mut journal, "a", 0.1), append(&mut journal, "b", 0.2));
+        append(&mut journal, "a", 0.1);
+        append(&mut journal, "b", 0.2);
         let mut scan = Scan::open(&path).unwrap();
         assert_eq!(names(&scan), [Id::of("a"), Id::of("b")]);
         let entry = scan.entries[1];
@@ -238,7 +239,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j");
         let mut journal = Journal::open(&path).unwrap();
-        (append(&mut journal, "a", 0.1), append(&mut journal, "b", 0.2));
+        append(&mut journal, "a", 0.1);
+        append(&mut journal, "b", 0.2);
         drop(journal);
         let whole = std::fs::read(&path).unwrap();
         for cut in [1, 40, 60] {

@@ -239,8 +239,8 @@ fn read_column(group: &dyn RowGroupReader, column: usize, into: &mut Values) -> 
     let rows = usize::try_from(group.metadata().num_rows()).map_err(|e| ParquetError::General(e.to_string()))?;
     let reader = group.get_column_reader(column)?;
     match into {
-        Values::Float(v) => spread(typed::<DoubleType>(reader)?, rows, |x| Ok(x), v),
-        Values::Int(v) => spread(typed::<Int64Type>(reader)?, rows, |x| Ok(x), v),
+        Values::Float(v) => spread(typed::<DoubleType>(reader)?, rows, Ok, v),
+        Values::Int(v) => spread(typed::<Int64Type>(reader)?, rows, Ok, v),
         Values::Text(v) => spread(typed::<ByteArrayType>(reader)?, rows, |x| x.as_utf8().map(String::from), v),
     }
 }

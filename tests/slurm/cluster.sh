@@ -65,7 +65,7 @@ for _ in $(seq 60); do [ "$(sinfo -h -o %t 2>/dev/null)" = idle ] && break; slee
 [ "$(sinfo -h -o %t)" = idle ] || skip "the node does not come up: $(tail -1 "$here/slurmd.log")"
 echo "$(sbatch --version): $(sinfo -h -o '%D node, %c processors')"
 
-echo '--alignment 0.1..0.9 --steps 400 --seeds 8' > settings
+echo '--alignment 0.1..0.9 --steps 400 --seeds 20' > settings
 "$program" sweep plan $(cat settings) --out run
 "$program" sweep submit run --slurm --shards 8 --time 30 | tee submitted
 array=$(awk '{print $2}' submitted) gather=$(awk '{print $7}' submitted)
@@ -86,7 +86,7 @@ state() { scontrol show job "$1" | sed -n 's/.*JobState=\([A-Z]*\).*/\1/p' | hea
 killed=$(process 1)
 kill -KILL "$killed"
 stopped=$(process 3)
-scancel --signal=TERM "${array}_3"
+for _ in $(seq 20); do scancel --signal=TERM "${array}_3" && break; sleep 0.2; done
 "$program" sweep status run
 for _ in $(seq 300); do [ "$(state "${array}_1")" = FAILED ] && break; sleep 0.2; done
 echo "shard 1 was killed (process $killed): $(state "${array}_1")"
