@@ -25,6 +25,7 @@ pub fn command() -> Command {
         .subcommand(show())
         .subcommand(crate::commands::theory::command())
         .subcommand(crate::commands::verify::command())
+        .subcommand(crate::commands::bench::command())
         .subcommand(crate::commands::llm::command())
 }
 

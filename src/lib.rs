@@ -16,13 +16,14 @@
 //! groups     results by grid point and recipe    report    the table and the sentence
 //! page/      runs as one HTML file, and served   commands/ one file per subcommand
 //! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
-//! study      the runs that figures need
+//! study      the runs that figures need         bench      engines against the machine
 //! ```
 //!
 //! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
 
 pub use {mta_figures as figures, mta_llm as llm, mta_sims as sims, mta_theory as theory};
 
+pub mod bench;
 pub mod bridge;
 pub mod cli;
 pub mod commands;

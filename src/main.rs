@@ -29,6 +29,7 @@ fn run() -> Result<(), Error> {
         Some(("show", arguments)) => {
             commands::show::show(text(arguments, "kind"), text(arguments, "name")).map(|text| commands::say(&text))
         }
+        Some(("bench", arguments)) => commands::bench::bench(arguments),
         Some(("verify", arguments)) => commands::verify::verify(arguments),
         Some(("llm", arguments)) => commands::llm::llm(arguments),
         Some(("theory", arguments)) => commands::theory::theory(arguments).map(|text| commands::say(&text)),

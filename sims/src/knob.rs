@@ -207,6 +207,9 @@ macro_rules! choices {
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
+            /// Every variant, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// Every name, in order.
             pub const NAMES: &'static [&'static str] = &[$($text),+];
 

@@ -15,7 +15,8 @@
 //! text -> name                         digest      names of cells and answers: hashes of what they depend on
 //! Recipe = signal + rule + data        recipe      under one name
 //! Cell -> Curves                       cell        one recipe, one world, one seed
-//! [Cell] -> [Curves]                   batch/      many cells at once, one per SIMD lane, in f32
+//! [Cell] -> [Curves]                   batch/      many cells at once, one per SIMD lane or thread of a GPU, in f32
+//! Workload -> fleet of replicas        workloads   what engines are timed on
 //! Proposition -> Simulated             against/    what the engine measures of the theory's outputs
 //! ```
 //!
@@ -53,4 +54,5 @@ pub mod statistics;
 pub mod stream;
 pub mod table;
 pub mod task;
+pub mod workloads;
 pub mod world;

@@ -28,6 +28,18 @@ macro_rules! dials {
         #[derive(Clone, Copy, Debug)]
         pub struct Dials<N> { $(#[doc = concat!("`", stringify!($knob), "`.")] pub $knob: N),+ }
 
+        impl<N> Dials<N> {
+            /// Each by its name.
+            pub fn named(mut number: impl FnMut(&'static str) -> N) -> Self {
+                Dials { $($knob: number(stringify!($knob))),+ }
+            }
+
+            /// All, in order.
+            pub fn values(self) -> Vec<N> {
+                vec![$(self.$knob),+]
+            }
+        }
+
         impl Dials<f64> {
             /// Those of `rule`.
             pub fn of(rule: &Objective) -> Self {
@@ -54,14 +66,23 @@ impl<'a> Blocks<'a, f64> {
 /// What the advantages of a group depend on besides its rewards.
 #[derive(Clone, Copy)]
 pub struct Around<'a, N> {
-    /// All rewards of the batch.
-    pub batch: Earned<'a, N>,
+    /// What the rule takes from the batch.
+    pub batch: OfBatch<N>,
     /// Rewards of the group, weighted by length.
     pub by_length: Earned<'a, N>,
     /// Reward of the greedy response.
     pub greedy: N,
     /// Density of the group's mean under the batch's law of pass rates.
     pub density: N,
+}
+
+/// What a rule takes from the rewards of the whole batch; 0 where it takes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct OfBatch<N> {
+    /// Their mean, as a baseline.
+    pub mean: N,
+    /// What rewards are divided by.
+    pub scale: N,
 }
 
 /// The advantage of every token of a batch.
@@ -73,7 +94,8 @@ pub struct Around<'a, N> {
 /// `batch` holds shaped rewards, see [`shape`].
 pub fn advantages(rule: &Objective, batch: &[Paid], critic: &Critic) -> Advantages {
     let stats = Columns::of(batch.iter().flat_map(Paid::trained), None);
-    let mut all: Advantages = batch.iter().map(|paid| group_advantages(rule, paid, batch, stats.earned(), critic)).collect();
+    let of_batch = Blocks::of(rule).of_batch(&stats.earned());
+    let mut all: Advantages = batch.iter().map(|paid| group_advantages(rule, paid, batch, of_batch, critic)).collect();
     if rule.whiten {
         whiten(rule, batch, &mut all);
     }
@@ -112,7 +134,7 @@ fn beta_density(batch: &[Paid], m: f64) -> f64 {
     law.map_or(1.0, |law| law.pdf(m))
 }
 
-fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], stats: Earned<f64>, critic: &Critic) -> Vec<Vec<f64>> {
+fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], of_batch: OfBatch<f64>, critic: &Critic) -> Vec<Vec<f64>> {
     let rollouts = paid.group.rollouts.iter().zip(&paid.rewards);
     if rule.baseline == Baseline::Critic {
         return rollouts.map(|(rollout, r)| critic.advantages(rule, paid.group.prompt, rollout.length(), *r)).collect();
@@ -121,7 +143,7 @@ fn group_advantages(rule: &Objective, paid: &Paid, batch: &[Paid], stats: Earned
     let greedy = paid.rewards.last().copied().unwrap_or(0.0);
     let mean = own.earned().mean();
     let density = if rule.scale == Scale::BetaDensity { beta_density(batch, mean) } else { 1.0 };
-    let around = Around { batch: stats, by_length: by_length.earned(), greedy, density };
+    let around = Around { batch: of_batch, by_length: by_length.earned(), greedy, density };
     let blocks = Blocks::of(rule);
     let scale = blocks.divisor(&own.earned(), mean, &around);
     let discounted = |t: usize, length: usize| if rule.gamma == 1.0 { 1.0 } else { rule.gamma.powi((length - 1 - t) as i32) };
@@ -171,6 +193,19 @@ impl<N: Real> Blocks<'_, N> {
         (a - mean) / (std + self.dials.std_floor)
     }
 
+    /// What the rule takes from the rewards of the whole batch.
+    #[inline(always)]
+    pub fn of_batch(&self, batch: &Earned<N>) -> OfBatch<N> {
+        let zero = self.dials.std_floor.like(0.0);
+        let mean = if self.choice.baseline == Baseline::BatchMean { batch.mean() } else { zero };
+        let scale = match self.choice.scale {
+            Scale::BatchStd => batch.std(),
+            Scale::NonzeroShare => batch.nonzero_share(),
+            _ => zero,
+        };
+        OfBatch { mean, scale }
+    }
+
     /// (factor, baseline) of a group with this `mean`: a centred reward is `factor (R - baseline)`.
     #[inline(always)]
     pub fn baseline(&self, own: &Earned<N>, mean: N, around: &Around<N>) -> (N, N) {
@@ -178,8 +213,8 @@ impl<N: Real> Blocks<'_, N> {
         match self.choice.baseline {
             Baseline::None | Baseline::Critic | Baseline::SecondBest => (one, zero),
             Baseline::GroupMean => (one, mean),
-            Baseline::LeaveOneOut => (one.like(own.size.map_or(1.0, |g| g as f64 / (g as f64 - 1.0))), mean),
-            Baseline::BatchMean => (one, around.batch.mean()),
+            Baseline::LeaveOneOut => (own.size.map_or(one, |g| g / (g - one)), mean),
+            Baseline::BatchMean => (one, around.batch.mean),
             Baseline::Greedy => (one, around.greedy),
             Baseline::LengthWeighted => (one, around.by_length.mean()),
         }
@@ -192,9 +227,8 @@ impl<N: Real> Blocks<'_, N> {
         let scale = match self.choice.scale {
             Scale::None => return one,
             Scale::GroupStd => own.variance_about(mean, self.choice.std_ddof).sqrt(),
-            Scale::BatchStd => around.batch.std(),
+            Scale::BatchStd | Scale::NonzeroShare => around.batch.scale,
             Scale::GroupMean => mean,
-            Scale::NonzeroShare => around.batch.nonzero_share(),
             Scale::BetaDensity => around.density,
         };
         N::choose(own.is_flat(), one, scale + self.dials.std_floor)

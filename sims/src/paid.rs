@@ -1,6 +1,6 @@
 //! A group with its rewards, and the weighted moments every rule is made of.
 
-use crate::real::{Real, Truth};
+use crate::real::{Real, Truth, Turn};
 use crate::rollout::Group;
 
 /// A group and what its rollouts earned.
@@ -51,7 +51,7 @@ impl Columns {
 
     /// As what its moments are defined on.
     pub(crate) fn earned(&self) -> Earned<'_, f64> {
-        Earned { weights: &self.weights, rewards: &self.values, size: self.size }
+        Earned { weights: &self.weights, rewards: &self.values, size: self.size.map(|g| g as f64) }
     }
 }
 
@@ -63,7 +63,7 @@ pub struct Earned<'a, N> {
     /// One reward for each.
     pub rewards: &'a [N],
     /// Number G of sampled rollouts; `None` for a population.
-    pub size: Option<usize>,
+    pub size: Option<N>,
 }
 
 impl<N: Real> Earned<'_, N> {
@@ -88,11 +88,8 @@ impl<N: Real> Earned<'_, N> {
     #[inline(always)]
     fn mean_of(&self, what: &impl Each<N>) -> N {
         let first = what.of(self.rewards[0]);
-        let (mut total, mut sum) = (first.like(0.0), first.like(0.0));
-        for (weight, reward) in self.weights.iter().zip(self.rewards) {
-            total = total + *weight;
-            sum = sum + *weight * (what.of(*reward) - first);
-        }
+        let zero = first.like(0.0);
+        let [total, sum] = N::fold(self.weights, self.rewards, [zero; 2], &Shifted { what, first });
         first + sum / total
     }
 
@@ -105,42 +102,96 @@ impl<N: Real> Earned<'_, N> {
     /// The same, given the mean.
     #[inline(always)]
     pub fn variance_about(&self, mean: N, ddof: usize) -> N {
-        let mut variance = mean.like(0.0);
-        for (weight, reward) in self.weights.iter().zip(self.rewards) {
-            let deviation = *reward - mean;
-            variance = variance + *weight * (deviation * deviation);
-        }
-        self.size.map_or(variance, |g| variance * mean.like(g as f64) / mean.like((g - ddof.min(g - 1)) as f64))
+        let [variance] = N::fold(self.weights, self.rewards, [mean.like(0.0)], &Squared { mean });
+        let Some(g) = self.size else { return variance };
+        let (one, rest) = (g.like(1.0), g - g.like(ddof as f64));
+        variance * g / N::choose(rest.above(one), rest, one)
     }
 
     /// Whether all rewards are equal.
     #[inline(always)]
     pub fn is_flat(&self) -> N::Truth {
         let first = self.rewards[0];
-        let one = first.like(1.0);
-        let mut flat = one.above(first.like(0.0));
-        for r in self.rewards {
-            flat = flat.and((*r - first).abs().above(first.like(N::SAME) * (one + r.abs())).not());
-        }
-        flat
+        let [differ] = N::fold(self.weights, self.rewards, [first.like(0.0)], &Differ { first });
+        first.like(1.0).above(differ)
     }
 
-    /// The best reward's lead over the second best, for the first of the best; 0 for the others, and in the population, where the best response is drawn more
-    /// than once.
+    /// The best reward's lead over the second best, for the first of the best; 0 for the others, where there is no second, and in the population, where the
+    /// best response is drawn more than once.
     #[inline(always)]
     pub fn leads(&self, leads: &mut [N]) {
-        let zero = self.rewards[0].like(0.0);
-        let (mut best, mut second) = (self.rewards[0], self.rewards[0].like(f64::NEG_INFINITY));
-        for &r in &self.rewards[1..] {
-            second = N::choose(r.above(best), best, N::choose(r.above(second), r, second));
-            best = N::choose(r.above(best), r, best);
+        let two = self.best_two();
+        let mut led = self.rewards[0].like(0.0);
+        for (lead, reward) in leads.iter_mut().zip(self.rewards) {
+            [*lead, led] = self.lead(two, led, *reward);
         }
-        let mut free = zero.like(1.0).above(zero);
-        for (i, lead) in leads.iter_mut().enumerate() {
-            let first = free.and(best.above(self.rewards[i]).not());
-            *lead = if self.size.is_some() && self.rewards.len() > 1 { N::choose(first, best - second, zero) } else { zero };
-            free = free.and(first.not());
-        }
+    }
+
+    /// The best reward and the second best, minus infinity where there is none.
+    #[inline(always)]
+    pub fn best_two(&self) -> [N; 2] {
+        N::fold(self.weights, self.rewards, [self.rewards[0].like(f64::NEG_INFINITY); 2], &BestTwo)
+    }
+
+    /// The lead of the next rollout, and whether one has been in the lead, as 0 or 1; `led` says whether one before it has.
+    #[inline(always)]
+    pub fn lead(&self, [best, second]: [N; 2], led: N, reward: N) -> [N; 2] {
+        let (zero, one) = (reward.like(0.0), reward.like(1.0));
+        let leads = one.above(led).and(best.above(reward).not());
+        let alone = second.above(reward.like(f64::NEG_INFINITY)).not();
+        let margin = if self.size.is_some() { N::choose(alone, zero, best - second) } else { zero };
+        [N::choose(leads, margin, zero), N::choose(leads, one, led)]
+    }
+}
+
+/// Sums of weights, and of weighted differences from the first.
+struct Shifted<'w, W, N> {
+    what: &'w W,
+    first: N,
+}
+
+/// Weighted sum of squared deviations.
+struct Squared<N> {
+    mean: N,
+}
+
+/// 1 once a reward differs from the first.
+struct Differ<N> {
+    first: N,
+}
+
+/// The best and the second best so far.
+struct BestTwo;
+
+impl<N: Real, W: Each<N>> Turn<N, 2> for Shifted<'_, W, N> {
+    #[inline(always)]
+    fn turn(&self, [total, sum]: [N; 2], weight: N, reward: N) -> [N; 2] {
+        [total + weight, sum + weight * (self.what.of(reward) - self.first)]
+    }
+}
+
+impl<N: Real> Turn<N, 1> for Squared<N> {
+    #[inline(always)]
+    fn turn(&self, [sum]: [N; 1], weight: N, reward: N) -> [N; 1] {
+        let deviation = reward - self.mean;
+        [sum + weight * (deviation * deviation)]
+    }
+}
+
+impl<N: Real> Turn<N, 1> for Differ<N> {
+    #[inline(always)]
+    fn turn(&self, [differ]: [N; 1], _: N, reward: N) -> [N; 1] {
+        let one = reward.like(1.0);
+        let apart = (reward - self.first).abs().above(reward.like(N::SAME) * (one + reward.abs()));
+        [N::choose(apart, one, differ)]
+    }
+}
+
+impl<N: Real> Turn<N, 2> for BestTwo {
+    #[inline(always)]
+    fn turn(&self, [best, second]: [N; 2], _: N, reward: N) -> [N; 2] {
+        let behind = N::choose(reward.above(second), reward, second);
+        [N::choose(reward.above(best), reward, best), N::choose(reward.above(best), best, behind)]
     }
 }
 

@@ -1,5 +1,6 @@
 //! Numbers that formulas are written for: a formula is one generic function, and `f64` (the reference loop) or a vector of `f32`, one replica per lane
-//! (the batched engine), is put in. Nothing here branches on a number, so a third kind may print itself as the source of a kernel.
+//! (the batched engine), is put in. Nothing here branches on a number, and what loops over rollouts is a [`Real::fold`], so a third kind
+//! prints itself as the source of a kernel ([`crate::batch::cuda`]).
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -37,6 +38,21 @@ pub trait Real:
     fn exp(self) -> Self;
     /// `e^x - 1`.
     fn exp_m1(self) -> Self;
+    /// Carries numbers, `start` at first, through the pairs of two columns, in their order.
+    #[inline(always)]
+    fn fold<const N: usize>(left: &[Self], right: &[Self], start: [Self; N], turn: &impl Turn<Self, N>) -> [Self; N] {
+        let mut carried = start;
+        for (left, right) in left.iter().zip(right) {
+            carried = turn.turn(carried, *left, *right);
+        }
+        carried
+    }
+}
+
+/// The body of a loop that carries `N` numbers; a trait and not a closure, so that it is compiled with the instructions of its caller.
+pub trait Turn<R, const N: usize> {
+    /// What is carried on from a pair.
+    fn turn(&self, carried: [R; N], left: R, right: R) -> [R; N];
 }
 
 impl Truth for bool {

@@ -1,5 +1,6 @@
 //! One file per subcommand: arguments in, library call, answer out.
 
+pub mod bench;
 pub mod figures;
 pub mod list;
 pub mod llm;

@@ -35,7 +35,10 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) rule: &'a Objective,
     pub(super) dials: Dials<Lane<S>>,
     pub(super) params: Params<Lane<S>>,
+    /// Words of coins that pay.
     pub(super) rates: Rates<Threshold<S>>,
+    /// Probabilities of coins.
+    pub(super) chances: Rates<Lane<S>>,
     /// Step sizes of skill and memory, as [`Block::scaled`] needs them.
     pub(super) step_size: [S::f32s; 2],
     /// What some lane needs.
@@ -101,8 +104,13 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) push: Vec<Lane<S>>,
     /// Whether a rollout trained on is right.
     pub(super) correct: Vec<S::m32s>,
-    /// Weights of a whole batch: 1/G each.
+    /// Weights of a whole batch: 1/G each where responses are sampled.
     pub(super) weight: Vec<Lane<S>>,
+    /// Exact mode: probability of every arm of a slot as the policy now is, and of its coin.
+    pub(super) chance: Table<S::f32s>,
+    pub(super) coin: Table<S::f32s>,
+    /// Scratch of one slot: slopes by arm.
+    pub(super) slope: Table<S::f32s>,
     /// Shaped reward of the greedy response, per slot.
     pub(super) greedy: Vec<Lane<S>>,
     /// Scratch of one slot: running sums, words, coins, facts, votes.
@@ -137,6 +145,9 @@ impl<S: Lanes> StepTables<S> {
             push: vec![zero; by_group],
             correct: vec![none; by_group],
             weight: vec![Lane { s, x: s.splat_f32s(1.0 / shape.group as f32) }; by_group],
+            chance: memory::floats(s, if shape.exact { shape.batch * shape.arms } else { 0 }),
+            coin: memory::floats(s, if shape.exact { shape.batch * shape.arms } else { 0 }),
+            slope: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),
@@ -154,7 +165,7 @@ impl<'a, S: Lanes> Block<'a, S> {
     #[inline(always)]
     pub(super) fn new(s: S, replicas: &'a [Replica<'a>]) -> Self {
         let recipe = replicas[0].recipe;
-        let shape = Shape::of(recipe);
+        let shape = Shape::of(recipe, replicas[0].prompts.len());
         let number = |of: &dyn Fn(&Config) -> f64| memory::vector::<S>(|lane| of(&replicas[lane].recipe.config) as f32);
         let lane = |of: &dyn Fn(&Config) -> f64| Lane { s, x: number(of) };
         let threshold = |of: &dyn Fn(&Config) -> f64| {
@@ -183,6 +194,12 @@ impl<'a, S: Lanes> Block<'a, S> {
                 random_rate: threshold(&|c| c.signal.random_rate),
                 never: Threshold(s.splat_u32s(0)),
             },
+            chances: Rates {
+                tpr: lane(&|c| c.signal.tpr),
+                fpr: lane(&|c| c.signal.fpr),
+                random_rate: lane(&|c| c.signal.random_rate),
+                never: lane(&|_| 0.0),
+            },
             step_size: [
                 number(&|c| c.train.learning_rate * c.policy.sharing * LOG2_E),
                 number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * c.train.prompts_per_update() * LOG2_E),
@@ -202,6 +219,9 @@ impl<'a, S: Lanes> Block<'a, S> {
         };
         for (lane, replica) in replicas.iter().enumerate() {
             block.load(lane, replica.world);
+        }
+        if block.shape.exact {
+            block.list_responses();
         }
         block
     }
@@ -238,7 +258,7 @@ impl<'a, S: Lanes> Block<'a, S> {
 }
 
 impl Uses {
-    fn of(replicas: &[Replica]) -> Self {
+    pub(super) fn of(replicas: &[Replica]) -> Self {
         let any = |of: &dyn Fn(&Config) -> bool| replicas.iter().any(|r| of(&r.recipe.config));
         Uses {
             skill: any(&|c| c.policy.sharing > 0.0),
@@ -253,7 +273,7 @@ impl Uses {
 }
 
 /// Whether the pushes of every group sum to zero, so that the part of the gradient in all arms vanishes.
-fn sums_to_zero(c: &Config) -> bool {
+pub(super) fn sums_to_zero(c: &Config) -> bool {
     use crate::config::{Baseline, KlPlace};
     let o = &c.objective;
     let centred = matches!(o.baseline, Baseline::GroupMean | Baseline::LeaveOneOut | Baseline::LengthWeighted);

@@ -10,12 +10,12 @@ use std::f32::consts::LN_2;
 use std::ops::Range;
 
 /// Numbers measured: pass@k, then mode accuracy, covariance, entropy, KL.
-const MEASURES: usize = PASS_KS.len() + 4;
+pub(super) const MEASURES: usize = PASS_KS.len() + 4;
 /// Prompts added up before their sum is added to the total, so that rounding does not grow with the number of prompts.
-const CHUNK: usize = 16;
+pub(super) const CHUNK: usize = 16;
 
 /// Means per measure and lane.
-pub(super) struct Means<S: Lanes>([S::f32s; MEASURES]);
+pub(super) struct Means<S: Lanes>(pub(super) [S::f32s; MEASURES]);
 
 impl<S: Lanes> Means<S> {
     /// Those of one lane.

@@ -6,9 +6,11 @@ use super::lanes::{Job, Lanes, Vectors, dispatch, width};
 use super::memory;
 use super::number::Lane;
 use super::update::Did;
+use crate::measure::Measured;
 use crate::objective::Clipped;
 use crate::record::Snapshot;
 use crate::run::StepStats;
+use crate::signals::Signal;
 use rayon::prelude::*;
 use std::f64::consts::LN_2;
 
@@ -30,8 +32,16 @@ pub struct Observed {
     pub memory: Vec<f64>,
 }
 
-/// Means of what every step sampled from: the chance of a right answer at the prompts of its batch, and the entropy in nats.
-pub type Trail = Vec<[f64; 2]>;
+/// What many replicas did together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trail {
+    /// Means over replicas of what every step sampled from: the chance of a right answer at the prompts of its batch, and the entropy in nats.
+    pub steps: Vec<[f64; 2]>,
+    /// Success at the training prompts after the last update, by replica.
+    pub success: Vec<f64>,
+    /// Mean entropy there, in nats.
+    pub entropy: f64,
+}
 
 /// Runs replicas and gives what is seen of each, in their order.
 ///
@@ -43,20 +53,23 @@ pub fn watch(replicas: &[Replica], options: Options) -> Vec<Observed> {
     blocks.into_iter().flatten().collect()
 }
 
-/// Runs replicas without looking at single ones: means over replicas of what every step sampled from. Sums are in `f64`, block by block: with another vector
-/// width, only their last bits differ.
+/// Runs replicas without looking at single ones until the end. Sums are in `f64`, block by block: with another vector width, only their last bits differ.
+///
+/// # Panics
+/// As [`watch`].
 pub fn follow(replicas: &[Replica], options: Options) -> Trail {
     let lanes = width(options.vectors);
     let blocks: Vec<Trail> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Follow(some))).collect();
-    let steps = replicas[0].recipe.config.train.steps;
-    let mut sums = vec![[0.0; 2]; steps];
-    for block in &blocks {
-        for (sum, x) in sums.iter_mut().zip(block) {
-            sum[0] += x[0];
-            sum[1] += x[1];
+    let mut all = Trail { steps: vec![[0.0; 2]; replicas[0].recipe.config.train.steps], ..Trail::default() };
+    let share = 1.0 / replicas.len() as f64;
+    for block in blocks {
+        for (mean, sum) in all.steps.iter_mut().zip(block.steps) {
+            *mean = [mean[0] + sum[0] * share, mean[1] + sum[1] * share];
         }
+        all.entropy += block.entropy * share;
+        all.success.extend(block.success);
     }
-    sums.iter().map(|sum| sum.map(|x| x / replicas.len() as f64)).collect()
+    all
 }
 
 /// As many replicas as there are lanes: the last ones once more where too few are left.
@@ -91,28 +104,36 @@ struct Follow<'a>(&'a [Replica<'a>]);
 impl Job for Follow<'_> {
     type Output = Trail;
 
+    /// Sums over its replicas.
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) -> Self::Output {
+    fn run<S: Lanes>(self, s: S) -> Trail {
         let all = padded::<S>(self.0);
         let mut block = Block::new(s, &all);
-        let mut trail = Vec::with_capacity(all[0].recipe.config.train.steps);
-        for step in 0..all[0].recipe.config.train.steps {
-            let did = block.step(step, Watched::Policy);
-            trail.push([did.success, did.entropy]);
+        let steps = all[0].recipe.config.train.steps;
+        let mut did = Vec::with_capacity(steps);
+        for step in 0..steps {
+            did.push(block.step(step, Watched::Policy));
         }
-        trail
-            .iter()
-            .map(|did| {
-                let sum = |x: Lane<S>| (0..self.0.len()).map(|lane| memory::lane::<S>(x.x, lane)).sum();
-                did.map(sum)
-            })
-            .collect()
+        let last = block.measure(0..block.shape.held_out.start);
+        let last: Vec<Measured> = (0..self.0.len()).map(|lane| last.lane(lane)).collect();
+        Trail {
+            steps: did.iter().map(|did| [did.success, did.entropy].map(|x| self.sum::<S>(x))).collect(),
+            success: last.iter().map(|m| m.pass_at[0]).collect(),
+            entropy: last.iter().map(|m| m.entropy).sum(),
+        }
+    }
+}
+
+impl Follow<'_> {
+    /// Over its replicas.
+    fn sum<S: Lanes>(&self, x: Lane<S>) -> f64 {
+        (0..self.0.len()).map(|lane| memory::lane::<S>(x.x, lane)).sum()
     }
 }
 
 /// What is wanted of a step.
 #[derive(Clone, Copy, PartialEq)]
-enum Watched {
+pub(super) enum Watched {
     Nothing,
     /// Success and entropy of the policy it sampled from.
     Policy,
@@ -121,26 +142,23 @@ enum Watched {
 }
 
 /// What an evaluated step shows.
-struct Look<S: Lanes> {
-    step: usize,
-    train: Means<S>,
-    held_out: Means<S>,
-    did: Did<S>,
+pub(super) struct Look<S: Lanes> {
+    pub(super) step: usize,
+    pub(super) train: Means<S>,
+    pub(super) held_out: Means<S>,
+    pub(super) did: Did<S>,
 }
 
 impl<S: Lanes> Block<'_, S> {
     /// One step; says what it did where that is wanted.
     #[inline(always)]
-    fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
+    pub(super) fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
         let mut did = self.nothing();
         let signal = self.replicas[0].recipe.signal;
-        if step == 0 {
-            self.fetch_words(0, 0);
-            self.fetch_coins(0, 0);
-        }
-        self.draw_prompts(step);
-        for slot in 0..self.shape.batch {
-            self.sample(signal, step, slot, watched != Watched::Nothing);
+        if self.shape.exact {
+            self.enumerate(signal);
+        } else {
+            self.sample_batch(signal, step, watched != Watched::Nothing);
         }
         if watched != Watched::Nothing {
             self.describe_policy(&mut did);
@@ -150,9 +168,24 @@ impl<S: Lanes> Block<'_, S> {
         }
         self.shape_rewards();
         self.find_advantages();
-        self.fetch_coins(step + 1, 0);
+        if !self.shape.exact {
+            self.fetch_coins(step + 1, 0);
+        }
         self.update(&mut did);
         did
+    }
+
+    /// Samples and pays the groups of a step.
+    #[inline(always)]
+    fn sample_batch(&mut self, signal: &Signal, step: usize, watched: bool) {
+        if step == 0 {
+            self.fetch_words(0, 0);
+            self.fetch_coins(0, 0);
+        }
+        self.draw_prompts(step);
+        for slot in 0..self.shape.batch {
+            self.sample(signal, step, slot, watched);
+        }
     }
 
     #[inline(always)]
@@ -161,7 +194,7 @@ impl<S: Lanes> Block<'_, S> {
         Look { step, train: self.measure(train), held_out: self.measure(held_out), did }
     }
 
-    fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {
+    pub(super) fn seen(&self, looks: &[Look<S>], lane: usize) -> Observed {
         let snapshot = |look: &Look<S>| Snapshot {
             step: look.step,
             held_out: look.held_out.lane(lane),

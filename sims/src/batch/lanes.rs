@@ -1,7 +1,7 @@
 //! Vectors of replicas: what the engine needs beyond [`pulp::Simd`]. A replica is a lane, and every operation means the same in every lane on every backend,
 //! bit for bit. AVX-512, AVX2 and plain scalars are spelled out; other machines, NEON among them, run the scalars.
 //!
-//! The only `unsafe` of the crate is here: two vector gathers and a scatter, each behind a check of its indices.
+//! The only `unsafe` of the engine is here: two vector gathers and a scatter, each behind a check of its indices.
 #![allow(unsafe_code)]
 
 use super::shown::Shown;

@@ -6,13 +6,16 @@
 //! watch, follow: [Replica] -> ...      fleet       blocks of replicas over threads
 //! Block                                block       the state of one vector of replicas
 //!   sample, pay                        sample      policy, search in running sums, signal
+//!   enumerate                          exact       all responses with their probabilities in place of a sample
 //!   advantages, pushes, ascent         update      the blocks of crate::objective, in lanes
 //!   measure                            evaluate    exact measurements
 //! Lane, Mask, Threshold                number      vectors as the numbers of formulas
 //! Shown                                shown       what draws show to a signal
 //! Lanes, dispatch                      lanes       vector instructions, chosen at run time; all `unsafe` of the crate
 //! exp2, log2; Keys, Streams            math, philox
+//! Ceilings                             ceiling     what this machine can do at most
 //! Search, Bits                         search      which arm a uniform means
+//! the same engine as one CUDA kernel   cuda/       one replica per thread
 //! ```
 //!
 //! The arithmetic of a replica is one sequential program of correctly rounded `f32` operations, and lanes never meet. So no result depends on vector width,
@@ -21,7 +24,10 @@
 //! different samples of the same law.
 
 mod block;
+pub mod ceiling;
+pub mod cuda;
 mod evaluate;
+mod exact;
 mod fleet;
 pub mod lanes;
 pub mod math;
@@ -44,17 +50,32 @@ use crate::cell::Cell;
 use crate::config::World as Settings;
 use crate::data::choose;
 use crate::knob::KnobError;
+use crate::recipe::Ready;
 use crate::record::Curves;
 use crate::stream::Seed;
 use crate::world::World;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 
 /// Runs cells, in any mixture of recipes and worlds, and gives the curves of each, in their order.
 ///
 /// # Errors
 /// Per cell: when [`supports`] denies its recipe, or its world cannot be made.
 pub fn run(cells: &[Cell], options: Options) -> Vec<Result<Curves, KnobError>> {
+    let Ok(all) = run_by(cells, supports, |fleet| Ok::<_, Infallible>(watch(fleet, options)));
+    all
+}
+
+/// The same by another engine of replicas, which can run what `supports` allows.
+///
+/// # Errors
+/// When the engine fails.
+fn run_by<E: Send>(
+    cells: &[Cell],
+    supports: fn(&Ready) -> Result<(), KnobError>,
+    watch: impl Fn(&[Replica]) -> Result<Vec<Observed>, E> + Sync,
+) -> Result<Vec<Result<Curves, KnobError>>, E> {
     let worlds = make_worlds(cells);
     let world = |cell: &Cell| &worlds[&world_key(cell)];
     let prompts: Vec<Vec<usize>> =
@@ -68,11 +89,12 @@ pub fn run(cells: &[Cell], options: Options) -> Vec<Result<Curves, KnobError>> {
     let ready = |i: &usize| *replicas[*i].as_ref().expect("only what can run is in a fleet");
     let watched = |members: &Vec<usize>| {
         let fleet: Vec<Replica> = members.iter().map(ready).collect();
-        members.iter().copied().zip(watch(&fleet, options)).collect::<Vec<_>>()
+        Ok(members.iter().copied().zip(watch(&fleet)?).collect())
     };
-    let mut seen: HashMap<usize, Observed> = fleets(cells, &replicas).par_iter().flat_map_iter(watched).collect();
+    let all: Vec<Vec<(usize, Observed)>> = fleets(cells, &replicas).par_iter().map(watched).collect::<Result<_, E>>()?;
+    let mut seen: HashMap<usize, Observed> = all.into_iter().flatten().collect();
     let result = |(i, replica): (usize, Result<Replica, KnobError>)| replica.map(|r| curves(&r, &seen.remove(&i).expect("it ran")));
-    replicas.iter().cloned().enumerate().map(result).collect()
+    Ok(replicas.iter().cloned().enumerate().map(result).collect())
 }
 
 /// Indices of the cells that can run, sorted into fleets.

@@ -6,7 +6,7 @@ use super::math::{exp2, log2};
 use super::memory;
 use super::number::Lane;
 use super::search::{Bits, Search, bit_rows};
-use super::shown::{Shown, Votes};
+use super::shown::{Coins, Shown, Votes};
 use crate::signals::Signal;
 use crate::stream::Purpose;
 use std::f32::consts::LN_2;
@@ -195,13 +195,17 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn rescore(&mut self, slot: usize) {
         let s = self.s;
         let top = self.load_rows(slot);
+        if self.shape.exact {
+            self.spread(slot, top);
+            return;
+        }
         let weights = self.weigh::<false>(slot, top);
         self.step.log_sum[slot] = s.add_f32s(top, log2(s, weights.total).0);
     }
 
     /// Which arms are right for the slot's prompt.
     #[inline(always)]
-    fn fetch_bits(&mut self, slot: usize) {
+    pub(super) fn fetch_bits(&mut self, slot: usize) {
         let (s, rows) = (self.s, bit_rows(self.shape.arms));
         let at = s.mul_u32s(self.step.prompt[slot], s.splat_u32s((rows * S::LANES) as u32));
         let mut at = s.add_u32s(at, self.iota);
@@ -233,7 +237,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Adds the most likely arm; of equals, the first.
     #[inline(always)]
-    fn choose_greedily(&mut self, slot: usize, top: S::f32s) {
+    pub(super) fn choose_greedily(&mut self, slot: usize, top: S::f32s) {
         let (s, arms, last) = (self.s, self.shape.arms, self.shape.sampled());
         let mut found = s.splat_u32s(0);
         for arm in (0..arms).rev() {
@@ -247,19 +251,24 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Pays the group.
     #[inline(always)]
-    fn pay(&mut self, signal: &Signal, slot: usize) {
-        let (s, arms, paid) = (self.s, self.shape.arms, self.shape.paid());
+    pub(super) fn pay(&mut self, signal: &Signal, slot: usize) {
+        let (s, arms, exact, first) = (self.s, self.shape.arms, self.shape.exact, slot * self.shape.paid());
+        let draws = if exact { arms } else { self.shape.paid() };
         let zero = s.splat_f32s(0.0);
         let never = s.less_than_f32s(zero, zero);
-        let votes = if signal.formula.looks_at_votes() { self.count_votes(slot) } else { (s.splat_u32s(0), never, never) };
+        let votes = match (signal.formula.looks_at_votes(), exact) {
+            (false, _) => (s.splat_u32s(0), never, never),
+            (true, false) => self.count_votes(slot),
+            (true, true) => self.weigh_votes(slot),
+        };
         let (mislabelled, wrong_label) = if signal.params.contains(&"label_noise") { self.labels(slot) } else { (never, s.splat_u32s(0)) };
         let mut reward = std::mem::take(&mut self.step.reward);
         let shown = Shown {
             s,
             params: self.params,
-            rates: self.rates,
-            coins: &self.step.coins[..paid],
-            position: &self.step.position[slot * paid..][..paid],
+            coins: if exact { Coins::Split(self.chances) } else { Coins::Tossed { words: &self.step.coins[..draws], rates: self.rates } },
+            enumerated: exact,
+            position: &self.step.position[first..][..draws],
             right: &self.step.right,
             formatted: &self.step.formatted,
             logits: memory::flat::<S>(&self.step.logits[slot * arms..][..arms]),
@@ -268,11 +277,15 @@ impl<S: Lanes> Block<'_, S> {
             entropy: self.step.entropy[slot],
             mislabelled,
             wrong_label,
-            others_succeed: if signal.params.contains(&"pass_k") { self.others_succeed() } else { zero },
+            others_succeed: match (signal.params.contains(&"pass_k"), exact) {
+                (false, _) => zero,
+                (true, false) => self.others_succeed(),
+                (true, true) => self.some_succeeds(slot),
+            },
             votes: Votes { majority: votes.0, wrong: votes.1, share: &self.step.share, scattered: votes.2 },
             iota: self.iota,
         };
-        s.pay(signal.formula, &shown, &mut reward[slot * paid..][..paid]);
+        s.pay(signal.formula, &shown, &mut reward[first..][..draws]);
         self.step.reward = reward;
     }
 
@@ -298,18 +311,25 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn logprob(&self, slot: usize, rollout: usize) -> Lane<S> {
         let (s, arms) = (self.s, self.shape.arms);
-        let position = self.step.position[slot * self.shape.paid() + rollout];
-        let logit = s.gather(memory::flat::<S>(&self.step.logits[slot * arms..][..arms]), position);
+        let logit = self.entry(&self.step.logits[slot * arms..][..arms], slot, rollout);
         Lane { s, x: s.mul_f32s(s.sub_f32s(logit, self.step.log_sum[slot]), s.splat_f32s(LN_2)) }
+    }
+
+    /// What a table by arm holds for a rollout's arm.
+    #[inline(always)]
+    fn entry(&self, table: &[S::f32s], slot: usize, rollout: usize) -> S::f32s {
+        if self.shape.exact && rollout < self.shape.group {
+            table[self.arm(rollout)]
+        } else {
+            self.s.gather(memory::flat::<S>(table), self.step.position[slot * self.shape.paid() + rollout])
+        }
     }
 
     /// log pi of a rollout under the base model, in nats.
     #[inline(always)]
     pub(super) fn ref_logprob(&self, slot: usize, rollout: usize) -> Lane<S> {
         let s = self.s;
-        let position = self.step.position[slot * self.shape.paid() + rollout];
-        let base = s.gather(memory::flat::<S>(self.base_row(slot)), position);
-        Lane { s, x: s.mul_f32s(base, s.splat_f32s(LN_2)) }
+        Lane { s, x: s.mul_f32s(self.entry(self.base_row(slot), slot, rollout), s.splat_f32s(LN_2)) }
     }
 
     #[inline(always)]

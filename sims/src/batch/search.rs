@@ -79,6 +79,12 @@ impl<'a, S: Lanes> Bits<'a, S> {
         Bits { first: [all[0], all[all.len().min(2) - 1]], all, iota }
     }
 
+    /// Whether `arm` has it.
+    #[inline(always)]
+    pub(super) fn at(&self, s: S, arm: usize) -> S::m32s {
+        s.meets(self.all[arm / 32], s.splat_u32s(1 << (arm % 32)))
+    }
+
     /// Whether the arm at `position` has it.
     #[inline(always)]
     pub(super) fn of(&self, s: S, position: S::u32s) -> S::m32s {

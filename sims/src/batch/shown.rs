@@ -12,10 +12,10 @@ pub struct Shown<'a, S: Lanes> {
     pub s: S,
     /// Parameters of amounts.
     pub params: Params<Lane<S>>,
-    /// Parameters of coins.
-    pub rates: Rates<Threshold<S>>,
-    /// Words of the coins, one per draw.
-    pub coins: &'a [S::u32s],
+    /// Coins.
+    pub coins: Coins<'a, S>,
+    /// Whether the draws are all arms in order, each once.
+    pub enumerated: bool,
     /// `arm * LANES + lane` of every draw.
     pub position: &'a [S::u32s],
     /// Whether each draw is right.
@@ -40,6 +40,19 @@ pub struct Shown<'a, S: Lanes> {
     pub votes: Votes<'a, S>,
     /// Lane numbers.
     pub iota: S::u32s,
+}
+
+/// What is done with coins.
+pub enum Coins<'a, S: Lanes> {
+    /// They are tossed.
+    Tossed {
+        /// A word for each draw.
+        words: &'a [S::u32s],
+        /// Words that pay.
+        rates: Rates<Threshold<S>>,
+    },
+    /// Their probability is told.
+    Split(Rates<Lane<S>>),
 }
 
 /// How a group votes.
@@ -71,6 +84,16 @@ impl<S: Lanes> Draw<'_, S> {
     #[inline(always)]
     fn mask(&self, m: S::m32s) -> Mask<S> {
         Mask { s: self.shown.s, m }
+    }
+
+    /// What a table by arm holds for the draw.
+    #[inline(always)]
+    fn entry(&self, table: &[f32]) -> S::f32s {
+        if self.shown.enumerated {
+            pulp::bytemuck::cast_slice::<f32, S::f32s>(table)[self.index]
+        } else {
+            self.shown.s.gather(table, self.shown.position[self.index])
+        }
     }
 
     #[inline(always)]
@@ -113,11 +136,11 @@ impl<S: Lanes> Seen for Draw<'_, S> {
     #[inline(always)]
     fn logprob(&self) -> Lane<S> {
         let s = self.shown.s;
-        self.nats(s.sub_f32s(s.gather(self.shown.logits, self.shown.position[self.index]), self.shown.log_sum))
+        self.nats(s.sub_f32s(self.entry(self.shown.logits), self.shown.log_sum))
     }
     #[inline(always)]
     fn ref_logprob(&self) -> Lane<S> {
-        self.nats(self.shown.s.gather(self.shown.base, self.shown.position[self.index]))
+        self.nats(self.entry(self.shown.base))
     }
     #[inline(always)]
     fn mean_logprob(&self) -> Lane<S> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::batch::lanes::Vectors;
+use crate::config::Mode;
 use crate::policy::{Nudge, Policy, SoftmaxPolicy, Step};
 use crate::recipe::Ready;
 use crate::rollout::Token;
@@ -10,14 +11,15 @@ use crate::run::{StepStats, Training, train};
 use crate::signals::SIGNALS;
 use crate::stream::{Purpose, Stream};
 use rand::Rng;
-use std::cell::Cell as Slot;
+use std::cell::{Cell as Slot, RefCell};
 
 /// Distance of a uniform from a boundary between arms below which rounding may choose the other arm: 40 sums of 2^-24 each, and half a step of a 24-bit uniform.
-const CLOSE: f64 = 2.5e-6;
+pub(super) const CLOSE: f64 = 2.5e-6;
 
-/// A policy that notes how close its uniforms come to boundaries.
+/// A policy that notes what it draws, and how close its uniforms come to boundaries.
 struct Noted<'w> {
     policy: SoftmaxPolicy<'w>,
+    drawn: RefCell<Vec<Vec<u32>>>,
     closest: Slot<f64>,
 }
 
@@ -31,7 +33,9 @@ impl Policy for Noted<'_> {
                 self.closest.set(distances.fold(self.closest.get(), f64::min));
             }
         }
-        self.policy.sample(prompts, count)
+        let sampled = self.policy.sample(prompts, count);
+        self.drawn.borrow_mut().push(sampled.iter().flatten().map(|tokens| tokens[0].id).collect());
+        sampled
     }
     fn greedy(&self, prompts: &[usize]) -> Vec<Vec<Token>> {
         self.policy.greedy(prompts)
@@ -48,17 +52,19 @@ impl Policy for Noted<'_> {
 }
 
 /// What the reference loop says of a replica.
-struct Expected {
-    stats: Vec<StepStats>,
-    skill: Vec<f64>,
-    memory: Vec<f64>,
-    closest: f64,
+pub(super) struct Expected {
+    /// First tokens of all rollouts sampled, step by step.
+    pub(super) drawn: Vec<Vec<u32>>,
+    pub(super) stats: Vec<StepStats>,
+    pub(super) skill: Vec<f64>,
+    pub(super) memory: Vec<f64>,
+    pub(super) closest: f64,
 }
 
-fn reference(replica: &Replica) -> Expected {
+pub(super) fn reference(replica: &Replica) -> Expected {
     let (world, config) = (replica.world, &replica.recipe.config);
     let policy = SoftmaxPolicy::new(&world.task, &world.base, config.policy.sharing);
-    let mut noted = Noted { policy, closest: Slot::new(1.0) };
+    let mut noted = Noted { policy, drawn: RefCell::default(), closest: Slot::new(1.0) };
     let training = Training {
         config,
         signal: replica.recipe.signal,
@@ -73,12 +79,14 @@ fn reference(replica: &Replica) -> Expected {
         Some(node) => noted.policy.memory(prompt).logits(node).to_vec(),
         None => vec![0.0; config.world.vocab],
     };
-    let domain = shape::Shape::of(replica.recipe).domain;
-    Expected { stats, skill: noted.policy.skill().row(0).to_vec(), memory: domain.flat_map(memory).collect(), closest: noted.closest.get() }
+    let domain = shape::Shape::of(replica.recipe, replica.prompts.len()).domain;
+    let memory = domain.flat_map(memory).collect();
+    let drawn = noted.drawn.take();
+    Expected { drawn, stats, skill: noted.policy.skill().row(0).to_vec(), memory, closest: noted.closest.get() }
 }
 
 /// A random configuration of a recipe.
-fn vary(recipe: &mut Ready, dice: &mut Stream) {
+pub(super) fn vary(recipe: &mut Ready, dice: &mut Stream) {
     let c = &mut recipe.config;
     c.world.vocab = dice.random_range(4..40);
     (c.world.prompts, c.world.held_out) = (dice.random_range(1..6), dice.random_range(1..20));
@@ -103,7 +111,7 @@ fn vary(recipe: &mut Ready, dice: &mut Stream) {
 }
 
 /// Worlds and recipes for one fleet: seeds, alignments and step sizes differ.
-fn fleet(recipe: &Ready, size: u64) -> Vec<(World, Ready)> {
+pub(super) fn fleet(recipe: &Ready, size: u64) -> Vec<(World, Ready)> {
     let one = |i: u64| {
         let mut own = recipe.clone();
         own.config.world.alignment = 0.1 + 0.8 * i as f64 / size as f64;
@@ -113,26 +121,27 @@ fn fleet(recipe: &Ready, size: u64) -> Vec<(World, Ready)> {
     (0..size).map(one).collect()
 }
 
-fn replicas<'a>(made: &'a [(World, Ready)], prompts: &'a [Vec<usize>]) -> Vec<Replica<'a>> {
+pub(super) fn replicas<'a>(made: &'a [(World, Ready)], prompts: &'a [Vec<usize>]) -> Vec<Replica<'a>> {
     made.iter().zip(prompts).map(|((world, recipe), prompts)| Replica { world, recipe, prompts, dice: world.seed }).collect()
 }
 
-fn prompts(made: &[(World, Ready)]) -> Vec<Vec<usize>> {
+pub(super) fn prompts(made: &[(World, Ready)]) -> Vec<Vec<usize>> {
     made.iter().map(|(world, recipe)| choose(world, recipe)).collect()
 }
 
-/// Every pair of signal and rule the engine runs, in a random configuration.
-fn pairs() -> impl Iterator<Item = Ready> {
-    SIGNALS.iter().flat_map(|signal| RULES.iter().map(move |rule| (signal, rule))).enumerate().filter_map(|(i, (signal, rule))| {
+/// Every pair of signal and rule the engine runs, in a random configuration: another one in every round.
+pub(super) fn pairs(mode: Mode, round: usize) -> impl Iterator<Item = Ready> {
+    SIGNALS.iter().flat_map(|signal| RULES.iter().map(move |rule| (signal, rule))).enumerate().filter_map(move |(i, (signal, rule))| {
         let mut recipe = Ready::new("random", signal, rule);
-        vary(&mut recipe, &mut Seed(77).stream(Purpose::Population, 0, i));
+        vary(&mut recipe, &mut Seed(77).stream(Purpose::Population, round, i));
+        recipe.config.train.mode = mode;
         (recipe.validate().is_ok() && supports(&recipe).is_ok()).then_some(recipe)
     })
 }
 
 #[test]
 fn every_width_gives_the_same_bits() {
-    for recipe in pairs().step_by(3) {
+    for recipe in pairs(Mode::Sampled, 0).step_by(3).chain(pairs(Mode::Exact, 0).step_by(5)) {
         let made = fleet(&recipe, 19);
         let prompts = prompts(&made);
         let replicas = replicas(&made, &prompts);
@@ -149,34 +158,32 @@ fn every_width_gives_the_same_bits() {
 }
 
 /// Largest difference of two tables over the larger of 1 and the largest entry.
-fn distance(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn distance(a: &[f64], b: &[f64]) -> f64 {
     let size = a.iter().fold(1.0f64, |m, x| m.max(x.abs()));
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max) / size
 }
 
 /// How far the reference loop itself moves when its step size is changed by 1e-7 of itself.
-fn sensitivity(replica: &Replica, expected: &Expected) -> f64 {
+pub(super) fn sensitivity(replica: &Replica, expected: &Expected) -> f64 {
     let mut recipe = replica.recipe.clone();
     recipe.config.train.learning_rate *= 1.0 + 1e-7;
     let moved = reference(&Replica { recipe: &recipe, ..*replica });
     distance(&expected.skill, &moved.skill).max(distance(&expected.memory, &moved.memory))
 }
 
-/// Same samples and rewards as far as they show: shares of right, agreeing and clipped rollouts and of flat groups.
-fn same_counts(expected: &StepStats, seen: &StepStats) -> bool {
+/// Same samples and rewards as far as they show: shares of flat groups, of agreeing and of clipped rollouts. Amounts that are 0 but for rounding may have
+/// either sign: they agree with the truth or not, and their ratios are cut below or above.
+pub(super) fn same_counts(expected: &StepStats, seen: &StepStats, amounts: bool) -> bool {
     let near = |a: f64, b: f64| (a - b).abs() < 1e-5;
-    near(expected.reward_accuracy, seen.reward_accuracy) && near(expected.frac_reward_zero_std, seen.frac_reward_zero_std)
-}
-
-/// Same ratios cut. Where rewards are amounts, an advantage that is 0 but for rounding may have either sign.
-fn same_cuts(expected: &StepStats, seen: &StepStats) -> bool {
-    (expected.clipped.low, expected.clipped.high) == (seen.clipped.low, seen.clipped.high)
+    let cuts = |stats: &StepStats| (stats.clipped.low, stats.clipped.high);
+    let same_signs = near(expected.reward_accuracy, seen.reward_accuracy) && cuts(expected) == cuts(seen);
+    near(expected.frac_reward_zero_std, seen.frac_reward_zero_std) && (amounts || same_signs)
 }
 
 /// Whether the signal pays amounts. Their differences inside a group may be small beside them, and a rule that divides by the standard deviation of a group
 /// then divides their rounding by it too: 1e-5 becomes 1e-3.
-fn pays_amounts(recipe: &Ready) -> bool {
+pub(super) fn pays_amounts(recipe: &Ready) -> bool {
     [
         "pass_at_k",
         "tilted",
@@ -196,9 +203,22 @@ fn pays_amounts(recipe: &Ready) -> bool {
 
 #[test]
 fn agrees_with_the_reference_loop() {
-    let (mut cells, mut close, mut amplified, mut unstable, mut worst) = (0, 0, 0, 0, 0.0f64);
+    compare(pairs(Mode::Sampled, 0), 1e-3);
+}
+
+#[test]
+fn agrees_with_the_reference_loop_in_exact_mode() {
+    compare(pairs(Mode::Exact, 0), 0.1);
+}
+
+/// Logits that leave responses with a probability that `f64` does not hold.
+const VANISHED: f64 = 700.0;
+
+/// Both engines on a fleet of every recipe; where amounts are paid, rounding may be `amplification` in the logits.
+fn compare(recipes: impl Iterator<Item = Ready>, amplification: f64) {
+    let (mut cells, mut close, mut amplified, mut unstable, mut equal, mut vanished, mut worst) = (0, 0, 0, 0, 0, 0, 0.0f64);
     let mut failures = Vec::new();
-    for recipe in pairs() {
+    for recipe in recipes {
         let made = fleet(&recipe, 19);
         let prompts = prompts(&made);
         let replicas = replicas(&made, &prompts);
@@ -207,12 +227,16 @@ fn agrees_with_the_reference_loop() {
             let gap = distance(&expected.skill, &seen.skill).max(distance(&expected.memory, &seen.memory));
             let stats: Vec<StepStats> = seen.snapshots.iter().filter_map(|s| s.stats).collect();
             let amounts = pays_amounts(&recipe);
-            let same = expected.stats.iter().zip(&stats).all(|(e, s)| same_counts(e, s) && (amounts || same_cuts(e, s)));
+            let same = expected.stats.iter().zip(&stats).all(|(e, s)| same_counts(e, s, amounts));
             cells += 1;
             if gap < 1e-5 && same {
                 worst = worst.max(gap);
-            } else if gap < 1e-3 && same && amounts {
+            } else if gap < amplification && same && amounts {
                 amplified += 1;
+            } else if gap < 0.1 && expected.stats.iter().zip(&stats).any(|(e, s)| s.frac_reward_zero_std > e.frac_reward_zero_std) {
+                equal += 1;
+            } else if expected.skill.iter().chain(&expected.memory).any(|x| x.abs() > VANISHED) {
+                vanished += 1;
             } else if same && gap < 100.0 * sensitivity(replica, &expected) {
                 unstable += 1;
             } else if expected.closest < CLOSE {
@@ -227,10 +251,14 @@ fn agrees_with_the_reference_loop() {
     println!(
         "{cells} cells; {close} differ after a uniform within {CLOSE:.1e} of a boundary; largest difference of the others {worst:.1e}"
     );
-    println!("{amplified} cells paid by amounts differ by up to 1e-3; {unstable} are unstable");
+    println!("{vanished} have responses that vanished from f64");
+    println!(
+        "{amplified} cells paid by amounts differ by up to {amplification}; {equal} once paid what f32 cannot tell apart; {unstable} are unstable"
+    );
     failures.iter().take(60).for_each(|f| println!("{f}"));
     assert!(failures.is_empty(), "{} of {cells} cells differ", failures.len());
-    assert!(close * 200 < cells && amplified * 100 < cells && unstable * 200 < cells, "too many cells are excused");
+    let excused = close + amplified + equal + vanished + unstable;
+    assert!(excused * 100 < cells, "{excused} of {cells} cells are excused");
 }
 
 /// The curves of both engines, for every recipe of the registry that runs here, mixed in one call.
@@ -264,7 +292,7 @@ fn curves_are_those_of_the_reference_loop() {
 
 #[test]
 fn neighbours_and_threads_change_nothing() {
-    let recipe = pairs().nth(5).unwrap();
+    let recipe = pairs(Mode::Sampled, 0).nth(5).unwrap();
     let made = fleet(&recipe, 37);
     let prompts = prompts(&made);
     let replicas = replicas(&made, &prompts);
@@ -276,9 +304,27 @@ fn neighbours_and_threads_change_nothing() {
     }
 }
 
+/// A penalty of zero beside others that are not: the part of the gradient that it needs not must not reach it by rounding.
+#[test]
+fn a_cell_is_the_same_beside_cells_of_other_penalties() {
+    let cells: Vec<Cell> = (0..6u32)
+        .map(|i| {
+            let mut recipe = Ready::named(crate::recipe::RECIPES[0]);
+            let c = &mut recipe.config;
+            (c.world.prompts, c.world.held_out, c.train.steps) = (8, 40, 12);
+            c.objective.kl_beta = f64::from(i % 2) * 0.1;
+            Cell { recipe, seed: Seed(u64::from(i)) }
+        })
+        .collect();
+    for (cell, together) in cells.iter().zip(run(&cells, Options::default())) {
+        let alone = run(std::slice::from_ref(cell), Options::default()).remove(0);
+        assert!(together.unwrap() == alone.unwrap(), "seed {}", cell.seed.0);
+    }
+}
+
 #[test]
 fn what_is_not_supported_says_why() {
-    let mut recipe = pairs().next().unwrap();
+    let mut recipe = pairs(Mode::Sampled, 0).next().unwrap();
     recipe.config.world.depth = 2;
     assert_eq!(supports(&recipe).unwrap_err().to_string(), "depth = 2: must be 1 in the batched engine");
     let cell = Cell { recipe, seed: Seed(0) };

@@ -54,7 +54,17 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn earned(&self, slot: usize) -> Earned<'_, Lane<S>> {
         let group = self.shape.group;
-        Earned { weights: &self.step.weight[..group], rewards: &self.step.shaped[slot * group..][..group], size: Some(group) }
+        Earned {
+            weights: &self.step.weight[slot * group..][..group],
+            rewards: &self.step.shaped[slot * group..][..group],
+            size: self.size(),
+        }
+    }
+
+    /// Size of a sample; none where all responses are enumerated.
+    #[inline(always)]
+    fn size(&self) -> Option<Lane<S>> {
+        (!self.shape.exact).then(|| self.number(self.shape.group as f64))
     }
 
     /// Averages of the policy over the prompts of the batch.
@@ -71,8 +81,8 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn describe(&self, did: &mut Did<S>) {
         let (s, group) = (self.s, self.shape.group);
-        let (zero, one) = (self.number(0.0), self.number(1.0));
-        let (per_slot, per_rollout) = (self.number(1.0 / self.shape.batch as f64), self.number(1.0 / (self.shape.batch * group) as f64));
+        let zero = self.number(0.0);
+        let per_slot = self.number(1.0 / self.shape.batch as f64);
         for slot in 0..self.shape.batch {
             let own = self.earned(slot);
             did.reward = did.reward + own.mean() * per_slot;
@@ -82,9 +92,9 @@ impl<S: Lanes> Block<'_, S> {
             for g in 0..group {
                 let correct = Mask { s, m: self.step.correct[slot * group + g] };
                 let positive = own.rewards[g].above(zero);
-                agreed = agreed + Lane::choose(Mask::choose(correct, positive, positive.not()), one, zero);
+                agreed = agreed + Lane::choose(Mask::choose(correct, positive, positive.not()), own.weights[g], zero);
             }
-            did.accuracy = did.accuracy + agreed * per_rollout;
+            did.accuracy = did.accuracy + agreed * per_slot;
         }
     }
 
@@ -123,11 +133,11 @@ impl<S: Lanes> Block<'_, S> {
     /// Advantages of the batch.
     #[inline(always)]
     pub(super) fn find_advantages(&mut self) {
-        let (blocks, group) = (self.blocks(), self.shape.group);
+        let (blocks, group, size) = (self.blocks(), self.shape.group, self.size());
+        let batch = blocks.of_batch(&Earned { weights: &self.step.weight, rewards: &self.step.shaped, size: None });
         for slot in 0..self.shape.batch {
             let step = &mut self.step;
-            let own = Earned { weights: &step.weight[..group], rewards: &step.shaped[slot * group..][..group], size: Some(group) };
-            let batch = Earned { weights: &step.weight, rewards: &step.shaped, size: None };
+            let own = Earned { weights: &step.weight[slot * group..][..group], rewards: &step.shaped[slot * group..][..group], size };
             let greedy = step.greedy[slot];
             let around = Around { batch, by_length: own, greedy, density: greedy.like(1.0) };
             let mean = own.mean();
@@ -198,7 +208,7 @@ impl<S: Lanes> Block<'_, S> {
         // every clip leaves a ratio of 1 as it is, but for a dual clip below 1
         let cut = !on_policy || self.uses.dual;
         if rated {
-            did.tokens = did.tokens + one.like(group as f64);
+            did.tokens = did.tokens + self.counted(slot);
         }
         let rollouts = slot * group..(slot + 1) * group;
         if !(penalised || rated && cut) {
@@ -212,8 +222,9 @@ impl<S: Lanes> Block<'_, S> {
                 let ratio = if on_policy { one } else { (now - self.step.logprob[i]).exp() };
                 let (slope, [low, high]) = blocks.push(ratio, push);
                 push = slope;
-                did.low = did.low + Lane::choose(low, one, zero);
-                did.high = did.high + Lane::choose(high, one, zero);
+                let counts = Lane::choose(self.step.weight[i].above(zero), one, zero);
+                did.low = did.low + Lane::choose(low, counts, zero);
+                did.high = did.high + Lane::choose(high, counts, zero);
             }
             if penalised {
                 push = push - self.dials.kl_beta * kl_slope(self.rule.kl_form, self.ref_logprob(slot, i - slot * group) - now);
@@ -222,9 +233,26 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
+    /// How many of the slot's rollouts can happen.
+    #[inline(always)]
+    fn counted(&self, slot: usize) -> Lane<S> {
+        let (group, zero, one) = (self.shape.group, self.number(0.0), self.number(1.0));
+        if !self.shape.exact {
+            return one.like(group as f64);
+        }
+        let mut count = zero;
+        for weight in &self.step.weight[slot * group..][..group] {
+            count = count + Lane::choose(weight.above(zero), one, zero);
+        }
+        count
+    }
+
     /// Moves the logits along the gradient of a minibatch.
     #[inline(always)]
     fn ascend(&mut self, slots: Range<usize>) {
+        if self.shape.exact {
+            return self.ascend_in_expectation(slots);
+        }
         let (s, group, paid) = (self.s, self.shape.group, self.shape.paid());
         let share = self.splat(1.0 / (slots.len() * group) as f64);
         let [shared, private] = [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)];
@@ -278,7 +306,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Entropy at the slot's prompt under the rows loaded last, in nats.
     #[inline(always)]
-    fn entropy_now(&self, slot: usize) -> Lane<S> {
+    pub(super) fn entropy_now(&self, slot: usize) -> Lane<S> {
         let (s, arms) = (self.s, self.shape.arms);
         let mut sum = self.number(0.0);
         for logit in &self.step.logits[slot * arms..][..arms] {

@@ -155,6 +155,11 @@ impl Trial {
     const fn holds(rung: Rung, dropped: &'static str, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Self {
         Trial { rung, expected: Verdict::Holds, parts, dropped, counterexample }
     }
+
+    /// A trial that has failed, and is expected to do so again.
+    const fn fails(rung: Rung, dropped: &'static str, parts: fn() -> Vec<Part>, counterexample: fn() -> Vec<Part>) -> Self {
+        Trial { rung, expected: Verdict::Fails, parts, dropped, counterexample }
+    }
 }
 
 /// One inequality of a claim.

@@ -1,12 +1,13 @@
 //! Signals: what pays. One file each; adding one is a file, a `mod` line and a line in [`SIGNALS`].
 //!
 //! A signal is one formula over what a rollout shows ([`Seen`]): a condition that pays 1 ([`Holds`]), a number ([`Value`]) or the probability of a coin
-//! ([`Coin`]). The formula is generic over the kind of number, so the reference loop (`f64`) and the batched engine (`f32`, one replica per lane) read the same
-//! lines. The loop tosses the coins, from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated.
+//! ([`Coin`]). The formula is generic over the kind of number, so the reference loop (`f64`), the batched engine (`f32`, one replica per lane) and the CUDA
+//! kernel (numbers that print themselves) read the same lines. The loop tosses the coins, from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated.
 
+use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::lanes::{Kernel, Lanes};
 use crate::batch::number::Threshold;
-use crate::batch::shown::{Draw, Shown};
+use crate::batch::shown::{Coins, Draw, Shown};
 use crate::config::Signals;
 use crate::real::Choice;
 use crate::registry::{Entry, Named};
@@ -93,6 +94,11 @@ impl Signal {
         if self.params.contains(&"votes") && params.votes > 0 { params.votes } else { group_size }
     }
 
+    /// Whether enumerated responses split into the outcomes of a coin.
+    pub fn splits(&self) -> bool {
+        self.formula.tosses() || self.shuffles
+    }
+
     /// What each rollout of the group earns. Where rewards are dealt at random and all responses are enumerated, that is a coin with the group's mean.
     pub fn pay(&self, group: &Group, params: &Signals) -> Vec<Pay> {
         let pays = self.formula.reference(group, params);
@@ -142,6 +148,18 @@ impl Params<f64> {
     }
 }
 
+impl<N> Params<N> {
+    /// Each by its name.
+    pub fn named(number: impl Fn(&'static str) -> N) -> Self {
+        Params { prior_power: number("prior_power"), beta_inv: number("beta_inv"), pass_k: number("pass_k") }
+    }
+
+    /// All, in order.
+    pub fn values(self) -> Vec<N> {
+        vec![self.prior_power, self.beta_inv, self.pass_k]
+    }
+}
+
 /// Probabilities of coins, as numbers or as whatever else a coin can be compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates<C> {
@@ -159,6 +177,18 @@ impl Rates<f64> {
     /// Those of a configuration.
     pub fn of(p: &Signals) -> Self {
         Rates { tpr: p.tpr, fpr: p.fpr, random_rate: p.random_rate, never: 0.0 }
+    }
+}
+
+impl<C> Rates<C> {
+    /// Each by its name, and nothing.
+    pub fn named(rate: impl Fn(&'static str) -> C, never: C) -> Self {
+        Rates { tpr: rate("tpr"), fpr: rate("fpr"), random_rate: rate("random_rate"), never }
+    }
+
+    /// All but the last, in order.
+    pub fn values(self) -> Vec<C> {
+        vec![self.tpr, self.fpr, self.random_rate]
     }
 }
 
@@ -198,6 +228,10 @@ pub struct Coin<F>(pub F);
 pub trait Formula: Sync {
     /// Whether it looks at the votes of the group.
     fn looks_at_votes(&self) -> bool;
+    /// Whether it is the probability of a coin.
+    fn tosses(&self) -> bool;
+    /// What a draw earns, printed for a kernel.
+    fn printed<'b>(&self, sample: &Sample<'b>) -> Term<'b>;
     /// What each rollout of the group earns, in the reference loop.
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay>;
     /// Rewards of the draws of a group, in lanes without vector instructions.
@@ -210,22 +244,29 @@ pub trait Formula: Sync {
     fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, rewards: &mut [pulp::f32x16]);
 }
 
-/// A formula as it is for any backend of the batched engine.
+/// A formula as it is for any backend of the batched engine, and for a kernel.
 trait Written: Sync {
     const VOTES: bool;
+    const TOSSES: bool = false;
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b>;
     fn pay(told: &Told, params: &Signals) -> Pay;
-    fn reward<S: Lanes>(draw: &Draw<S>, coin: S::u32s) -> S::f32s;
+    /// What the draw earns; the probability of its coin where coins are not tossed but split.
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s;
 }
 
 impl<F: Indicator> Written for Holds<F> {
     const VOTES: bool = F::VOTES;
+
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
+        sample.number_if(F::holds(sample))
+    }
 
     fn pay(told: &Told, _: &Signals) -> Pay {
         Pay::Value(told.number_if(F::holds(told)))
     }
 
     #[inline(always)]
-    fn reward<S: Lanes>(draw: &Draw<S>, _: S::u32s) -> S::f32s {
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s {
         draw.number_if(F::holds(draw)).x
     }
 }
@@ -233,27 +274,41 @@ impl<F: Indicator> Written for Holds<F> {
 impl<F: Reward> Written for Value<F> {
     const VOTES: bool = F::VOTES;
 
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
+        F::reward(sample, &sample.params())
+    }
+
     fn pay(told: &Told, params: &Signals) -> Pay {
         Pay::Value(F::reward(told, &Params::of(params)))
     }
 
     #[inline(always)]
-    fn reward<S: Lanes>(draw: &Draw<S>, _: S::u32s) -> S::f32s {
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s {
         F::reward(draw, &draw.shown.params).x
     }
 }
 
 impl<F: Chance> Written for Coin<F> {
     const VOTES: bool = false;
+    const TOSSES: bool = true;
+
+    fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
+        sample.number_if(sample.tossed(F::chance(sample, &sample.rates())))
+    }
 
     fn pay(told: &Told, params: &Signals) -> Pay {
         Pay::Coin(F::chance(told, &Rates::of(params)))
     }
 
     #[inline(always)]
-    fn reward<S: Lanes>(draw: &Draw<S>, coin: S::u32s) -> S::f32s {
-        let threshold: Threshold<S> = F::chance(draw, &draw.shown.rates);
-        draw.number_if(threshold.admits(draw.shown.s, coin)).x
+    fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s {
+        match &draw.shown.coins {
+            Coins::Tossed { words, rates } => {
+                let threshold: Threshold<S> = F::chance(draw, rates);
+                draw.number_if(threshold.admits(draw.shown.s, words[draw.index])).x
+            }
+            Coins::Split(rates) => F::chance(draw, rates).x,
+        }
     }
 }
 
@@ -269,7 +324,7 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
     #[inline(always)]
     fn run(self, _: S) {
         for (index, reward) in self.rewards.iter_mut().enumerate() {
-            *reward = F::reward(&Draw { shown: self.shown, index }, self.shown.coins[index]);
+            *reward = F::reward(&Draw { shown: self.shown, index });
         }
     }
 }
@@ -281,6 +336,14 @@ fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, rewards: &mut [S::f32
 impl<F: Written> Formula for F {
     fn looks_at_votes(&self) -> bool {
         F::VOTES
+    }
+
+    fn tosses(&self) -> bool {
+        F::TOSSES
+    }
+
+    fn printed<'b>(&self, sample: &Sample<'b>) -> Term<'b> {
+        F::printed(sample)
     }
 
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay> {

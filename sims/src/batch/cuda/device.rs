@@ -1,0 +1,252 @@
+//! The kernel on an NVIDIA GPU. Driver and NVRTC are loaded when a device is opened; nothing of CUDA is needed to build.
+#![allow(unsafe_code)]
+
+use super::machine::{Machine, follow, watch};
+use super::tables::Plan;
+use super::{PARTS, THREADS, source, supports};
+use crate::batch::block::Replica;
+use crate::batch::fleet::{Observed, Trail};
+use crate::batch::run_by;
+use crate::cell::Cell;
+use crate::knob::KnobError;
+use crate::record::Curves;
+use cudarc::driver::sys::CUfunction_attribute_enum;
+use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, LaunchConfig, PushKernelArg};
+use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
+use libloading::{Library, library_filename};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// Share of the free memory that a fleet may take.
+const SHARE: f64 = 0.9;
+
+/// The first GPU, with the kernels compiled for it so far.
+pub struct Device {
+    context: Arc<CudaContext>,
+    /// The virtual architecture that NVRTC compiles for.
+    architecture: String,
+    modules: Mutex<HashMap<String, Arc<CudaModule>>>,
+    /// Fleets run one after another.
+    turn: Mutex<()>,
+}
+
+fn refuse(why: impl Into<String>) -> KnobError {
+    KnobError::new("backend", "cuda", why)
+}
+
+/// A failure of the driver while doing something.
+fn failed<E: Display>(doing: &'static str) -> impl Fn(E) -> KnobError {
+    move |error| refuse(format!("must be able to {doing}, and the driver says: {error}"))
+}
+
+/// Whether a library of one of these names can be loaded. cudarc looks for more names, and for these, but panics where it finds none.
+fn loads(names: &[OsString]) -> bool {
+    // SAFETY: the vendor's libraries are made to be loaded; nothing of them is called here.
+    names.iter().any(|name| unsafe { Library::new(name) }.is_ok())
+}
+
+/// `name` with the numbers that its releases have.
+fn releases(name: &str, releases: &[u32]) -> Vec<OsString> {
+    let plain = library_filename(name);
+    let numbered = releases.iter().map(|release| {
+        let mut numbered = plain.clone();
+        numbered.push(format!(".{release}"));
+        numbered
+    });
+    [plain.clone()].into_iter().chain(numbered).collect()
+}
+
+impl Device {
+    /// Opens the first GPU.
+    ///
+    /// # Errors
+    /// One about the backend, when there is no driver, no GPU or no NVRTC.
+    pub fn open() -> Result<Self, KnobError> {
+        let driver = [releases("cuda", &[1]), vec!["nvcuda.dll".into()]].concat();
+        if !loads(&driver) {
+            return Err(refuse("needs an NVIDIA driver, and libcuda.so.1 cannot be loaded"));
+        }
+        if !has_nvrtc() {
+            return Err(refuse(
+                "needs NVRTC of CUDA 12 or 13, and libnvrtc.so cannot be loaded; its folder may be named in LD_LIBRARY_PATH",
+            ));
+        }
+        let context = CudaContext::new(0).map_err(|error| refuse(format!("needs an NVIDIA GPU, and the driver says: {error}")))?;
+        let (major, minor) = context.compute_capability().map_err(failed("ask for the GPU's architecture"))?;
+        let architecture = format!("compute_{major}{minor}");
+        Ok(Device { context, architecture, modules: Mutex::default(), turn: Mutex::default() })
+    }
+
+    /// The GPU's name.
+    ///
+    /// # Errors
+    /// When the driver does not tell.
+    pub fn name(&self) -> Result<String, KnobError> {
+        self.context.name().map_err(failed("ask for the GPU's name"))
+    }
+
+    /// Runs cells, in any mixture of recipes and worlds, and gives the curves of each, in their order; the same bits as [`crate::batch::run`].
+    ///
+    /// # Errors
+    /// When the GPU fails; per cell, when [`supports`] denies its recipe or its world cannot be made.
+    pub fn run(&self, cells: &[Cell]) -> Result<Vec<Result<Curves, KnobError>>, KnobError> {
+        run_by(cells, supports, |fleet| self.watch(fleet))
+    }
+
+    /// Runs replicas and gives what is seen of each, in their order, as [`crate::batch::watch`] does.
+    ///
+    /// # Errors
+    /// When the GPU fails, or has no memory for one replica.
+    pub fn watch(&self, replicas: &[Replica]) -> Result<Vec<Observed>, KnobError> {
+        let _turn = self.turn.lock().expect("no fleet panics");
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, false, true))?).map(|some| watch(self, some));
+        Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// What many replicas did together, as [`crate::batch::follow`] gives it but for the order of sums.
+    ///
+    /// # Errors
+    /// When the GPU fails, or has no memory for one replica.
+    pub fn follow(&self, replicas: &[Replica]) -> Result<Trail, KnobError> {
+        let _turn = self.turn.lock().expect("no fleet panics");
+        follow(self, replicas, self.room(&Plan::new(replicas, true, true))?)
+    }
+
+    /// Replicas that fit into the free memory.
+    fn room(&self, plan: &Plan) -> Result<usize, KnobError> {
+        self.context.bind_to_thread().map_err(failed("use the GPU in another thread"))?;
+        let (free, _) = self.context.mem_get_info().map_err(failed("ask for free memory"))?;
+        let bytes = plan.height() * size_of::<u32>();
+        let room = (free as f64 * SHARE / bytes as f64) as usize;
+        let allowed = || refuse(format!("must hold one replica, and it needs {bytes} bytes of {free} free"));
+        if room == 0 { Err(allowed()) } else { Ok(room.min(1 << 30)) }
+    }
+
+    /// A function of the kernel compiled for `plan`.
+    fn function(&self, plan: &Plan, name: &str) -> Result<CudaFunction, KnobError> {
+        let source = source(&plan.header());
+        let mut modules = self.modules.lock().expect("no compilation panics");
+        let module = match modules.get(&source) {
+            Some(module) => module.clone(),
+            None => {
+                let ptx = cached(&source, &self.architecture)?;
+                let module = self.context.load_module(Ptx::from_src(ptx)).map_err(failed("load the kernel"))?;
+                modules.insert(source, module.clone());
+                module
+            }
+        };
+        let function = module.load_function(name).map_err(failed("find the kernel"))?;
+        let shared = (plan.shared() * THREADS * size_of::<u32>()) as i32;
+        let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        function.set_attribute(attribute, shared).map_err(failed("ask for shared memory"))?;
+        Ok(function)
+    }
+}
+
+/// Whether NVRTC can be loaded.
+pub(super) fn has_nvrtc() -> bool {
+    loads(&[releases("nvrtc", &[13, 12]), ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"].map(OsString::from).to_vec()].concat())
+}
+
+/// PTX of a kernel, from the user's cache or compiled.
+fn cached(source: &str, architecture: &str) -> Result<String, KnobError> {
+    let path = cache(&blake3::hash(format!("{architecture}\n{source}").as_bytes()).to_hex());
+    if let Some(ptx) = path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) {
+        return Ok(ptx);
+    }
+    let ptx = compile(source, architecture)?;
+    // without a cache the kernel is compiled again the next time, and nothing else is lost
+    let _ = path.map(|path| keep(&path, &ptx));
+    Ok(ptx)
+}
+
+/// Where PTX of this name is kept; nowhere without a home.
+fn cache(name: &str) -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let root = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
+    Some(root.join("mta-sim").join("kernels").join(format!("{name}.ptx")))
+}
+
+/// Writes a file that other processes see whole or not at all.
+fn keep(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().expect("it is in a folder"))?;
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::write(&draft, text)?;
+    std::fs::rename(draft, path)
+}
+
+/// Compiles a kernel, with every operation rounded by itself.
+pub(super) fn compile(source: &str, architecture: &str) -> Result<String, KnobError> {
+    let options = CompileOptions {
+        ftz: Some(false),
+        prec_sqrt: Some(true),
+        prec_div: Some(true),
+        fmad: Some(false),
+        options: vec![format!("--gpu-architecture={architecture}"), "--std=c++17".into()],
+        ..Default::default()
+    };
+    compile_ptx_with_opts(source, options).map(|ptx| ptx.to_src()).map_err(|error| match error {
+        CompileError::CompileError { log, .. } => refuse(format!("must compile its kernel, and NVRTC says: {}", log.to_string_lossy())),
+        other => refuse(format!("must compile its kernel, and NVRTC says: {other}")),
+    })
+}
+
+/// Tables in the GPU's memory.
+pub(super) struct Memory {
+    stream: Arc<CudaStream>,
+    words: CudaSlice<u32>,
+    replicas: usize,
+}
+
+/// As many blocks as `threads` threads need, with these rows of shared memory.
+fn blocks(threads: usize, shared: usize) -> LaunchConfig {
+    let shared_mem_bytes = (shared * THREADS * size_of::<u32>()) as u32;
+    LaunchConfig { grid_dim: (threads.div_ceil(THREADS) as u32, 1, 1), block_dim: (THREADS as u32, 1, 1), shared_mem_bytes }
+}
+
+impl Machine for Device {
+    type Failure = KnobError;
+    type Memory = Memory;
+
+    fn puts(&self) -> bool {
+        true
+    }
+
+    fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Memory, KnobError> {
+        let stream = self.context.default_stream();
+        let mut words = stream.alloc_zeros(plan.height() * replicas).map_err(failed("hold the tables"))?;
+        stream.memcpy_htod(inputs, &mut words.slice_mut(..inputs.len())).map_err(failed("copy the tables"))?;
+        Ok(Memory { stream, words, replicas })
+    }
+
+    fn launch(&self, plan: &Plan, memory: &mut Memory, steps: Range<usize>) -> Result<(), KnobError> {
+        let kernel = self.function(plan, "run_replicas")?;
+        let [replicas, first, end] = [memory.replicas, steps.start, steps.end].map(|n| n as u32);
+        let mut launch = memory.stream.launch_builder(&kernel);
+        launch.arg(&mut memory.words).arg(&replicas).arg(&first).arg(&end);
+        // SAFETY: these are the parameters of `run_replicas` in their order, and the memory has all rows of the plan's tables, in which the kernel stays.
+        unsafe { launch.launch(blocks(memory.replicas, plan.shared())) }.map_err(failed("run the kernel"))?;
+        Ok(())
+    }
+
+    fn sums(&self, plan: &Plan, memory: &Memory, rows: Range<usize>) -> Result<Vec<f64>, KnobError> {
+        let kernel = self.function(plan, "sum_rows")?;
+        let count = rows.len() * PARTS;
+        let mut parts = memory.stream.alloc_zeros::<f64>(count).map_err(failed("hold sums"))?;
+        let [replicas, first, end] = [memory.replicas, rows.start, rows.end].map(|n| n as u32);
+        let mut launch = memory.stream.launch_builder(&kernel);
+        launch.arg(&memory.words).arg(&replicas).arg(&first).arg(&end).arg(&mut parts);
+        // SAFETY: these are the parameters of `sum_rows` in their order, the rows are the plan's, and there is a part for every thread.
+        unsafe { launch.launch(blocks(count, 0)) }.map_err(failed("sum rows"))?;
+        memory.stream.clone_dtoh(&parts).map_err(failed("copy sums"))
+    }
+
+    fn read(&self, memory: &Memory, rows: Range<usize>) -> Result<Vec<u32>, KnobError> {
+        let words = memory.words.slice(rows.start * memory.replicas..rows.end * memory.replicas);
+        memory.stream.clone_dtoh(&words).map_err(failed("copy results"))
+    }
+}
