@@ -9,7 +9,6 @@
 //! claims/      further cells that the claims ask for
 //! ```
 
-use crate::commands::sweep;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::greenhouse::{self, Forecaster, Greenhouse};
@@ -19,6 +18,7 @@ use crate::runner::Work;
 use crate::settings::Settings;
 use crate::shard::{self, Shard};
 use crate::store::{self, cells::Cells, lock::Lock};
+use crate::sweep;
 use crate::verify::{self, Judged, Labs, Request};
 use mta_llm::forecast::{DICE, Fit, Probe, Simulator};
 use mta_llm::grown::cell::GrownSettings;

@@ -21,6 +21,8 @@ pub fn command() -> Command {
         .subcommand(crate::commands::figures::command())
         .subcommand(crate::commands::report::command())
         .subcommand(crate::commands::view::command())
+        .subcommand(crate::commands::export::command())
+        .subcommand(crate::commands::import::command())
         .subcommand(list())
         .subcommand(show())
         .subcommand(crate::commands::theory::command())

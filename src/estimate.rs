@@ -1,6 +1,7 @@
 //! What a sweep would run, and about how long it would take.
 
 use crate::plan::Plan;
+use crate::runner;
 use mta_sims::config::{Config, Mode};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,7 +14,7 @@ const NS_PER_ACTION: f64 = 30.0;
 
 /// The plan in words: one line per grid point and recipe, and an estimate.
 pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
-    let threads = if threads == 0 { rayon::current_num_threads() } else { threads };
+    let threads = runner::threads(threads);
     let mut text = String::new();
     for setting in 0..plan.settings().min(SHOWN) {
         let (row, first) = (plan.row(setting * plan.seeds.len()), plan.ids[setting * plan.seeds.len()].to_string());

@@ -14,9 +14,11 @@
 //! store/     plan, journals, Parquet, locks      tables    results and history
 //! estimate   --dry-run, and what cells cost      id        names of cells
 //! groups     results by grid point and recipe    report    the table and the sentence
+//! sweep      from the plan to the tables         progress  bars on a terminal
 //! page/      runs as one HTML file, and served   commands/ one file per subcommand
 //! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
 //! study      the runs that figures need         bench      engines against the machine
+//! export/    runs for other tools               import/    pass counts from other tools
 //! ```
 //!
 //! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
@@ -30,13 +32,16 @@ pub mod commands;
 pub mod engine;
 pub mod error;
 pub mod estimate;
+pub mod export;
 pub mod gather;
 pub mod greenhouse;
 pub mod grid;
 pub mod groups;
 pub mod id;
+pub mod import;
 pub mod page;
 pub mod plan;
+pub mod progress;
 pub mod report;
 pub mod resolved;
 pub mod runner;
@@ -47,6 +52,7 @@ pub mod status;
 pub mod stop;
 pub mod store;
 pub mod study;
+pub mod sweep;
 pub mod tables;
 pub mod verdicts;
 pub mod verify;

@@ -3,12 +3,12 @@
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::id::Id;
+use crate::progress;
 use crate::stop;
 use crate::store::journal::{self, Journal};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::ProgressBar;
 use mta_sims::cell::Cell;
 use rayon::prelude::*;
-use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ pub fn run(
 ) -> Result<usize, Error> {
     let pool = pool(threads)?;
     pool.install(|| engine.prepare(&mut pending.iter().map(|at| work.cell(*at))))?;
-    let bar = progress_bar(pending.len());
+    let bar = progress::bar(pending.len(), "{pos}/{len} cells  {rate} cells/s  {eta} left");
     let (sender, receiver) = sync_channel(WAITING);
     let written = std::thread::scope(|scope| {
         scope.spawn(|| pool.install(|| run_all(work, pending, engine, sender)));
@@ -59,6 +59,11 @@ pub fn run(
     });
     bar.finish_and_clear();
     written
+}
+
+/// The number of threads that `threads` of them are (0: all).
+pub fn threads(threads: usize) -> usize {
+    if threads == 0 { rayon::current_num_threads() } else { threads }
 }
 
 /// A pool of `threads` threads (0: all).
@@ -134,14 +139,4 @@ impl Batch {
             Err(error) => self.error = Some(error),
         }
     }
-}
-
-fn progress_bar(cells: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(cells as u64), target);
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} cells  {rate}  {eta} left").expect("the template is valid");
-    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{:.0} cells/s", state.per_sec());
-    };
-    bar.with_style(style.with_key("rate", rate).progress_chars("━╸─"))
 }

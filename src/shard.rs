@@ -25,7 +25,7 @@ use crate::store::published;
 use crate::store::state::{Phase, State};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -35,6 +35,12 @@ pub struct Shard {
     index: usize,
     of: usize,
 }
+
+/// Which task of its array Slurm has a process be.
+const SLURM_TASK: &str = "SLURM_ARRAY_TASK_ID";
+
+/// Which pod of its job Kubernetes has a process be.
+const COMPLETION: &str = "JOB_COMPLETION_INDEX";
 
 /// Parts a plan may be cut into.
 pub const MAX_SHARDS: usize = 100_000;
@@ -74,25 +80,23 @@ impl Shard {
             let read = |text: String| text.trim().parse().map_err(|_| Error::Usage(format!("{name} = {text}: must be a whole number")));
             variable(name).map(read).transpose()
         };
-        let known = |name, count: Option<usize>| {
-            count.ok_or_else(|| Error::Usage(format!("{name} says which shard to run, but not of how many: give --of N")))
-        };
-        let (name, index, count) = if let Some(task) = number("SLURM_ARRAY_TASK_ID")? {
-            let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(1);
-            let count = number("SLURM_ARRAY_TASK_COUNT")?;
-            ("SLURM_ARRAY_TASK_ID", task.saturating_sub(first) + 1, known("SLURM_ARRAY_TASK_ID", of.or(count))?)
-        } else if let Some(index) = number("JOB_COMPLETION_INDEX")? {
-            ("JOB_COMPLETION_INDEX", index.saturating_add(1), known("JOB_COMPLETION_INDEX", of)?)
-        } else {
-            return match of {
-                None => Ok(Shard::WHOLE),
-                Some(of) => {
-                    Err(Error::Usage(format!("--of {of}: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX says which shard to run")))
-                }
-            };
-        };
-        let refused = || format!("{name} asks for shard {index} of {count}; an array must count without gaps, or say --shard I/N");
-        Shard::new(index, count).ok_or_else(|| Error::Usage(refused()))
+        if let Some(task) = number(SLURM_TASK)? {
+            let (first, count) = (number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(1), number("SLURM_ARRAY_TASK_COUNT")?);
+            return Shard::named(SLURM_TASK, task.saturating_sub(first).saturating_add(1), of.or(count));
+        }
+        match (number(COMPLETION)?, of) {
+            (Some(index), of) => Shard::named(COMPLETION, index.saturating_add(1), of),
+            (None, None) => Ok(Shard::WHOLE),
+            (None, Some(of)) => Err(Error::Usage(format!("--of {of}: neither {SLURM_TASK} nor {COMPLETION} says which shard to run"))),
+        }
+    }
+
+    /// Part `index` of `of`, as `variable` has it.
+    fn named(variable: &str, index: usize, of: Option<usize>) -> Result<Self, Error> {
+        let unknown = || Error::Usage(format!("{variable} says which shard to run, but not of how many: give --of N"));
+        let of = of.ok_or_else(unknown)?;
+        let refused = || format!("{variable} asks for shard {index} of {of}; an array must count without gaps, or say --shard I/N");
+        Shard::new(index, of).ok_or_else(|| Error::Usage(refused()))
     }
 
     /// The rows of the plan that this part runs, in their order: the dearest cell first, each cell goes to the part that has least to do so far, the first of
@@ -114,10 +118,6 @@ impl Shard {
         }
         own.sort_unstable();
         own
-    }
-
-    fn journal(&self, folder: &Path) -> PathBuf {
-        folder.join(cells::FOLDER).join(format!("{self}.{}", cells::JOURNAL))
     }
 }
 
@@ -142,20 +142,18 @@ pub struct Ran {
 pub fn run(folder: &Path, shard: Shard, work: &dyn Work, rows: &[usize], engine: &dyn Engine, threads: usize) -> Result<Ran, Error> {
     let shards = folder.join(cells::FOLDER);
     std::fs::create_dir_all(&shards).map_err(Error::file(&shards, "is no folder to write to"))?;
-    let mut journal = Journal::open(&shard.journal(folder))?;
+    let mut journal = Journal::open(&cells::journal(folder, &shard.to_string()))?;
     let finished = Cells::open(folder)?;
     let pending: Vec<usize> = rows.iter().copied().filter(|row| !finished.contains(&work.id(*row))).collect();
     drop(finished);
-    let mut log = Log { folder, shard, clock: Instant::now(), cells: rows.len(), reused: rows.len() - pending.len() };
+    let mut log = Log { folder, shard, clock: Instant::now(), cells: rows.len(), reused: rows.len() - pending.len(), done: 0 };
     stop::listen();
-    log.say(Phase::Running, 0, None)?;
-    let ended = run_pending(&mut log, &pending, work, engine, threads, &mut journal).and_then(|done| {
-        publish(&shards, shard, &mut journal, work, rows)?;
-        Ok(done)
-    });
-    log.end(ended, pending.len())
+    log.say(Phase::Running, None)?;
+    let ended = run_pending(&mut log, &pending, work, engine, threads, &mut journal);
+    log.end(ended.and_then(|()| publish(folder, shard, &mut journal, work, rows)))
 }
 
+/// Runs cells until all are in the journal or somebody asks to stop.
 fn run_pending(
     log: &mut Log,
     pending: &[usize],
@@ -163,25 +161,30 @@ fn run_pending(
     engine: &dyn Engine,
     threads: usize,
     journal: &mut Journal,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     if pending.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    runner::run(work, pending, engine, threads, journal, &mut |done| log.say(Phase::Running, done, None))
+    let mut told = |done| {
+        log.done = done;
+        log.say(Phase::Running, None)
+    };
+    log.done = runner::run(work, pending, engine, threads, journal, &mut told)?;
+    Ok(())
 }
 
 /// Publishes what the journal holds, in the order of `rows`, and clears it.
-fn publish(shards: &Path, shard: Shard, journal: &mut Journal, work: &dyn Work, rows: &[usize]) -> Result<(), Error> {
+fn publish(folder: &Path, shard: Shard, journal: &mut Journal, work: &dyn Work, rows: &[usize]) -> Result<(), Error> {
     if journal.is_empty() {
         return Ok(());
     }
-    let mut scan = Scan::open(&shards.join(format!("{shard}.{}", cells::JOURNAL)))?;
+    let mut scan = Scan::open(journal.path())?;
     let places: HashMap<Id, usize> = rows.iter().map(|row| (work.id(*row), *row)).collect();
     let mut entries = std::mem::take(&mut scan.entries);
     entries.sort_by_key(|entry| (places.get(&entry.id).copied().unwrap_or(usize::MAX), entry.id));
     entries.dedup_by_key(|entry| entry.id);
     let cells = entries.into_iter().map(|entry| Ok((entry.id, scan.curves(entry.at, entry.length)?)));
-    published::publish(shards, &shard.to_string(), cells)?;
+    published::publish(&folder.join(cells::FOLDER), &shard.to_string(), cells)?;
     journal.clear()
 }
 
@@ -191,39 +194,42 @@ struct Log<'f> {
     shard: Shard,
     clock: Instant,
     cells: usize,
+    /// Of these, finished before.
     reused: usize,
+    /// Of these, finished by this process.
+    done: usize,
 }
 
 impl Log<'_> {
-    fn say(&mut self, phase: Phase, done: usize, error: Option<&Error>) -> Result<(), Error> {
+    fn finished(&self) -> usize {
+        self.reused + self.done
+    }
+
+    fn say(&self, phase: Phase, error: Option<&Error>) -> Result<(), Error> {
         let state = State {
             phase,
             error: error.map(ToString::to_string),
             cells: self.cells,
-            finished: self.reused + done,
-            done,
+            finished: self.finished(),
+            done: self.done,
             seconds: self.clock.elapsed().as_secs_f64(),
             process: std::process::id(),
         };
         state.write(self.folder, &self.shard.to_string())
     }
 
-    /// A disk that does not take the news of an error changes nothing about the error.
-    fn end(&mut self, ended: Result<usize, Error>, pending: usize) -> Result<Ran, Error> {
-        match ended {
-            Ok(done) if done == pending => {
-                self.say(Phase::Finished, done, None)?;
-                Ok(Ran { cells: self.cells, reused: self.reused })
-            }
-            Ok(done) => {
-                self.say(Phase::Stopped, done, None)?;
-                Err(Error::Interrupted { done: self.reused + done, total: self.cells })
-            }
-            Err(error) => {
-                let _ = self.say(Phase::Failed, 0, Some(&error));
-                Err(error)
-            }
+    fn end(&self, ended: Result<(), Error>) -> Result<Ran, Error> {
+        if let Err(error) = ended {
+            // A disk that does not take the news of an error changes nothing about the error.
+            let _ = self.say(Phase::Failed, Some(&error));
+            return Err(error);
         }
+        if self.finished() < self.cells {
+            self.say(Phase::Stopped, None)?;
+            return Err(Error::Interrupted { done: self.finished(), total: self.cells });
+        }
+        self.say(Phase::Finished, None)?;
+        Ok(Ran { cells: self.cells, reused: self.reused })
     }
 }
 

@@ -35,7 +35,7 @@ impl Status {
     /// When its plan or its shards cannot be read.
     pub fn of(folder: &Path) -> Result<Self, Error> {
         let plan = planned::read(folder)?;
-        let held = |shard: &str| lock::is_held(&folder.join(cells::FOLDER).join(format!("{shard}.{}", cells::JOURNAL)));
+        let held = |shard: &str| lock::is_held(&cells::journal(folder, shard));
         let progress = |(shard, state): (String, State)| Progress { held: held(&shard), shard, state };
         let mut shards: Vec<Progress> = State::all(folder)?.into_iter().map(progress).collect();
         shards.sort_by_key(|p| numbers(&p.shard));
@@ -107,6 +107,7 @@ impl fmt::Display for Status {
         match left.filter(|_| rate > 0.0) {
             Some(left) => writeln!(f, "; {rate:.3} cells/s, running shards end in about {}", estimate::words(left)),
             None if finished == cells => writeln!(f, "; mta-sim sweep gather makes the tables"),
+            None if self.running().next().is_none() => writeln!(f, "; nobody runs the rest: mta-sim sweep run"),
             None => writeln!(f, "; no end can be told yet"),
         }
     }

@@ -1,11 +1,11 @@
 //! The runs that figures need: a study is run where it is not finished, and any finished run can be read back.
 
-use crate::commands::sweep;
 use crate::engine::Reference;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::store::{self, parquet};
+use crate::sweep;
 use mta_figures::{Data, Effort, Run, Study};
 use mta_sims::cell::SEMANTICS;
 use mta_sims::table::Table;

@@ -41,6 +41,11 @@ pub struct Cells {
     again: Vec<(Id, Place)>,
 }
 
+/// The journal of the shard of this name in the run folder `folder`.
+pub fn journal(folder: &Path, shard: &str) -> PathBuf {
+    folder.join(FOLDER).join(format!("{shard}.{JOURNAL}"))
+}
+
 /// Files of `folder` with this ending, by name; none where there is no such folder.
 ///
 /// # Errors

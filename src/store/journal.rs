@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::id::Id;
-use crate::store::lock;
+use crate::store::{CHECK_DIGITS, check, lock};
 use mta_sims::record::Curves;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -39,12 +39,11 @@ pub struct Journal {
 
 const HEAD: &str = "{\"check\":\"";
 const MIDDLE: &str = "\",\"cell\":";
-const CHECK_DIGITS: usize = 16;
 
 /// The line of a finished cell, with its end.
 pub fn line(id: Id, curves: &Curves) -> String {
     let body = serde_json::to_string(&Finished { id, curves }).expect("curves are plain data");
-    format!("{HEAD}{}{MIDDLE}{body}}}\n", check(body.as_bytes()))
+    format!("{HEAD}{}{MIDDLE}{body}}}\n", check(&blake3::hash(body.as_bytes())))
 }
 
 impl Journal {
@@ -59,6 +58,11 @@ impl Journal {
         let scan = Scan::of(&mut journal.file, path)?;
         journal.shorten(scan.whole)?;
         Ok(journal)
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether it holds no cell.
@@ -173,10 +177,6 @@ fn damaged(path: &Path, line: usize) -> Error {
     Error::damaged(path, what)
 }
 
-fn check(body: &[u8]) -> String {
-    blake3::hash(body).to_hex()[..CHECK_DIGITS].to_string()
-}
-
 /// Whether `rest` is what a kill leaves: the beginning of a line, or nothing. Anything else is somebody's and stays.
 fn is_cut_line(rest: &[u8]) -> bool {
     let common = rest.len().min(HEAD.len());
@@ -188,7 +188,7 @@ fn body(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(HEAD.as_bytes())?;
     let (sum, rest) = rest.split_at_checked(CHECK_DIGITS)?;
     let body = rest.strip_prefix(MIDDLE.as_bytes())?.strip_suffix(b"}")?;
-    (check(body).as_bytes() == sum).then_some(body)
+    (check(&blake3::hash(body)).as_bytes() == sum).then_some(body)
 }
 
 /// The name at the beginning of a cell's text; the rest is read when it is asked for.

@@ -31,6 +31,14 @@ use crate::error::Error;
 use mta_llm::atomic;
 use std::path::Path;
 
+/// Digits of a check.
+const CHECK_DIGITS: usize = 16;
+
+/// The start of a BLAKE3 hash: by it damage is seen.
+fn check(hash: &blake3::Hash) -> String {
+    hash.to_hex()[..CHECK_DIGITS].to_string()
+}
+
 /// Writes `bytes` to `path`, whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(atomic::file(path, bytes)?)

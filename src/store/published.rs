@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::id::Id;
+use crate::store::check;
 use crate::store::parquet::{Purpose, Reader, Writer};
 use mta_llm::atomic::Partial;
 use mta_sims::record::{Curves, metrics};
@@ -17,9 +18,6 @@ use std::path::{Path, PathBuf};
 
 /// Rows after which a row group ends: enough to be written fast, few enough that a thousand files are merged in half a gibibyte.
 const GROUP: usize = 512;
-
-/// Digits of the check in a file's name.
-const CHECK_DIGITS: usize = 16;
 
 /// Columns before the metrics.
 const OWN: [(&str, &str); 4] = [
@@ -84,13 +82,9 @@ pub fn publish(folder: &Path, shard: &str, cells: impl Iterator<Item = Result<(I
         writer.push(&table(&group))?;
     }
     let Hashing { file, hasher } = writer.finish()?;
-    let path = folder.join(format!("{shard}-{}.parquet", check(&hasher)));
+    let path = folder.join(format!("{shard}-{}.parquet", check(&hasher.finalize())));
     file.commit_as(&path)?;
     Ok(path)
-}
-
-fn check(hasher: &blake3::Hasher) -> String {
-    hasher.finalize().to_hex()[..CHECK_DIGITS].to_string()
 }
 
 /// A file that hashes what is written to it.
@@ -128,7 +122,7 @@ impl Published {
         let mut hasher = blake3::Hasher::new();
         File::open(path).and_then(|file| hasher.update_reader(file).map(drop)).map_err(Error::file(path, "cannot be read"))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        if !name.ends_with(&format!("-{}", check(&hasher))) {
+        if !name.ends_with(&format!("-{}", check(&hasher.finalize()))) {
             let what =
                 "is damaged (its content is not what the check in its name says); restore it, or remove it and have its cells run again";
             return Err(Error::damaged(path, what));

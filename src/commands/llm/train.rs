@@ -6,10 +6,10 @@ use crate::bridge::grown_settings;
 use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
+use crate::progress;
 use crate::settings::Settings as Layers;
 use crate::stop;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mta_llm::exam::Exam;
 use mta_llm::folder;
 use mta_llm::lora::{Lora, TARGETS};
@@ -22,7 +22,6 @@ use mta_sims::config::{KNOBS, Regime, Sampler};
 use mta_sims::recipe::Ready;
 use mta_sims::registry::Named;
 use serde_json::{Map, Value, json};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 const HELP: &str = "\
@@ -311,7 +310,7 @@ const LESSONS: usize = 16_384;
 fn follow(plan: &Plan, model: Model, teacher: Option<Model>, out: &Path) -> Result<(), Error> {
     stop::listen();
     let steps = plan.config.train.steps;
-    let bar = progress_bar(steps);
+    let bar = progress::bar(steps, "{pos}/{len} steps  {eta} left  {msg}");
     let mut evaluated: Vec<Row> = Vec::new();
     let mut observe = |row: &Row| {
         bar.set_position(row["step"].as_u64().unwrap_or(0));
@@ -359,10 +358,4 @@ fn shown(footprint: &Footprint) -> String {
         &["memory", "GiB"],
         parts.into_iter().map(|(name, bytes)| vec![name.into(), format!("{:.2}", bytes as f64 / f64::from(1 << 30))]).collect(),
     )
-}
-
-fn progress_bar(steps: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left  {msg}").expect("the template is valid");
-    ProgressBar::with_draw_target(Some(steps as u64), target).with_style(style.progress_chars("━╸─"))
 }

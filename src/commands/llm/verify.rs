@@ -2,12 +2,12 @@
 
 use super::option;
 use crate::bridge::{Bridge, Compared};
-use crate::commands::{self, say, sweep};
+use crate::commands::{self, say};
 use crate::error::Error;
 use crate::groups::Groups;
-use crate::report;
 use crate::verdicts;
 use crate::verify::{Judged, LLM_BUDGETS, Request};
+use crate::{report, sweep};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use mta_llm::forecast::Fit;
 use mta_sims::claims::{CLAIMS, FIRST_SEED, Rung};

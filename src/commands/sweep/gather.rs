@@ -1,11 +1,12 @@
 //! `mta-sim sweep gather`: the tables of a plan whose shards are finished.
 
-use super::{Begun, answer, collect, folder, planned_folder};
+use super::{answer, folder, planned_folder};
 use crate::commands::say;
 use crate::error::Error;
 use crate::shard::Ran;
 use crate::store::lock::Lock;
 use crate::store::planned;
+use crate::sweep::{Begun, collect};
 use clap::{ArgMatches, Command};
 
 const HELP: &str = "\

@@ -1,8 +1,9 @@
 //! `mta-sim sweep plan`: the cells of a sweep as a file, for shards to run.
 
-use super::{asked_for, put};
+use super::asked_for;
 use crate::commands::say;
 use crate::error::Error;
+use crate::sweep::put;
 use crate::{cli, estimate};
 use clap::{ArgMatches, Command};
 
