@@ -20,7 +20,7 @@ use std::time::Instant;
 pub struct Outcome {
     /// Where it lies.
     pub folder: PathBuf,
-    /// The columns [`report::COLUMNS`] of the results: one row per cell and seed.
+    /// The columns [`crate::report::COLUMNS`] of the results: one row per cell and seed.
     pub summary: Table,
     /// Cells that were finished before.
     pub reused: usize,

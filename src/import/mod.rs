@@ -80,12 +80,7 @@ pub const IMPORTERS: &[&Importer] = &[
 pub fn read(importer: &Importer, paths: &[&Path], asked: &Asked) -> Result<Vec<Count>, Error> {
     let mut sums = Sums::default();
     for path in paths {
-        rows::each(path, &mut |row| {
-            for count in (importer.read)(row, asked)? {
-                sums.add(count)?;
-            }
-            Ok(())
-        })?;
+        rows::each(path, &mut |row| (importer.read)(row, asked)?.iter().try_for_each(|count| sums.add(count)))?;
     }
     Ok(sums.counts)
 }
@@ -113,7 +108,7 @@ struct Sums {
 const MOST_SAMPLES: u64 = i64::MAX as u64;
 
 impl Sums {
-    fn add(&mut self, count: Count) -> Result<(), String> {
+    fn add(&mut self, count: &Count) -> Result<(), String> {
         let place = *self.places.entry((count.id.clone(), count.step)).or_insert(self.counts.len());
         if place == self.counts.len() {
             self.counts.push(Count { n: 0, c: 0, ..count.clone() });
