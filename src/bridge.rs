@@ -9,14 +9,16 @@
 //! claims/      further cells that the claims ask for
 //! ```
 
-use crate::commands::sweep;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::greenhouse::{self, Forecaster, Greenhouse};
+use crate::id::Id;
 use crate::plan::Plan;
-use crate::runner::{self, Job};
+use crate::runner::Work;
 use crate::settings::Settings;
-use crate::store::{self, journal::Journal};
+use crate::shard::{self, Shard};
+use crate::store::{self, cells::Cells, lock::Lock};
+use crate::sweep;
 use crate::verify::{self, Judged, Labs, Request};
 use mta_llm::forecast::{DICE, Fit, Probe, Simulator};
 use mta_llm::grown::cell::GrownSettings;
@@ -27,7 +29,7 @@ use mta_sims::config::{Config, KNOBS};
 use mta_sims::record::Curves;
 use mta_sims::stream::Seed;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -129,7 +131,7 @@ impl Bridge {
     /// Read where it is known, else made from standard and one-shot training in the probe worlds.
     fn fit(&self, first: Seed) -> Result<Fit, Error> {
         let (path, cells) = (self.folder.join("kinetics.json"), probe_cells(first));
-        let probes: Vec<String> = cells.iter().map(|cell| self.greenhouse.id(cell)).collect();
+        let probes: Vec<String> = cells.iter().map(|cell| self.greenhouse.id(&cell.description()).to_string()).collect();
         let known = if path.exists() { Some(read_fitted(&path)?) } else { None };
         if let Some(known) = known.filter(|known| known.probes == probes) {
             return Ok(known.fit);
@@ -142,7 +144,7 @@ impl Bridge {
 
     fn probes(&self, cells: &[Cell]) -> Result<Vec<Probe>, Error> {
         let curves = self.run(cells, "probe")?;
-        let outcome = |cell: &Cell| (cell.recipe.clone(), curves[&self.greenhouse.id(cell)].clone());
+        let outcome = |cell: &Cell| (cell.recipe.clone(), curves[&self.greenhouse.id(&cell.description())].clone());
         let probe = |cells: &[Cell]| {
             let base = self.greenhouse.base(&cells[0].recipe.config.world, cells[0].seed)?;
             Ok(Probe { simulator: Simulator::new(&base, DICE / 4)?, outcomes: cells.iter().map(outcome).collect() })
@@ -156,31 +158,47 @@ impl Bridge {
     /// As the sweep's.
     pub fn judge(&self, request: &Request) -> Result<Vec<Judged>, Error> {
         store::prepare(&self.folder)?;
-        let finished = Journal::open(&self.folder)?.finished().clone();
+        let finished = Cells::open(&self.folder)?.all()?;
         verify::judge_in(request, |rung| *rung == Rung::Llm, &mut Transformers { bridge: self, finished: Arc::new(finished) })
     }
 
     /// Curves of `cells` by name, run where they are not finished, in a folder of their own.
-    fn run(&self, cells: &[Cell], name: &str) -> Result<HashMap<String, Curves>, Error> {
+    fn run(&self, cells: &[Cell], name: &str) -> Result<HashMap<Id, Curves>, Error> {
         let folder = self.folder.join(name);
         store::prepare(&folder)?;
-        let ids: Vec<String> = cells.iter().map(|cell| self.greenhouse.id(cell)).collect();
-        let jobs: Vec<Job> = cells.iter().zip(&ids).map(|(cell, id)| Job { id, cell }).collect();
-        let mut journal = Journal::open(&folder)?;
-        runner::run(&jobs, &mut journal, &self.greenhouse, self.threads)?;
-        Ok(journal.finished().clone())
+        let _alone = Lock::alone(&folder)?;
+        let list = List(cells.iter().map(|cell| (self.greenhouse.id(&cell.description()), cell)).collect());
+        let mut seen = HashSet::new();
+        let rows: Vec<usize> = (0..cells.len()).filter(|at| seen.insert(list.id(*at))).collect();
+        shard::run(&folder, Shard::WHOLE, &list, &rows, &self.greenhouse, self.threads)?;
+        let mut finished = Cells::open(&folder)?;
+        seen.into_iter().map(|id| Ok((id, finished.curves(&id)?.expect("it was run just now")))).collect()
+    }
+}
+
+/// Cells with their names, to be run.
+struct List<'c>(Vec<(Id, &'c Cell)>);
+
+impl Work for List<'_> {
+    fn id(&self, at: usize) -> Id {
+        self.0[at].0
+    }
+
+    fn cell(&self, at: usize) -> Cell {
+        self.0[at].1.clone()
     }
 }
 
 /// Labs whose cells are transformers'.
 struct Transformers<'b> {
     bridge: &'b Bridge,
-    finished: Arc<HashMap<String, Curves>>,
+    finished: Arc<HashMap<Id, Curves>>,
 }
 
 impl Labs for Transformers<'_> {
     fn prepare(&mut self, cells: &dyn Fn() -> Vec<Cell>) -> Result<(), Error> {
-        let missing: Vec<Cell> = cells().into_iter().filter(|cell| !self.finished.contains_key(&self.bridge.greenhouse.id(cell))).collect();
+        let missing: Vec<Cell> =
+            cells().into_iter().filter(|cell| !self.finished.contains_key(&self.bridge.greenhouse.id(&cell.description()))).collect();
         Arc::make_mut(&mut self.finished).extend(self.bridge.run(&missing, "claims")?);
         Ok(())
     }
@@ -188,6 +206,6 @@ impl Labs for Transformers<'_> {
     fn lab(&self, seed: Seed) -> Lab {
         let finished = Arc::clone(&self.finished);
         let settings = self.bridge.greenhouse.settings.clone();
-        Lab::with(seed, Arc::new(move |cell: &Cell| finished[&greenhouse::id(&settings, cell)].clone()))
+        Lab::with(seed, Arc::new(move |cell: &Cell| finished[&greenhouse::id(&settings, &cell.description())].clone()))
     }
 }

@@ -17,10 +17,12 @@ pub fn command() -> Command {
         .after_help("Start with:  mta-sim sweep --alignment 0.1..0.9")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(sweep())
+        .subcommand(crate::commands::sweep::command())
         .subcommand(crate::commands::figures::command())
         .subcommand(crate::commands::report::command())
         .subcommand(crate::commands::view::command())
+        .subcommand(crate::commands::export::command())
+        .subcommand(crate::commands::import::command())
         .subcommand(list())
         .subcommand(show())
         .subcommand(crate::commands::theory::command())
@@ -29,24 +31,12 @@ pub fn command() -> Command {
         .subcommand(crate::commands::llm::command())
 }
 
-fn sweep() -> Command {
-    Command::new("sweep")
-        .about("Run every recipe on a grid of worlds and draw what becomes of it")
-        .after_help(SWEEP_HELP)
-        .next_line_help(false)
-        .args(run_flags())
-        .args(KNOBS.iter().map(knob_flag))
+fn flag(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help).help_heading("Run")
 }
 
-const SWEEP_HELP: &str = "\
-GRID is one number, a list 0.1,0.5 or a range 0.1..0.9 (both ends, step of the last decimal) or 0.1..0.9:0.05.
-Every knob is also a key of the --config file, with _ for -; so are recipes, rule, seeds, seed and out. Flags win over the file.
-Finished cells are kept: the same command goes on where it was stopped.";
-
-fn run_flags() -> Vec<Arg> {
-    let flag = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help).help_heading("Run")
-    };
+/// Flags that say what a sweep is, beside its knobs.
+pub fn settings_flags() -> Vec<Arg> {
     vec![
         flag("config", "FILE", "Read settings from a TOML file").value_parser(value_parser!(PathBuf)),
         flag("recipes", "NAMES", "Recipes to run, separated by commas, or 'all' (mta-sim list recipes)"),
@@ -54,7 +44,23 @@ fn run_flags() -> Vec<Arg> {
         flag("seeds", "N", "Seeds per cell [default: 24]").value_parser(value_parser!(u64).range(1..=1_000_000)),
         flag("seed", "N", "First seed [default: 0]").value_parser(value_parser!(u64)),
         flag("out", "FOLDER", "Run folder [default: runs/sweep-<hash of the plan>]").value_parser(value_parser!(PathBuf)),
-        flag("threads", "N", "Threads, at most 1024, 0 for all [default: 0]").value_parser(value_parser!(u16).range(..=1024)),
+    ]
+}
+
+/// The flags of all knobs.
+pub fn all_knobs() -> impl Iterator<Item = Arg> {
+    KNOBS.iter().map(knob_flag)
+}
+
+/// Number of threads.
+pub fn threads_flag() -> Arg {
+    flag("threads", "N", "Threads, at most 1024, 0 for all [default: 0]").value_parser(value_parser!(u16).range(..=1024))
+}
+
+/// Flags of a sweep that is run at once.
+pub fn run_flags() -> Vec<Arg> {
+    vec![
+        threads_flag(),
         flag("no-figures", "", "Do not draw figures").action(ArgAction::SetTrue).num_args(0),
         flag("dry-run", "", "Show the cells and an estimate, and stop").action(ArgAction::SetTrue).num_args(0),
     ]

@@ -1,6 +1,7 @@
 //! What runs cells: the reference loop on tables, or the same loop on transformers.
 
 use crate::error::{Error, Origin};
+use crate::id::Id;
 use mta_sims::cell::Cell;
 use mta_sims::config::AlignBy;
 use mta_sims::record::Curves;
@@ -8,8 +9,8 @@ use mta_sims::world::World;
 
 /// Something that turns cells into curves.
 pub trait Engine: Sync {
-    /// Name of a cell's result: a hash of everything it depends on.
-    fn id(&self, cell: &Cell) -> String;
+    /// Name of the result of a cell with this [`Cell::description`]: a hash of everything it depends on.
+    fn id(&self, description: &str) -> Id;
 
     /// Checks a cell before any work starts; `first` of those that differ in seed only.
     ///
@@ -21,7 +22,7 @@ pub trait Engine: Sync {
     ///
     /// # Errors
     /// When it cannot be made.
-    fn prepare(&self, _cells: &[&Cell]) -> Result<(), Error> {
+    fn prepare(&self, _cells: &mut dyn Iterator<Item = Cell>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -36,8 +37,8 @@ pub trait Engine: Sync {
 pub struct Reference;
 
 impl Engine for Reference {
-    fn id(&self, cell: &Cell) -> String {
-        cell.id()
+    fn id(&self, description: &str) -> Id {
+        Id::of(description)
     }
 
     /// Makes the worlds that may not exist: the first of each kind, and all whose alignment must be solved for.

@@ -1,5 +1,6 @@
 //! What can go wrong, and the exit code it ends with.
 
+use crate::stop;
 use mta_llm::error::FileError;
 use mta_sims::knob::KnobError;
 use mta_sims::registry::UnknownName;
@@ -39,6 +40,16 @@ pub enum Error {
         step: usize,
         /// Steps planned.
         steps: usize,
+    },
+    /// Cells that no shard has finished.
+    #[error("{missing} of {total} cells are not finished: {names}; run their shards again")]
+    Missing {
+        /// How many.
+        missing: usize,
+        /// Cells planned.
+        total: usize,
+        /// Some of them.
+        names: String,
     },
     /// The user stopped the run.
     #[error("stopped: {done} of {total} cells are finished and kept; the same command goes on from there")]
@@ -90,10 +101,11 @@ impl Error {
         Error::Knob(error.into(), origin.clone())
     }
 
-    /// The process exit code: 2 for what the user can mend, 130 for an interrupt, 1 for the rest.
+    /// The process exit code: 2 for what the user can mend, 3 for cells that are missing, 75 or 130 for a run that was stopped ([`stop`]), 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Interrupted { .. } | Error::Stopped { .. } => 130,
+            Error::Interrupted { .. } | Error::Stopped { .. } => stop::exit_code(),
+            Error::Missing { .. } => 3,
             Error::Figure(_) | Error::Unexpected(_) => 1,
             _ => 2,
         }

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, Origin};
+use crate::id::Id;
 use mta_llm::forecast::{DICE, Kinetics, Simulator};
 use mta_llm::grown::SEMANTICS;
 use mta_llm::grown::cell::{Grown, GrownSettings, teacher_world};
@@ -87,8 +88,8 @@ impl Greenhouse {
 }
 
 impl Engine for Greenhouse {
-    fn id(&self, cell: &Cell) -> String {
-        id(&self.settings, cell)
+    fn id(&self, description: &str) -> Id {
+        id(&self.settings, description)
     }
 
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
@@ -101,10 +102,12 @@ impl Engine for Greenhouse {
     }
 
     /// Grows every base model and teacher the cells need, in parallel.
-    fn prepare(&self, cells: &[&Cell]) -> Result<(), Error> {
+    fn prepare(&self, cells: &mut dyn Iterator<Item = Cell>) -> Result<(), Error> {
         let mut wanted: HashMap<String, (World, Seed)> = HashMap::new();
-        for (cell, world) in cells.iter().flat_map(|cell| Self::worlds(cell).map(move |world| (cell, world))) {
-            wanted.entry(self.name(&world, cell.seed)).or_insert((world, cell.seed));
+        for cell in cells {
+            for world in Self::worlds(&cell) {
+                wanted.entry(self.name(&world, cell.seed)).or_insert((world, cell.seed));
+            }
         }
         let mut wanted: Vec<_> = wanted.into_iter().collect();
         wanted.sort_by(|a, b| a.0.cmp(&b.0));
@@ -119,10 +122,9 @@ impl Engine for Greenhouse {
     }
 }
 
-/// Name of a cell's result on a grown model.
-pub fn id(settings: &GrownSettings, cell: &Cell) -> String {
-    let all = format!("grown = {SEMANTICS}\n{}{settings:?}", cell.description());
-    digest::name(&all)
+/// Name of the result on a grown model of a cell with this [`Cell::description`].
+pub fn id(settings: &GrownSettings, description: &str) -> Id {
+    Id::of(&format!("grown = {SEMANTICS}\n{description}{settings:?}"))
 }
 
 /// The simulator in the place of the transformers of a greenhouse.
@@ -145,16 +147,15 @@ impl<'g> Forecaster<'g> {
 }
 
 impl Engine for Forecaster<'_> {
-    fn id(&self, cell: &Cell) -> String {
-        let all = format!("forecast {} {:?}", self.greenhouse.id(cell), self.kinetics);
-        digest::name(&all)
+    fn id(&self, description: &str) -> Id {
+        Id::of(&format!("forecast {} {:?}", self.greenhouse.id(description), self.kinetics))
     }
 
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
         self.greenhouse.check(cell, first)
     }
 
-    fn prepare(&self, cells: &[&Cell]) -> Result<(), Error> {
+    fn prepare(&self, cells: &mut dyn Iterator<Item = Cell>) -> Result<(), Error> {
         self.greenhouse.prepare(cells)
     }
 

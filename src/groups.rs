@@ -19,14 +19,14 @@ pub struct Groups<'a> {
 impl<'a> Groups<'a> {
     /// Groups `results`, whose rows are the rows `places` of the plan.
     pub fn new(plan: &'a Plan, results: &'a Table, places: Vec<usize>) -> Self {
-        let mut rows = vec![Vec::new(); plan.rows.len() / plan.seeds.len()];
+        let mut rows = vec![Vec::new(); plan.settings()];
         places.iter().enumerate().for_each(|(row, place)| rows[place / plan.seeds.len()].push(row));
         Groups { plan, results, places, rows }
     }
 
     /// Groups the results of a finished plan.
     pub fn whole(plan: &'a Plan, results: &'a Table) -> Self {
-        Groups::new(plan, results, (0..plan.rows.len()).collect())
+        Groups::new(plan, results, (0..plan.rows()).collect())
     }
 
     /// Number of grid points.
@@ -35,8 +35,8 @@ impl<'a> Groups<'a> {
     }
 
     /// Values of the axes at a grid point.
-    pub fn point(&self, point: usize) -> &'a [Value] {
-        &self.plan.rows[point * self.plan.recipes.len() * self.plan.seeds.len()].point
+    pub fn point(&self, point: usize) -> Vec<Value> {
+        self.plan.point(point)
     }
 
     /// Rows of the results of one recipe at one grid point.

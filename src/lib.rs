@@ -8,12 +8,17 @@
 //! plan       grid points x recipes x seeds       resolved  the settings as run
 //! engine     what runs a cell                    greenhouse  grown transformers as an engine
 //! bridge     forecasts, then transformers, then verdicts: the llm rung
-//! runner     pending cells on all threads        estimate  --dry-run
-//! store/     journal, Parquet, manifest          tables    results and history
+//! shard      the parts of a plan, run anywhere   gather    their cells as tables
+//! runner     pending cells on all threads        stop      being asked to stop
+//! status     how far shards have come            slurm     an array of shards
+//! store/     plan, journals, Parquet, locks      tables    results and history
+//! estimate   --dry-run, and what cells cost      id        names of cells
 //! groups     results by grid point and recipe    report    the table and the sentence
+//! sweep      from the plan to the tables         progress  bars on a terminal
 //! page/      runs as one HTML file, and served   commands/ one file per subcommand
 //! verify     seeds until claims are decided      verdicts  their table, Markdown and JSON
 //! study      the runs that figures need         bench      engines against the machine
+//! export/    runs for other tools               import/    pass counts from other tools
 //! ```
 //!
 //! Data flows one way: this crate -> [`mta_figures`], [`mta_llm`] -> [`mta_sims`] -> [`mta_theory`].
@@ -27,17 +32,27 @@ pub mod commands;
 pub mod engine;
 pub mod error;
 pub mod estimate;
+pub mod export;
+pub mod gather;
 pub mod greenhouse;
 pub mod grid;
 pub mod groups;
+pub mod id;
+pub mod import;
 pub mod page;
 pub mod plan;
+pub mod progress;
 pub mod report;
 pub mod resolved;
 pub mod runner;
 pub mod settings;
+pub mod shard;
+pub mod slurm;
+pub mod status;
+pub mod stop;
 pub mod store;
 pub mod study;
+pub mod sweep;
 pub mod tables;
 pub mod verdicts;
 pub mod verify;

@@ -22,6 +22,8 @@ fn run() -> Result<(), Error> {
         Some(("figures", arguments)) => commands::figures::figures(arguments),
         Some(("report", arguments)) => commands::report::report(arguments),
         Some(("view", arguments)) => commands::view::view(arguments),
+        Some(("export", arguments)) => commands::export::export(arguments),
+        Some(("import", arguments)) => commands::import::import(arguments),
         Some(("list", arguments)) => {
             commands::say(&commands::list::list(text(arguments, "kind")));
             Ok(())

@@ -1,14 +1,21 @@
 //! The plan of a sweep: grid points x recipes x seeds, in one canonical order.
+//!
+//! A plan holds the name of each row, sixteen bytes, and what its cell is expected to cost; settings of a cell are made when they are asked for, so that a
+//! million rows fit in tens of megabytes. What a plan looks like on the disk is said in [`crate::store::planned`].
 
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Origin};
-use crate::runner::Job;
+use crate::estimate;
+use crate::id::Id;
+use crate::runner::Work;
 use crate::settings::{Assignment, Settings, set};
-use mta_sims::cell::Cell;
+use mta_sims::cell::{self, Cell};
 use mta_sims::knob::Value;
 use mta_sims::recipe::{RECIPES, Ready};
 use mta_sims::registry::Named;
 use mta_sims::stream::Seed;
+use rayon::prelude::*;
+use std::collections::HashSet;
 
 /// Seeds per cell unless told otherwise.
 pub const DEFAULT_SEEDS: u64 = 24;
@@ -26,20 +33,21 @@ pub struct Plan {
     pub fixed: Vec<Vec<&'static str>>,
     /// The seeds.
     pub seeds: Vec<Seed>,
-    /// All rows: for each grid point, each recipe, each seed.
-    pub rows: Vec<Row>,
+    /// Names of all rows: for each grid point, each recipe, each seed.
+    pub ids: Vec<Id>,
+    /// For each grid point and recipe, the seconds that one cell is expected to take one thread.
+    pub costs: Vec<f64>,
 }
 
 /// One row of the results: a cell and its place in the grid.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
-    /// Values of the axes, in their order.
-    pub point: Vec<Value>,
+    /// Index of the grid point.
+    pub point: usize,
     /// Index into [`Plan::recipes`].
     pub recipe: usize,
-    /// What is run.
-    pub cell: Cell,
-    /// Its name.
-    pub id: String,
+    /// The seed.
+    pub seed: Seed,
 }
 
 impl Plan {
@@ -56,6 +64,22 @@ impl Plan {
     /// # Errors
     /// When a setting is wrong, or the engine cannot run a cell.
     pub fn with(settings: &Settings, engine: &dyn Engine) -> Result<Self, Error> {
+        let mut plan = Plan::outline(settings)?;
+        let named: Vec<Result<_, Error>> = (0..plan.settings()).into_par_iter().map(|at| plan.named(at, engine)).collect();
+        for named in named {
+            let (ids, cost) = named?;
+            plan.ids.extend(ids);
+            plan.costs.push(cost);
+        }
+        plan.check(engine)?;
+        Ok(plan)
+    }
+
+    /// The plan without names, costs and checks: what is known of a plan whose cells were written down before.
+    ///
+    /// # Errors
+    /// When a recipe has no such name, or the plan is too large.
+    pub fn outline(settings: &Settings) -> Result<Self, Error> {
         let axes = settings.axes();
         let mut recipes = settings.recipes()?;
         recipes.sort_by_key(|r| place(settings, &r.name));
@@ -63,45 +87,109 @@ impl Plan {
         let points = axes.iter().map(|axis| axis.values.len() as f64).product::<f64>();
         check_size(points * recipes.len() as f64 * (seeds.end - seeds.start) as f64)?;
         let fixed = recipes.iter().map(|r| axes.iter().filter(|a| settings.fixes(&r.name, a)).map(|a| a.knob).collect()).collect();
-        let mut plan = Plan { axes, recipes, fixed, seeds: seeds.map(Seed).collect(), rows: Vec::new() };
-        for point in product(&plan.axes) {
-            plan.add_point(&point, engine)?;
-        }
-        plan.check(engine)?;
-        Ok(plan)
+        Ok(Plan { axes, recipes, fixed, seeds: seeds.map(Seed).collect(), ids: Vec::new(), costs: Vec::new() })
     }
 
-    fn add_point(&mut self, point: &[Value], engine: &dyn Engine) -> Result<(), Error> {
-        for recipe in 0..self.recipes.len() {
-            let mut ready = self.recipes[recipe].clone();
-            for (axis, value) in self.axes.iter().zip(point).filter(|(axis, _)| !self.fixed[recipe].contains(&axis.knob)) {
-                set(&mut ready.config, axis.knob, value, &axis.origin)?;
-            }
-            ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
-            for &seed in &self.seeds {
-                let cell = Cell { recipe: ready.clone(), seed };
-                self.rows.push(Row { point: point.to_vec(), recipe, id: engine.id(&cell), cell });
-            }
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.settings() * self.seeds.len()
+    }
+
+    /// Number of grid points.
+    pub fn points(&self) -> usize {
+        self.axes.iter().map(|axis| axis.values.len()).product()
+    }
+
+    /// Number of pairs of a grid point and a recipe; the rows of each differ in seed only and follow each other.
+    pub fn settings(&self) -> usize {
+        self.points() * self.recipes.len()
+    }
+
+    /// A row's place.
+    pub fn row(&self, row: usize) -> Row {
+        let (setting, seed) = (row / self.seeds.len(), self.seeds[row % self.seeds.len()]);
+        Row { point: setting / self.recipes.len(), recipe: setting % self.recipes.len(), seed }
+    }
+
+    /// Values of the axes at a grid point, in their order; the last axis varies fastest.
+    pub fn point(&self, point: usize) -> Vec<Value> {
+        let mut rest = point;
+        let mut values: Vec<Value> = Vec::with_capacity(self.axes.len());
+        for axis in self.axes.iter().rev() {
+            values.push(axis.values[rest % axis.values.len()].clone());
+            rest /= axis.values.len();
         }
-        Ok(())
+        values.reverse();
+        values
+    }
+
+    /// A recipe with the knobs it has at a grid point.
+    pub fn ready(&self, point: usize, recipe: usize) -> Ready {
+        let mut ready = self.recipes[recipe].clone();
+        for (axis, value) in self.axes.iter().zip(self.point(point)).filter(|(axis, _)| !self.fixed[recipe].contains(&axis.knob)) {
+            set(&mut ready.config, axis.knob, &value, &axis.origin).expect("values of axes were checked when they were read");
+        }
+        ready
+    }
+
+    /// The rows that differ in seed only: their names and what a cell of theirs costs.
+    fn named(&self, setting: usize, engine: &dyn Engine) -> Result<(Vec<Id>, f64), Error> {
+        let ready = self.ready(setting / self.recipes.len(), setting % self.recipes.len());
+        ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
+        let text = ready.description();
+        let ids = self.seeds.iter().map(|seed| engine.id(&cell::description(*seed, &text))).collect();
+        Ok((ids, estimate::seconds(&ready.config)))
+    }
+
+    /// Makes sure that the rows which differ in seed only are called what they are now, and may be run.
+    ///
+    /// # Errors
+    /// When a setting is wrong, or gives another name.
+    pub fn confirm(&self, setting: usize, engine: &dyn Engine) -> Result<(), Error> {
+        let (ids, _) = self.named(setting, engine)?;
+        let first = setting * self.seeds.len();
+        let written = &self.ids[first..first + ids.len()];
+        match ids.iter().zip(written).position(|(now, then)| now != then) {
+            None => Ok(()),
+            Some(at) => Err(Error::Usage(format!(
+                "cell {} of the plan is called {} there, and its settings now give {}: the plan is of another version or was changed; plan again",
+                first + at + 1,
+                written[at],
+                ids[at]
+            ))),
+        }
     }
 
     fn check(&self, engine: &dyn Engine) -> Result<(), Error> {
-        let first = self.seeds[0];
-        self.rows.iter().filter(|row| row.recipe == 0).try_for_each(|row| engine.check(&row.cell, row.cell.seed == first))
-    }
-
-    /// What is to be run: one job per row.
-    pub fn jobs(&self) -> Vec<Job<'_>> {
-        self.rows.iter().map(|row| Job { id: &row.id, cell: &row.cell }).collect()
+        let point = |point: usize| {
+            let recipe = self.ready(point, 0);
+            let cell = |seed| Cell { recipe: recipe.clone(), seed };
+            self.seeds.iter().find_map(|seed| engine.check(&cell(*seed), *seed == self.seeds[0]).err())
+        };
+        (0..self.points()).into_par_iter().find_map_first(point).map_or(Ok(()), Err)
     }
 
     /// Name of the plan: a hash of its cells, whatever their order.
     pub fn id(&self) -> String {
-        let mut ids: Vec<&str> = self.rows.iter().map(|row| row.id.as_str()).collect();
+        let mut ids = self.ids.clone();
         ids.sort_unstable();
         ids.dedup();
-        blake3::hash(ids.concat().as_bytes()).to_hex()[..8].to_string()
+        let mut hasher = blake3::Hasher::new();
+        ids.iter().for_each(|id| {
+            hasher.update(id.to_string().as_bytes());
+        });
+        hasher.finalize().to_hex()[..8].to_string()
+    }
+
+    /// Rows that come first with their name: some rows are the same cell.
+    pub fn distinct(&self) -> Vec<usize> {
+        let mut seen = HashSet::with_capacity(self.ids.len());
+        (0..self.ids.len()).filter(|row| seen.insert(self.ids[*row])).collect()
+    }
+
+    /// Seconds that a row's cell is expected to take one thread.
+    pub fn cost(&self, row: usize) -> f64 {
+        self.costs[row / self.seeds.len()]
     }
 
     /// The axis figures and tables put on x: alignment where it varies, else the first.
@@ -130,6 +218,17 @@ impl Plan {
     }
 }
 
+impl Work for Plan {
+    fn id(&self, row: usize) -> Id {
+        self.ids[row]
+    }
+
+    fn cell(&self, row: usize) -> Cell {
+        let Row { point, recipe, seed } = self.row(row);
+        Cell { recipe: self.ready(point, recipe), seed }
+    }
+}
+
 /// Where a recipe stands: those of the registry first, then those of the file, each in their own order.
 fn place(settings: &Settings, name: &str) -> usize {
     let own = || settings.tables.iter().position(|t| t.name == name).map(|i| RECIPES.len() + i);
@@ -150,13 +249,4 @@ fn check_size(cells: f64) -> Result<(), Error> {
     } else {
         Err(Error::Usage(format!("the plan has {cells:.3e} cells, at most {MAX_CELLS} are allowed")))
     }
-}
-
-/// All combinations of the axes' values, the last axis fastest; one empty point without axes.
-fn product(axes: &[Assignment]) -> Vec<Vec<Value>> {
-    axes.iter().fold(vec![Vec::new()], |points, axis| {
-        let longer =
-            |point: &Vec<Value>| axis.values.iter().map(|v| point.iter().chain([v]).cloned().collect()).collect::<Vec<Vec<Value>>>();
-        points.iter().flat_map(longer).collect()
-    })
 }

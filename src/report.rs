@@ -32,7 +32,8 @@ pub fn heading(plan: &Plan) -> String {
 
 /// The number of steps, where it is one.
 fn budget(plan: &Plan) -> String {
-    let steps = plan.rows.iter().map(|row| row.cell.recipe.config.train.steps);
+    let of = |setting: usize| plan.ready(setting / plan.recipes.len(), setting % plan.recipes.len()).config.train.steps;
+    let steps = (0..plan.settings()).map(of);
     match (steps.clone().min(), steps.max()) {
         (Some(low), Some(high)) if low == high => format!("{low} steps"),
         (Some(low), Some(high)) => format!("{low} to {high} steps"),
@@ -53,8 +54,11 @@ fn summary(groups: &Groups, point: usize) -> Summary {
         (mean_interval(&groups.values("gain", point, recipe), LEVEL), kept)
     });
     let base = BASE_COLUMNS.map(|name| mean(&groups.of_base(name, point)));
-    Summary { point: groups.point(point).to_vec(), base, gains: gains.collect() }
+    Summary { point: groups.point(point), base, gains: gains.collect() }
 }
+
+/// Columns of the results that the table and the sentence are made of.
+pub const COLUMNS: [&str; 4] = ["gain", BASE_COLUMNS[0], BASE_COLUMNS[1], BASE_COLUMNS[2]];
 
 /// What is shown of the base model.
 const BASE_COLUMNS: [&str; 3] = ["base/pass@1", "base/pass@8", "base/mode_accuracy"];

@@ -54,7 +54,8 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
-fn value(value: &Value) -> String {
+/// A value as TOML and JSON want it.
+pub(crate) fn value(value: &Value) -> String {
     match value {
         Value::Number(x) if x.fract() == 0.0 && x.abs() < 1e15 => format!("{x}"),
         Value::Number(x) => format!("{x:?}"),

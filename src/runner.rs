@@ -1,84 +1,109 @@
-//! Runs the pending cells on all threads and writes each to the journal as it finishes.
+//! Runs cells on all threads and writes each to a journal as it finishes.
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::store::journal::Journal;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use crate::id::Id;
+use crate::progress;
+use crate::stop;
+use crate::store::journal::{self, Journal};
+use indicatif::ProgressBar;
 use mta_sims::cell::Cell;
-use mta_sims::record::Curves;
 use rayon::prelude::*;
-use std::collections::HashSet;
-use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
-
-/// Set by Ctrl-C: no new cell starts.
-pub static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Longest time a finished cell waits to be on the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
-/// A cell to run, and the name its result is stored under.
-#[derive(Clone, Copy)]
-pub struct Job<'p> {
-    /// The name.
-    pub id: &'p str,
-    /// The cell.
-    pub cell: &'p Cell,
+/// Finished cells that may wait to be written before threads wait for the disk.
+const WAITING: usize = 1024;
+
+/// Bytes after which waiting cells are written.
+const MUCH: usize = 1 << 20;
+
+/// Cells to run, made when they are asked for.
+pub trait Work: Sync {
+    /// Name of a cell.
+    fn id(&self, at: usize) -> Id;
+
+    /// A cell.
+    fn cell(&self, at: usize) -> Cell;
 }
 
-/// Runs those of `jobs` that `journal` does not hold by `engine`, on `threads` threads (0: all).
-pub fn run(jobs: &[Job], journal: &mut Journal, engine: &dyn Engine, threads: usize) -> Result<(), Error> {
-    let pending = pending(jobs, journal);
+/// Told of cells that are on the disk: how many there are since the beginning.
+pub type Told<'t> = dyn FnMut(usize) -> Result<(), Error> + 't;
+
+/// Runs the `pending` cells of `work` by `engine` on `threads` threads (0: all) until all are in the journal or somebody asks to stop; says how many are.
+///
+/// # Errors
+/// When a cell fails, or cannot be written.
+pub fn run(
+    work: &dyn Work,
+    pending: &[usize],
+    engine: &dyn Engine,
+    threads: usize,
+    journal: &mut Journal,
+    told: &mut Told,
+) -> Result<usize, Error> {
     let pool = pool(threads)?;
-    pool.install(|| engine.prepare(&pending.iter().map(|job| job.cell).collect::<Vec<_>>()))?;
-    let bar = progress_bar(pending.len());
-    let (sender, receiver) = mpsc::channel();
+    pool.install(|| engine.prepare(&mut pending.iter().map(|at| work.cell(*at))))?;
+    let bar = progress::bar(pending.len(), "{pos}/{len} cells  {rate} cells/s  {eta} left");
+    let (sender, receiver) = sync_channel(WAITING);
     let written = std::thread::scope(|scope| {
-        scope.spawn(|| pool.install(|| run_all(&pending, engine, sender)));
-        write_all(receiver, journal, &bar)
+        scope.spawn(|| pool.install(|| run_all(work, pending, engine, sender)));
+        let written = write_all(&receiver, journal, &bar, told);
+        // Threads that wait to send are told so that nobody listens any more.
+        drop(receiver);
+        written
     });
     bar.finish_and_clear();
-    let done = written?;
-    if done < pending.len() { Err(Error::Interrupted { done: journal.finished().len(), total: jobs.len() }) } else { Ok(()) }
+    written
+}
+
+/// The number of threads that `threads` of them are (0: all).
+pub fn threads(threads: usize) -> usize {
+    if threads == 0 { rayon::current_num_threads() } else { threads }
 }
 
 /// A pool of `threads` threads (0: all).
+///
+/// # Errors
+/// When there cannot be so many.
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))
 }
 
-/// The jobs that are not finished, each once.
-fn pending<'p>(jobs: &[Job<'p>], journal: &Journal) -> Vec<Job<'p>> {
-    let mut seen = HashSet::new();
-    jobs.iter().filter(|job| !journal.finished().contains_key(job.id) && seen.insert(job.id)).copied().collect()
-}
+/// The journal's line of a finished cell.
+type Outcome = Result<String, Error>;
 
-type Outcome = Result<(String, Curves), Error>;
-
-fn run_all(pending: &[Job], engine: &dyn Engine, sender: mpsc::Sender<Outcome>) {
-    let run = |sender: &mut mpsc::Sender<Outcome>, job: &Job| {
-        if STOP.load(Ordering::Relaxed) {
+/// Lines are made where cells are run, so that one thread can write for all.
+fn run_all(work: &dyn Work, pending: &[usize], engine: &dyn Engine, sender: SyncSender<Outcome>) {
+    let nobody_listens = AtomicBool::new(false);
+    let run = |sender: &mut SyncSender<Outcome>, at: &usize| {
+        if stop::asked() || nobody_listens.load(Ordering::Relaxed) {
             return;
         }
-        if sender.send(engine.run(job.cell).map(|curves| (job.id.to_string(), curves))).is_err() {
-            STOP.store(true, Ordering::Relaxed);
+        let line = engine.run(&work.cell(*at)).map(|curves| journal::line(work.id(*at), &curves));
+        if sender.send(line).is_err() {
+            nobody_listens.store(true, Ordering::Relaxed);
         }
     };
     pending.par_iter().for_each_with(sender, run);
 }
 
-/// Writes cells as they come; returns how many.
-fn write_all(receiver: mpsc::Receiver<Outcome>, journal: &mut Journal, bar: &ProgressBar) -> Result<usize, Error> {
+/// Writes cells as they come, all that wait at once.
+fn write_all(receiver: &Receiver<Outcome>, journal: &mut Journal, bar: &ProgressBar, told: &mut Told) -> Result<usize, Error> {
     let (mut done, mut synced) = (0, Instant::now());
-    for outcome in receiver {
-        let (id, curves) = outcome?;
-        journal.append(id, curves)?;
-        done += 1;
-        bar.inc(1);
+    while let Ok(first) = receiver.recv() {
+        let Batch { lines, cells, error } = Batch::of(first, receiver);
+        journal.append(&lines)?;
+        error.map_or(Ok(()), Err)?;
+        done += cells;
+        bar.inc(cells as u64);
         if synced.elapsed() > SYNC_EVERY {
             journal.sync()?;
+            told(done)?;
             synced = Instant::now();
         }
     }
@@ -86,12 +111,32 @@ fn write_all(receiver: mpsc::Receiver<Outcome>, journal: &mut Journal, bar: &Pro
     Ok(done)
 }
 
-fn progress_bar(cells: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(cells as u64), target);
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} cells  {rate}  {eta} left").expect("the template is valid");
-    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{:.0} cells/s", state.per_sec());
-    };
-    bar.with_style(style.with_key("rate", rate).progress_chars("━╸─"))
+/// Lines that wait, and the error after them.
+#[derive(Default)]
+struct Batch {
+    lines: Vec<u8>,
+    cells: usize,
+    error: Option<Error>,
+}
+
+impl Batch {
+    fn of(first: Outcome, receiver: &Receiver<Outcome>) -> Self {
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        while let Some(outcome) = next.take() {
+            batch.add(outcome);
+            next = (batch.error.is_none() && batch.lines.len() < MUCH).then(|| receiver.try_recv().ok()).flatten();
+        }
+        batch
+    }
+
+    fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Ok(line) => {
+                self.lines.extend(line.as_bytes());
+                self.cells += 1;
+            }
+            Err(error) => self.error = Some(error),
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! The runs that figures need: a study is run where it is not finished, and any finished run can be read back.
 
-use crate::commands::sweep;
 use crate::engine::Reference;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::store::{self, parquet};
+use crate::sweep;
 use mta_figures::{Data, Effort, Run, Study};
 use mta_sims::cell::SEMANTICS;
 use mta_sims::table::Table;
@@ -51,7 +51,7 @@ pub fn finish(study: &Study, effort: Effort, runs: &Path, threads: usize, comman
             let plan = plan(study.name, &layers)?;
             let outcome = sweep::execute(&plan, &Reference, &runs.join(format!("{}-{}", study.name, plan.id())), threads)?;
             let (knob, others) = (plan.main_column(), plan.other_columns());
-            Ok(Finished { results: outcome.results, history: outcome.history, knob, others, command: command.into() })
+            Ok(Finished { results: outcome.results()?, history: outcome.history()?, knob, others, command: command.into() })
         }
         Data::Computed(compute) => {
             let results = computed(study.name, compute, effort, &runs.join(format!("{}-{effort:?}", study.name).to_lowercase()))?;
@@ -97,7 +97,7 @@ mod tests {
         for study in mta_figures::FIGURES.iter().flat_map(|f| f.studies()) {
             if let Data::Sweep { settings, quick } = study.data {
                 let [full, preview] = ["", quick].map(|changes| plan(study.name, &[settings, changes]).unwrap_or_else(|e| panic!("{e}")));
-                assert!(preview.rows.len() <= full.rows.len(), "{}", study.name);
+                assert!(preview.rows() <= full.rows(), "{}", study.name);
             }
         }
     }

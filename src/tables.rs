@@ -1,13 +1,15 @@
 //! The tables of a run: results (one row per cell and seed) and history (one row per evaluated step).
 
+use crate::id::Id;
 use crate::plan::{Plan, Row};
-use mta_sims::cell::knob_number;
 use mta_sims::config::{KNOBS, Knob};
 use mta_sims::knob::Value;
+use mta_sims::recipe::Ready;
 use mta_sims::record::{Curves, metrics};
 use mta_sims::registry::Named;
 use mta_sims::table::Table;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Knobs that every table shows, whether or not they were set.
 const ALWAYS: &[&str] =
@@ -17,17 +19,51 @@ const ALWAYS: &[&str] =
 const OF_BASE: &str = "held_out/";
 
 /// A row of the plan with its curves.
-struct Line<'a> {
-    plan: &'a Plan,
-    row: &'a Row,
-    curves: &'a Curves,
+pub struct Line {
+    row: Row,
+    id: Id,
+    setting: Arc<Setting>,
+    curves: Curves,
+}
+
+/// What rows that differ in seed only have in common.
+struct Setting {
+    point: Vec<Value>,
+    recipe: Ready,
+}
+
+/// Makes lines of the rows of a plan, with the settings that follow each other made once.
+pub struct Lines<'p> {
+    plan: &'p Plan,
+    last: Option<(usize, Arc<Setting>)>,
+}
+
+impl<'p> Lines<'p> {
+    /// For the rows of `plan`.
+    pub fn of(plan: &'p Plan) -> Self {
+        Lines { plan, last: None }
+    }
+
+    /// A row with its curves.
+    pub fn line(&mut self, row: usize, curves: Curves) -> Line {
+        Line { row: self.plan.row(row), id: self.plan.ids[row], setting: self.setting(row / self.plan.seeds.len()), curves }
+    }
+
+    fn setting(&mut self, at: usize) -> Arc<Setting> {
+        if let Some((_, last)) = self.last.as_ref().filter(|(last, _)| *last == at) {
+            return Arc::clone(last);
+        }
+        let (point, recipe) = (at / self.plan.recipes.len(), at % self.plan.recipes.len());
+        let setting = Arc::new(Setting { point: self.plan.point(point), recipe: self.plan.ready(point, recipe) });
+        self.last = Some((at, Arc::clone(&setting)));
+        setting
+    }
 }
 
 /// The results: settings, the base model, the trained model, and what became of the gain.
-pub fn results(plan: &Plan, finished: &HashMap<String, Curves>) -> Table {
-    let lines = lines(plan, finished);
+pub fn results(plan: &Plan, lines: &[Line]) -> Table {
     let mut table = Table::new();
-    identity(&mut table, plan, &lines);
+    identity(&mut table, plan, lines);
     let each = |f: &dyn Fn(&Line) -> Option<f64>| lines.iter().map(f).collect::<Vec<_>>();
     for (m, metric) in metrics().iter().enumerate().filter(|(_, m)| m.name.starts_with(OF_BASE)) {
         let name = metric.name.replace(OF_BASE, "base/");
@@ -47,16 +83,15 @@ pub fn results(plan: &Plan, finished: &HashMap<String, Curves>) -> Table {
 }
 
 /// The curves: one row per cell, seed and evaluated step.
-pub fn history(plan: &Plan, finished: &HashMap<String, Curves>) -> Table {
-    let lines = lines(plan, finished);
+pub fn history(plan: &Plan, lines: &[Line]) -> Table {
     let spread: Vec<(&Line, usize)> = lines.iter().flat_map(|l| (0..l.curves.steps.len()).map(move |i| (l, i))).collect();
     let mut table = Table::new();
-    table.text("cell", "hash of everything the result depends on", spread.iter().map(|(l, _)| l.row.id.as_str()));
+    table.text("cell", "hash of everything the result depends on", spread.iter().map(|(l, _)| l.id.to_string()));
     table.text("recipe", "name of the recipe", spread.iter().map(|(l, _)| l.recipe()));
     for (axis, assignment) in plan.axes.iter().enumerate() {
-        table.float(&plan.column(assignment.knob), "grid value", spread.iter().map(|(l, _)| number(&l.row.point[axis])));
+        table.float(&plan.column(assignment.knob), "grid value", spread.iter().map(|(l, _)| number(&l.setting.point[axis])));
     }
-    table.int("seed", "seed of the task, the prior and all dice", spread.iter().map(|(l, _)| Some(l.row.cell.seed.0 as i64)));
+    table.int("seed", "seed of the task, the prior and all dice", spread.iter().map(|(l, _)| Some(l.row.seed.0 as i64)));
     table.int("step", "updates done", spread.iter().map(|(l, i)| Some(l.curves.steps[*i] as i64)));
     for (m, metric) in metrics().iter().enumerate() {
         table.float(&metric.name, metric.doc, spread.iter().map(|(l, i)| l.curves.values[m][*i]));
@@ -64,27 +99,23 @@ pub fn history(plan: &Plan, finished: &HashMap<String, Curves>) -> Table {
     table
 }
 
-fn lines<'a>(plan: &'a Plan, finished: &'a HashMap<String, Curves>) -> Vec<Line<'a>> {
-    plan.rows.iter().filter_map(|row| finished.get(&row.id).map(|curves| Line { plan, row, curves })).collect()
-}
-
 /// Columns that say which cell a row is.
 fn identity(table: &mut Table, plan: &Plan, lines: &[Line]) {
-    table.text("cell", "hash of everything the result depends on", lines.iter().map(|l| l.row.id.as_str()));
-    table.text("recipe", "name of the recipe", lines.iter().map(|l| l.recipe()));
-    table.text("signal", "what pays", lines.iter().map(|l| l.row.cell.recipe.signal.name()));
-    table.text("rule", "how the update uses it", lines.iter().map(|l| l.row.cell.recipe.rule.name()));
-    table.text("regime", "which prompts are trained on", lines.iter().map(|l| l.row.cell.recipe.config.data.regime.name()));
-    table.text("mode", "sampled or exact", lines.iter().map(|l| l.row.cell.recipe.config.train.mode.name()));
+    table.text("cell", "hash of everything the result depends on", lines.iter().map(|l| l.id.to_string()));
+    table.text("recipe", "name of the recipe", lines.iter().map(Line::recipe));
+    table.text("signal", "what pays", lines.iter().map(|l| l.setting.recipe.signal.name()));
+    table.text("rule", "how the update uses it", lines.iter().map(|l| l.setting.recipe.rule.name()));
+    table.text("regime", "which prompts are trained on", lines.iter().map(|l| l.setting.recipe.config.data.regime.name()));
+    table.text("mode", "sampled or exact", lines.iter().map(|l| l.setting.recipe.config.train.mode.name()));
     for knob in shown_knobs(plan) {
-        table.float(&plan.column(knob.name), knob.doc.trim(), lines.iter().map(|l| knob_number(&l.row.cell.recipe.config, knob.name)));
+        table.float(&plan.column(knob.name), knob.doc.trim(), lines.iter().map(|l| number(&(knob.get)(&l.setting.recipe.config))));
     }
     table.float(
         "alignment_knob",
         "correlation of the base model's shared log-prior with the task",
         lines.iter().map(|l| Some(l.curves.alignment)),
     );
-    table.int("seed", "seed of the task, the prior and all dice", lines.iter().map(|l| Some(l.row.cell.seed.0 as i64)));
+    table.int("seed", "seed of the task, the prior and all dice", lines.iter().map(|l| Some(l.row.seed.0 as i64)));
 }
 
 /// The numeric knobs worth a column: always some, and all that differ from their defaults somewhere.
@@ -98,9 +129,14 @@ fn number(value: &Value) -> Option<f64> {
     if let Value::Number(x) = value { Some(*x) } else { None }
 }
 
-impl Line<'_> {
+impl Line {
+    /// Its evaluated steps.
+    pub fn evaluations(&self) -> usize {
+        self.curves.steps.len()
+    }
+
     fn recipe(&self) -> &str {
-        &self.plan.recipes[self.row.recipe].name
+        &self.setting.recipe.name
     }
 
     /// Curve of held-out pass@k, k being the i-th reported one.

@@ -4,15 +4,14 @@
 //! at once. All parts of all claims share the runs of a seed.
 
 use crate::error::Error;
-use crate::runner;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::{progress, runner};
+use indicatif::ProgressBar;
 use mta_sims::cell::Cell;
 use mta_sims::claims::verdict::together;
 use mta_sims::claims::{Claim, Lab, Margin, Part, Rung, Source, Trial, Verdict};
 use mta_sims::record::{Curves, metrics};
 use mta_sims::stream::Seed;
 use rayon::prelude::*;
-use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many seeds a part may take.
@@ -238,7 +237,7 @@ impl Case {
 
 /// Draws seeds, look by look, for the parts that are still open.
 fn decide(cases: &mut [Case], request: &Request, labs: &mut dyn Labs) -> Result<(), Error> {
-    let bar = progress_bar();
+    let bar = progress::bar(0, "{pos}/{len} seeds  {msg}");
     let mut done = 0;
     for &look in request.budget.looks {
         let (open, seeds) = (all_open(cases), request.first_seed + done..request.first_seed + look);
@@ -272,10 +271,4 @@ fn measure(cases: &[Case], open: &[Place], seeds: std::ops::Range<u64>, labs: &d
         row
     };
     seeds.into_par_iter().map(row).collect()
-}
-
-fn progress_bar() -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} seeds  {msg}").expect("the template is valid").progress_chars("━╸─");
-    ProgressBar::with_draw_target(Some(0), target).with_style(style)
 }

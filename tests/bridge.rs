@@ -1,5 +1,7 @@
 //! The llm rung in miniature, end to end: forecasts stand before results, nothing depends on threads or interruptions, and damage is an error.
 
+mod program;
+
 use mta_sim::bridge::{Bridge, Compared};
 use mta_sim::engine::Engine;
 use mta_sim::error::Error;
@@ -10,8 +12,9 @@ use mta_sim::llm::optimizer::AdamSettings;
 use mta_sim::sims::cell::Cell;
 use mta_sim::sims::claims::{CLAIMS, FIRST_SEED, Lab, Rung};
 use mta_sim::sims::stream::Seed;
-use mta_sim::store::journal::Journal;
+use mta_sim::store::cells::Cells;
 use mta_sim::verify::{self, Budget, Labs, Request};
+use program::unpublish;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -106,13 +109,13 @@ fn claims_ask_for_worlds_that_exist() {
 #[test]
 fn a_comparison_is_a_forecast_and_an_outcome_for_every_cell() {
     let (folder, compared) = once();
-    assert_eq!((compared.plan.rows.len(), compared.forecast.reused, compared.outcome.reused), (8, 0, 0));
+    assert_eq!((compared.plan.rows(), compared.forecast.reused, compared.outcome.reused), (8, 0, 0));
     assert_eq!(models(folder.path()).len(), 7, "four base models and the probes'");
-    let journal = |name: &str| Journal::open(&folder.path().join(name)).unwrap().finished().keys().cloned().collect::<HashSet<_>>();
-    let (forecast, outcome) = (journal("forecast"), journal("."));
-    assert_eq!((journal("probe").len(), forecast.len(), outcome.len()), (6, 8, 8));
+    let cells = |name: &str| Cells::open(&folder.path().join(name)).unwrap().ids().copied().collect::<HashSet<_>>();
+    let (forecast, outcome) = (cells("forecast"), cells("."));
+    assert_eq!((cells("probe").len(), forecast.len(), outcome.len()), (6, 8, 8));
     assert!(forecast.is_disjoint(&outcome), "a forecast is not taken for a result");
-    assert_ne!(compared.forecast.results.to_csv(), compared.outcome.results.to_csv());
+    assert_ne!(compared.forecast.results().unwrap().to_csv(), compared.outcome.results().unwrap().to_csv());
 }
 
 #[test]
@@ -155,11 +158,12 @@ fn forecasts_are_written_before_any_recipe_runs() {
     assert!(error.contains("config.toml"), "{error}");
     let forecast = |folder: &Path| fs::read(folder.join("forecast/results.parquet")).unwrap();
     assert!(forecast(folder.path()) == forecast(once().0.path()));
-    assert!(!folder.path().join("results.parquet").exists() && !folder.path().join("cells.jsonl").exists());
+    assert!(!folder.path().join("results.parquet").exists() && !folder.path().join("shards").exists());
 }
 
-/// Cuts a journal in the middle of the line after `lines`.
-fn cut(journal: &Path, lines: usize) {
+/// Leaves of a folder's cells what a kill in the middle of the line after `lines` does.
+fn cut(run: &Path, lines: usize) {
+    let journal = &unpublish(run);
     let text = fs::read_to_string(journal).unwrap();
     let whole: usize = text.split_inclusive('\n').take(lines).map(str::len).sum();
     assert!(whole + 100 < text.len());
@@ -170,7 +174,7 @@ fn cut(journal: &Path, lines: usize) {
 #[test]
 fn a_comparison_that_was_killed_goes_on_to_the_same_tables() {
     let during_training = finished();
-    cut(&during_training.path().join("cells.jsonl"), 3);
+    cut(during_training.path(), 3);
     for name in ["results.parquet", "history.parquet", "summary.csv", "manifest.json"] {
         fs::remove_file(during_training.path().join(name)).unwrap();
     }
@@ -184,10 +188,11 @@ fn a_comparison_that_was_killed_goes_on_to_the_same_tables() {
     fs::rename(model, &partial).unwrap();
     fs::remove_file(partial.join("config.json")).unwrap();
     fs::remove_dir_all(&models(while_growing.path())[3]).unwrap();
-    for name in ["cells.jsonl", "results.parquet", "config.toml", "forecast/cells.jsonl", "forecast/config.toml"] {
+    for name in ["results.parquet", "config.toml", "forecast/config.toml"] {
         fs::remove_file(while_growing.path().join(name)).unwrap();
     }
-    cut(&while_growing.path().join("probe/cells.jsonl"), 1);
+    ["shards", "forecast/shards"].iter().for_each(|name| fs::remove_dir_all(while_growing.path().join(name)).unwrap());
+    cut(&while_growing.path().join("probe"), 1);
     fs::remove_file(while_growing.path().join("kinetics.json")).unwrap();
     let resumed = bridge(while_growing.path(), 2).compare().unwrap();
     assert_eq!((resumed.forecast.reused, resumed.outcome.reused), (0, 0));
@@ -242,7 +247,7 @@ fn damaged_base_models_are_refused() {
     ];
     for (damage, named) in damages {
         let folder = finished();
-        fs::remove_file(folder.path().join("cells.jsonl")).unwrap();
+        fs::remove_dir_all(folder.path().join("shards")).unwrap();
         fs::remove_file(folder.path().join("config.toml")).unwrap();
         models(folder.path()).iter().for_each(|model| damage(model));
         let error = refused(folder.path());

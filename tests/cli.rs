@@ -4,7 +4,7 @@ mod program;
 
 use mta_sim::sims::config::{Config, KNOBS, Knob};
 use mta_sim::sims::recipe::{RECIPE_SECTIONS, RECIPES, Ready};
-use program::{TINY, program, run, state, succeed};
+use program::{TINY, journal, program, published, run, state, succeed, unpublish};
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -196,20 +196,50 @@ const WRONG: &[(&str, &str)] = &[
     ("sweep TINY --out cut_results", "cut_results/results.parquet: is truncated or damaged"),
     ("sweep TINY --out cut_history", "cut_history/history.parquet: is truncated or damaged"),
     ("sweep TINY --out empty_results", "empty_results/results.parquet: is truncated or damaged"),
-    ("sweep TINY --out flipped", "flipped/cells.jsonl: line 2 is damaged"),
-    ("sweep TINY --out lost_line", "lost_line/cells.jsonl: line 3 is damaged"),
-    ("sweep TINY --out notes", "notes/cells.jsonl: line 1 is damaged"),
-    ("sweep TINY --out journal_folder", "journal_folder/cells.jsonl: cannot be opened"),
+    ("sweep TINY --out flipped", "flipped/shards/1-of-1.jsonl: line 2 is damaged"),
+    ("sweep TINY --out lost_line", "lost_line/shards/1-of-1.jsonl: line 3 is damaged"),
+    ("sweep TINY --out notes", "notes/shards/notes.jsonl: line 1 is damaged"),
+    ("sweep TINY --out journal_folder", "journal_folder/shards/1-of-1.jsonl: cannot be read"),
+    ("sweep TINY --out rotten", ".parquet: is damaged (its content is not what the check in its name says)"),
     ("sweep TINY --steps 3 --out kept", "'--steps <GRID>' cannot be used multiple times"),
     ("sweep TINY --learning-rate 0.5 --out kept", "kept: holds 8 finished cells that are not part of this sweep"),
+    // shards
+    ("sweep run", "<DIR>"),
+    ("sweep run nowhere", "nowhere: is no run folder: it has no plan.jsonl"),
+    ("sweep run kept --shard 0/8", "'0/8' is no shard: write I/N with 1 <= I <= N <= 100000"),
+    ("sweep run kept --shard 3", "'3' is no shard: write I/N"),
+    ("sweep run kept --shard 1/2 --of 2", "'--of <N>'"),
+    ("sweep run kept --of 2", "--of 2: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX says which shard to run"),
+    ("sweep run kept --of 0", "0 is not in 1..=100000"),
+    ("sweep run kept --alignment 0.5", "'--alignment'"),
+    ("sweep run cut_plan", "cut_plan/plan.jsonl: line 3 is no cell ("),
+    ("sweep run short_plan", "short_plan/plan.jsonl: has 7 of the 8 cells that config.toml asks for; plan again"),
+    ("sweep run other_plan", "cell 1 of the plan is called 00000000000000000000000000000000 there"),
+    ("sweep run broken_config", "broken_config/config.toml: unknown key 'alignement'"),
+    ("sweep run flipped", "flipped/shards/1-of-1.jsonl: line 2 is damaged"),
+    ("sweep run rotten", "is damaged (its content is not what the check in its name says)"),
+    ("sweep gather rotten", "is damaged (its content is not what the check in its name says)"),
+    ("sweep status rotten", "is damaged (its content is not what the check in its name says)"),
+    ("sweep gather nowhere", "nowhere: is no run folder: it has no plan.jsonl"),
+    ("sweep gather cut_plan", "cut_plan/plan.jsonl: line 3 is no cell ("),
+    ("sweep status mine", "mine: is no run folder: it has no plan.jsonl"),
+    ("sweep plan --seeds 1 --out mine", "mine/config.toml: is not a run's own"),
+    ("sweep plan --alignment 2", "--alignment = 2: must be a number in [-1, 1]"),
+    ("sweep plan --threads 2", "'--threads'"),
+    ("sweep submit kept", "--slurm"),
+    ("sweep submit nowhere --slurm", "nowhere: is no run folder"),
+    ("sweep submit kept --slurm --shards 0", "0 is not in 1..=100000"),
+    ("sweep submit kept --slurm --time ''", "must be one word"),
+    ("sweep submit kept --slurm --partition a#b", "must be one word"),
+    ("sweep --seeds 2 plan", "'plan'"),
     // reports
     ("report", "<RUN>..."),
     ("report nowhere", "nowhere: is no folder to read"),
     ("report fine.toml", "fine.toml: is no folder to read"),
-    ("report mine", "mine: is not a run folder: it has no config.toml with a cells.jsonl or a results.parquet beside it"),
+    ("report mine", "mine: is not a run folder: it has no config.toml with a plan.jsonl or a results.parquet beside it"),
     ("report notes", "notes: is not a run folder"),
     ("report kept nowhere", "nowhere: is no folder to read"),
-    ("report flipped", "flipped/cells.jsonl: line 2 is damaged"),
+    ("report flipped", "flipped/shards/1-of-1.jsonl: line 2 is damaged"),
     ("report broken_config", "broken_config/config.toml: unknown key 'alignement'"),
     ("report broken_manifest", "broken_manifest/manifest.json: is damaged"),
     ("report broken_verdicts", "broken_verdicts/verdicts.json: is damaged"),
@@ -221,10 +251,26 @@ const WRONG: &[(&str, &str)] = &[
     ("view", "<RUN>"),
     ("view nowhere --no-open", "nowhere: is no folder to read"),
     ("view mine --no-open", "mine: is not a run folder"),
-    ("view flipped --no-open", "flipped/cells.jsonl: line 2 is damaged"),
+    ("view flipped --no-open", "flipped/shards/1-of-1.jsonl: line 2 is damaged"),
     ("view kept --no-open --port 65536", "65536 is not in 0..=65535"),
     ("view kept --no-open --port http", "'http'"),
     ("view kept kept", "'kept'"),
+];
+
+/// Run folders of the table, all of the same sweep.
+const RUNS: [&str; 12] = [
+    "kept",
+    "cut_results",
+    "cut_history",
+    "empty_results",
+    "flipped",
+    "lost_line",
+    "rotten",
+    "cut_plan",
+    "short_plan",
+    "other_plan",
+    "broken_config",
+    "broken_manifest",
 ];
 
 /// A folder with everything the table speaks of.
@@ -235,12 +281,18 @@ fn fixture() -> tempfile::TempDir {
     fs::write(at("bytes.toml"), b"alignment = 0.5 # \xff\n").unwrap();
     fs::create_dir(at("mine")).unwrap();
     fs::write(at("mine/config.toml"), "alignment = 0.5 # written by hand\n").unwrap();
-    fs::create_dir(at("notes")).unwrap();
-    fs::write(at("notes/cells.jsonl"), "cells I like").unwrap();
-    fs::create_dir_all(at("journal_folder/cells.jsonl")).unwrap();
-    for name in ["kept", "cut_results", "cut_history", "empty_results", "flipped", "lost_line", "broken_config", "broken_manifest"] {
+    fs::create_dir_all(at("notes/shards")).unwrap();
+    fs::write(at("notes/shards/notes.jsonl"), "cells I like").unwrap();
+    fs::create_dir_all(at("journal_folder/shards/1-of-1.jsonl")).unwrap();
+    ["notes", "journal_folder"].iter().for_each(|name| fs::write(at(name).join(".lock"), "").unwrap());
+    for name in RUNS {
         succeed(folder.path(), &format!("sweep {TINY} --out {name}"));
     }
+    damage(&published(&at("rotten"))[0], |bytes| bytes[100] ^= 1);
+    damage(&at("cut_plan/plan.jsonl"), |bytes| bytes.truncate(bytes.len() / 3));
+    damage(&at("short_plan/plan.jsonl"), |bytes| bytes.truncate(bytes[..bytes.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1));
+    damage(&at("other_plan/plan.jsonl"), |bytes| bytes[7..39].fill(b'0'));
+    ["flipped", "lost_line"].iter().for_each(|name| drop(unpublish(&at(name))));
     fs::write(at("broken_config/config.toml"), "alignement = 0.5\n").unwrap();
     damage(&at("broken_manifest/manifest.json"), |bytes| bytes.truncate(bytes.len() / 2));
     for (name, text) in [("broken_verdicts", "[{"), ("wrong_verdicts", "[3]")] {
@@ -250,11 +302,11 @@ fn fixture() -> tempfile::TempDir {
     damage(&at("cut_results/results.parquet"), |bytes| bytes.truncate(bytes.len() / 2));
     damage(&at("cut_history/history.parquet"), |bytes| bytes.truncate(bytes.len() - 1));
     damage(&at("empty_results/results.parquet"), Vec::clear);
-    damage(&at("flipped/cells.jsonl"), |bytes| {
+    damage(&journal(&at("flipped")), |bytes| {
         let second = bytes.iter().position(|b| *b == b'\n').unwrap() + 200;
         bytes[second] ^= 1;
     });
-    damage(&at("lost_line/cells.jsonl"), |bytes| {
+    damage(&journal(&at("lost_line")), |bytes| {
         let ends: Vec<usize> = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i).collect();
         bytes[ends[2]] = b' ';
     });
@@ -506,6 +558,8 @@ fn what_it_prints_is_what_was_reviewed() {
     for (name, typed) in [
         ("help", "--help"),
         ("sweep_help", "sweep --help"),
+        ("sweep_run_help", "sweep run --help"),
+        ("sweep_submit_help", "sweep submit --help"),
         ("list_rules", "list rules"),
         ("list_signals", "list signals"),
         ("list_recipes", "list recipes"),

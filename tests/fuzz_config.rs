@@ -5,6 +5,7 @@
 use mta_sim::error::Error;
 use mta_sim::groups::Groups;
 use mta_sim::plan::Plan;
+use mta_sim::runner::Work;
 use mta_sim::settings::{RUN_KEYS, Settings, TABLE_KEYS};
 use mta_sim::sims::config::{KNOBS, Knob};
 use mta_sim::sims::knob::{Kind, Value};
@@ -12,6 +13,7 @@ use mta_sim::sims::recipe::RECIPES;
 use mta_sim::sims::registry::Named;
 use mta_sim::sims::rules::RULES;
 use mta_sim::sims::signals::SIGNALS;
+use mta_sim::tables::Lines;
 use mta_sim::{grid, report, resolved, tables};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -182,7 +184,9 @@ fn plan(settings: &Settings) -> Option<Plan> {
     let text = resolved::config(&plan);
     let again = Settings::parse(&text, Path::new("config.toml")).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let again = Plan::new(&again).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    let rows = |plan: &Plan| plan.rows.iter().map(|row| (row.id.clone(), format!("{:?}", row.point))).collect::<Vec<_>>();
+    let rows = |plan: &Plan| {
+        plan.ids.iter().enumerate().map(|(row, id)| (*id, format!("{:?}", plan.point(plan.row(row).point)))).collect::<Vec<_>>()
+    };
     assert_eq!(rows(&plan), rows(&again), "{text}");
     assert_eq!(text, resolved::config(&again));
     Some(plan)
@@ -317,15 +321,15 @@ proptest! {
     #[test]
     fn what_passes_the_checks_runs_to_the_end_and_can_be_reported(text in extreme_settings()) {
         let Some(plan) = parse(&text).and_then(|settings| plan(&settings)) else { return Ok(()) };
-        let mut finished = HashMap::new();
-        for row in &plan.rows {
-            let Some(curves) = accept(row.cell.run().map_err(|e| Error::knob(e, &mta_sim::error::Origin::Together))) else { return Ok(()) };
+        let (mut lines, mut maker) = (Vec::new(), Lines::of(&plan));
+        for row in 0..plan.rows() {
+            let Some(curves) = accept(plan.cell(row).run().map_err(|e| Error::knob(e, &mta_sim::error::Origin::Together))) else { return Ok(()) };
             let line = serde_json::to_string(&curves).expect("curves are plain data");
             prop_assert_eq!(&serde_json::from_str::<mta_sim::sims::record::Curves>(&line).expect("and readable"), &curves);
-            finished.insert(row.id.clone(), curves);
+            lines.push(maker.line(row, curves));
         }
-        let results = tables::results(&plan, &finished);
-        tables::history(&plan, &finished);
+        let results = tables::results(&plan, &lines);
+        tables::history(&plan, &lines);
         let summaries = report::summarise(&Groups::whole(&plan, &results));
         report::table(&plan, &summaries, true);
         report::sentence(&plan, &summaries);

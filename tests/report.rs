@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{TINY, succeed};
+use program::{TINY, published, succeed, unpublish};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -75,11 +75,11 @@ fn run_of(mut data: Value) -> Value {
 }
 
 #[test]
-fn a_lost_journal_is_made_up_for_by_the_tables() {
+fn lost_cells_are_made_up_for_by_the_tables() {
     let folder = tempfile::tempdir().unwrap();
     sweep(folder.path());
     let (_, before) = report(folder.path(), "report run", "run/report.html");
-    fs::remove_file(folder.path().join("run/cells.jsonl")).unwrap();
+    published(&folder.path().join("run")).iter().for_each(|path| fs::remove_file(path).unwrap());
     let (_, after) = report(folder.path(), "report run", "run/report.html");
     assert_eq!(run_of(before), run_of(after));
 }
@@ -89,11 +89,12 @@ fn an_unfinished_run_is_reported_as_far_as_it_went() {
     let folder = tempfile::tempdir().unwrap();
     sweep(folder.path());
     let run = folder.path().join("run");
-    let journal = fs::read_to_string(run.join("cells.jsonl")).unwrap();
+    let path = unpublish(&run);
+    let journal = fs::read_to_string(&path).unwrap();
     ["manifest.json", "results.parquet", "history.parquet", "summary.csv"].iter().for_each(|name| fs::remove_file(run.join(name)).unwrap());
     for cells in [0, 5, 17] {
         let kept: String = journal.split_inclusive('\n').take(cells).collect();
-        fs::write(run.join("cells.jsonl"), kept + "{\"check\":\"01").unwrap();
+        fs::write(&path, kept + "{\"check\":\"01").unwrap();
         let said = succeed(folder.path(), "report run");
         assert!(said.starts_with(&format!("{cells} of 18 cells are finished; the report shows these.\n")), "{said}");
         let (_, data) = report(folder.path(), "report run", "run/report.html");
@@ -102,7 +103,7 @@ fn an_unfinished_run_is_reported_as_far_as_it_went() {
         assert_eq!(data["results"].as_str().unwrap().lines().count(), cells + 1);
         assert!(data["sentence"].is_null(), "no verdict before the end");
     }
-    assert!(fs::read_to_string(run.join("cells.jsonl")).unwrap().ends_with("{\"check\":\"01"), "a reader changes nothing");
+    assert!(fs::read_to_string(&path).unwrap().ends_with("{\"check\":\"01"), "a reader changes nothing");
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod browser;
 mod program;
 
 use browser::{Browser, file_url};
-use program::{program, succeed};
+use program::{program, succeed, unpublish};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
@@ -205,7 +205,7 @@ fn a_served_report_follows_a_running_sweep() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("settings.toml"), SETTINGS).unwrap();
     succeed(folder.path(), "sweep --config settings.toml --no-figures --out run");
-    let journal = folder.path().join("run/cells.jsonl");
+    let journal = unpublish(&folder.path().join("run"));
     let whole = std::fs::read_to_string(&journal).unwrap();
     unfinish(&folder.path().join("run"), &whole, 20);
     let mut viewer = program(folder.path()).args(["view", "run", "--no-open"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -231,5 +231,5 @@ fn unfinish(run: &Path, journal: &str, cells: usize) {
         .iter()
         .for_each(|name| std::fs::remove_file(run.join(name)).unwrap());
     let kept: String = journal.split_inclusive('\n').take(cells).collect();
-    std::fs::write(run.join("cells.jsonl"), kept).unwrap();
+    std::fs::write(program::journal(run), kept).unwrap();
 }

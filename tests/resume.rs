@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{program, run, succeed, tables};
+use program::{journal, program, published, published_cells, run, succeed, tables, unpublish};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -60,9 +60,11 @@ fn tables_do_not_depend_on_threads_parts_or_the_order_of_recipes() {
 fn the_same_command_again_runs_nothing_and_changes_no_table() {
     let folder = folder();
     let (first, _) = sweep(folder.path(), "run", "");
-    let journal = fs::read(folder.path().join("run/cells.jsonl")).unwrap();
+    let run = folder.path().join("run");
+    let before = (published(&run), fs::read(journal(&run)).unwrap(), fs::read(run.join("plan.jsonl")).unwrap());
     let (again, text) = sweep(folder.path(), "run", "");
-    assert!(first == again && journal == fs::read(folder.path().join("run/cells.jsonl")).unwrap());
+    let after = (published(&run), fs::read(journal(&run)).unwrap(), fs::read(run.join("plan.jsonl")).unwrap());
+    assert!(first == again && before == after && before.0.len() == 1 && before.1.is_empty());
     assert!(text.contains("96 cells") && text.contains("84 of them from before"), "12 rows share a cell: {text}");
     let manifest = fs::read_to_string(folder.path().join("run/manifest.json")).unwrap();
     assert!(manifest.contains("\"cells\": 84") && manifest.contains("\"cells_reused\": 84"), "{manifest}");
@@ -96,15 +98,17 @@ fn every_recipe_of_the_registry_survives_its_settings_as_run() {
 fn a_cut_journal_loses_the_cut_cell_only() {
     let folder = folder();
     let (first, _) = sweep(folder.path(), "run", "--threads 1");
-    let path = folder.path().join("run/cells.jsonl");
-    let journal = fs::read(&path).unwrap();
+    let run = folder.path().join("run");
     for cut in [1, 5, 300, 2000] {
-        let ends = journal[..journal.len() - cut].iter().filter(|b| **b == b'\n').count();
-        fs::write(&path, &journal[..journal.len() - cut]).unwrap();
+        let path = unpublish(&run);
+        let journal = fs::read(&path).unwrap();
+        let kept = &journal[..journal.len() - cut];
+        let ends = kept.iter().filter(|b| **b == b'\n').count();
+        fs::write(&path, kept).unwrap();
         let (again, text) = sweep(folder.path(), "run", "--threads 1");
         assert!(again == first, "{cut} bytes cut");
         assert!(text.contains(&format!("{ends} of them from before")), "{cut} bytes cut: {text}");
-        assert!(fs::read(&path).unwrap() == journal, "{cut} bytes cut");
+        assert!(fs::read(&path).unwrap().is_empty() && published_cells(&run).len() == 84, "{cut} bytes cut");
     }
 }
 
@@ -131,7 +135,7 @@ fn a_run_killed_at_any_moment_goes_on_and_ends_the_same() {
     use std::os::unix::process::ExitStatusExt;
     let folder = folder();
     let (whole, _) = sweep(folder.path(), "whole", SLOW);
-    let (journal, full) = (folder.path().join("killed/cells.jsonl"), fs::metadata(folder.path().join("whole/cells.jsonl")).unwrap().len());
+    let (journal, full) = (journal(&folder.path().join("killed")), fs::metadata(unpublish(&folder.path().join("whole"))).unwrap().len());
     for share in [1, full / 10, full / 3, full / 2, full * 4 / 5] {
         let mut child = start(folder.path(), "killed");
         wait_for(&journal, share);
@@ -145,20 +149,19 @@ fn a_run_killed_at_any_moment_goes_on_and_ends_the_same() {
     let (resumed, text) = sweep(folder.path(), "killed", SLOW);
     assert!(resumed == whole);
     assert!(text.contains(&format!("{finished} of them from before")), "every cell of the journal counts: {text}");
-    let lines = fs::read_to_string(&journal).unwrap().lines().count();
-    assert_eq!(lines, 84, "no cell ran twice");
+    assert_eq!(published_cells(&folder.path().join("killed")).len(), 84, "no cell is there twice");
 }
 
 #[test]
 fn a_second_process_on_the_same_folder_is_refused_and_the_first_ends_well() {
     let folder = folder();
     let mut first = start(folder.path(), "run");
-    wait_for(&folder.path().join("run/cells.jsonl"), 1);
+    wait_for(&journal(&folder.path().join("run")), 1);
     let second = run(folder.path(), &format!("sweep --config settings.toml --no-figures --out run {SLOW}"));
     assert!(first.try_wait().unwrap().is_none(), "the first still runs");
     assert_eq!(second.status.code(), Some(2));
     let message = String::from_utf8_lossy(&second.stderr);
-    assert!(message.contains("run/cells.jsonl: another mta-sim is writing to this run folder"), "{message}");
+    assert!(message.contains("run: another mta-sim is at work in this run folder"), "{message}");
     assert!(first.wait().unwrap().success());
     assert!(tables(&folder.path().join("run")) == sweep(folder.path(), "alone", SLOW).0);
 }
@@ -172,8 +175,8 @@ fn a_full_disk_is_an_error_that_keeps_the_finished_cells() {
     let output = std::process::Command::new("sh").args(["-c", &limited]).current_dir(folder.path()).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(message.starts_with("error: run/cells.jsonl: cannot be written: "), "{message}");
-    let kept = fs::read(folder.path().join("run/cells.jsonl")).unwrap().iter().filter(|b| **b == b'\n').count();
+    assert!(message.starts_with("error: run/shards/1-of-1.jsonl: cannot be written: "), "{message}");
+    let kept = fs::read(journal(&folder.path().join("run"))).unwrap().iter().filter(|b| **b == b'\n').count();
     let (resumed, text) = sweep(folder.path(), "run", "");
     assert!(kept > 0 && text.contains(&format!("{kept} of them from before")), "{text}");
     assert!(resumed == sweep(folder.path(), "whole", "").0);

@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{TINY, program, run, succeed};
+use program::{TINY, program, run, succeed, unpublish};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -65,7 +65,7 @@ fn it_serves_the_page_and_its_data_and_nothing_else() {
         "/config.toml",
         "/../run/config.toml",
         "/%2e%2e/run/config.toml",
-        "/run/cells.jsonl",
+        "/shards/1-of-1.jsonl",
         "//etc/passwd",
         "/data.json/",
         "/favicon.ico",
@@ -85,7 +85,7 @@ fn it_serves_the_page_and_its_data_and_nothing_else() {
 #[test]
 fn it_follows_the_journal_and_outlives_damage() {
     let folder = folder();
-    let journal = folder.path().join("run/cells.jsonl");
+    let journal = unpublish(&folder.path().join("run"));
     ["results.parquet", "history.parquet", "manifest.json"]
         .iter()
         .for_each(|name| fs::remove_file(folder.path().join("run").join(name)).unwrap());
@@ -102,7 +102,7 @@ fn it_follows_the_journal_and_outlives_damage() {
     assert!(viewer.get("/data.json").1.contains("\"done\":8,"));
     fs::write(&journal, format!("{whole}notes\n")).unwrap();
     let (status, message) = viewer.get("/data.json");
-    assert!(status == 500 && message.contains("cells.jsonl: line 9 is damaged"), "{status} {message}");
+    assert!(status == 500 && message.contains("1-of-1.jsonl: line 9 is damaged"), "{status} {message}");
     fs::write(&journal, &whole).unwrap();
     assert!(viewer.get("/data.json").1.contains("\"done\":8,"));
 }

@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Puts `bytes` at `path`; a crash leaves the old file or the new one.
@@ -13,9 +14,63 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When the disk refuses.
 pub fn file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = beside(path, "partial");
-    let written = fs::write(&partial, bytes).map_err(Error::file(path, "cannot be written")).and_then(|()| flush(&partial));
-    written.and_then(|()| rename(&partial, path)).inspect_err(|_| drop(fs::remove_file(&partial)))
+    let mut partial = Partial::new(path)?;
+    partial.write_all(bytes).map_err(Error::file(path, "cannot be written"))?;
+    partial.commit()
+}
+
+/// A file being written beside its place. It leaves nothing unless it is put there.
+pub struct Partial {
+    file: BufWriter<File>,
+    partial: PathBuf,
+    path: PathBuf,
+}
+
+impl Partial {
+    /// Begins a file that will stand at `path`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn new(path: &Path) -> Result<Self> {
+        let partial = beside(path, "partial");
+        let file = File::create(&partial).map_err(Error::file(path, "cannot be written"))?;
+        Ok(Partial { file: BufWriter::new(file), partial, path: path.into() })
+    }
+
+    /// Flushes it to the disk and puts it in its place; a crash leaves the old file or the new one.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn commit(self) -> Result<()> {
+        let path = self.path.clone();
+        self.commit_as(&path)
+    }
+
+    /// The same under another name, one that was not known before all was written.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn commit_as(mut self, path: &Path) -> Result<()> {
+        self.file.flush().and_then(|()| self.file.get_ref().sync_all()).map_err(Error::file(path, "cannot be written"))?;
+        rename(&self.partial, path)
+    }
+}
+
+impl Write for Partial {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Partial {
+    /// After it was put in its place there is nothing left to remove.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.partial);
+    }
 }
 
 /// Puts a folder at `path` that `fill` fills; a crash leaves the old folder or the new one, once [`settle`] has run.

@@ -13,6 +13,7 @@ use crate::registry::Named;
 use crate::run::{StepStats, Training, train};
 use crate::stream::Seed;
 use crate::world::World;
+use std::fmt::Write as _;
 
 /// Changes whenever the meaning of a cell does, so that stored results of an older meaning are not taken for new ones.
 pub const SEMANTICS: u32 = 2;
@@ -34,11 +35,7 @@ impl Cell {
 
     /// Everything the result depends on, one `name = value` per line.
     pub fn description(&self) -> String {
-        let config = &self.recipe.config;
-        let knobs = KNOBS.iter().filter(|k| k.section != "signal" || self.recipe.signal.params.contains(&k.name));
-        let lines = knobs.map(|k| format!("{} = {}\n", k.name, (k.get)(config)));
-        let head = format!("semantics = {SEMANTICS}\nseed = {}\nsignal = {}\n", self.seed.0, self.recipe.signal.name());
-        head + &lines.collect::<String>()
+        description(self.seed, &self.recipe.description())
     }
 
     /// Runs the cell.
@@ -48,6 +45,23 @@ impl Cell {
     pub fn run(&self) -> Result<Curves, KnobError> {
         let world = World::new(&self.recipe.config.world, self.seed)?;
         Ok(run_in(&world, &self.recipe))
+    }
+}
+
+/// Everything the result of a cell depends on, `recipe` being what [`Ready::description`] says of its recipe.
+pub fn description(seed: Seed, recipe: &str) -> String {
+    format!("semantics = {SEMANTICS}\nseed = {}\n{recipe}", seed.0)
+}
+
+impl Ready {
+    /// Everything a result depends on besides the seed: what pays, and every knob that counts, one `name = value` per line.
+    pub fn description(&self) -> String {
+        let knobs = KNOBS.iter().filter(|k| k.section != "signal" || self.signal.params.contains(&k.name));
+        let mut text = format!("signal = {}\n", self.signal.name());
+        for knob in knobs {
+            let _ = writeln!(text, "{} = {}", knob.name, (knob.get)(&self.config));
+        }
+        text
     }
 }
 

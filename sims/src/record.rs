@@ -43,6 +43,9 @@ pub struct Curves {
     pub values: Vec<Vec<Option<f64>>>,
 }
 
+/// Number of metrics.
+pub const METRICS: usize = PASS_KS.len() + FIXED.len();
+
 /// All metrics, in column order.
 pub fn metrics() -> Vec<Metric> {
     let mut all = Vec::new();
@@ -108,5 +111,11 @@ impl Curves {
     pub fn of(alignment: f64, chosen: Vec<usize>, snapshots: &[Snapshot]) -> Self {
         let values = metrics().iter().map(|m| snapshots.iter().map(|s| (m.get)(s).filter(|x| x.is_finite())).collect()).collect();
         Curves { alignment, chosen, steps: snapshots.iter().map(|s| s.step).collect(), values }
+    }
+
+    /// Whether there is a number, or none, for each metric at each evaluated step, the base model being one: what was read from a file may be of another
+    /// version.
+    pub fn is_whole(&self) -> bool {
+        !self.steps.is_empty() && self.values.len() == METRICS && self.values.iter().all(|values| values.len() == self.steps.len())
     }
 }

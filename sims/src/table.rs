@@ -1,6 +1,7 @@
 //! Named columns: the only data format that leaves a run, and the only one a figure reads.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// The values of one column. A missing value is `None`, never zero or NaN.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +46,24 @@ impl Values {
         self.len() == 0
     }
 
-    fn text(&self, row: usize) -> String {
+    /// Adds the entry to a line of comma-separated text.
+    fn write(&self, out: &mut String, row: usize) {
         match self {
-            Values::Float(v) => v[row].map_or(String::new(), decimal),
-            Values::Int(v) => v[row].map_or(String::new(), |x| x.to_string()),
-            Values::Text(v) => v[row].clone().unwrap_or_default(),
+            Values::Float(v) => v[row].iter().for_each(|x| decimal(out, *x)),
+            Values::Int(v) => v[row].iter().for_each(|x| {
+                let _ = write!(out, "{x}");
+            }),
+            Values::Text(v) => v[row].iter().for_each(|s| quoted(out, s)),
         }
+    }
+
+    fn text(&self, row: usize) -> String {
+        let mut out = String::new();
+        match self {
+            Values::Text(v) => out.push_str(v[row].as_deref().unwrap_or_default()),
+            numbers => numbers.write(&mut out, row),
+        }
+        out
     }
 
     fn number(&self, row: usize) -> Option<f64> {
@@ -123,24 +136,54 @@ impl Table {
 
     /// Comma-separated text: a header line, then one line per row; a missing value is an empty field.
     pub fn to_csv(&self) -> String {
-        let names: Vec<_> = self.columns.iter().map(|c| quoted(&c.name)).collect();
-        let mut out = names.join(",") + "\n";
-        for row in 0..self.rows() {
-            let fields: Vec<_> = self.columns.iter().map(|c| quoted(&c.values.text(row))).collect();
-            let _ = writeln!(out, "{}", fields.join(","));
+        self.csv_header() + &self.csv_rows(0..self.rows())
+    }
+
+    /// The header line of [`Table::to_csv`].
+    pub fn csv_header(&self) -> String {
+        let mut out = String::new();
+        self.columns.iter().for_each(|c| {
+            quoted(&mut out, &c.name);
+            out.push(',');
+        });
+        end_line(&mut out);
+        out
+    }
+
+    /// Some of the rows of [`Table::to_csv`].
+    pub fn csv_rows(&self, rows: Range<usize>) -> String {
+        let mut out = String::new();
+        for row in rows {
+            self.columns.iter().for_each(|c| {
+                c.values.write(&mut out, row);
+                out.push(',');
+            });
+            end_line(&mut out);
         }
         out
     }
 }
 
+/// The last comma of a line gives way to its end.
+fn end_line(out: &mut String) {
+    if out.ends_with(',') {
+        out.pop();
+    }
+    out.push('\n');
+}
+
 /// The shortest text that reads back as `x`; with an exponent where zeros would pile up.
-fn decimal(x: f64) -> String {
-    if x == 0.0 || (1e-5..1e15).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
+fn decimal(out: &mut String, x: f64) {
+    let _ = if x == 0.0 || (1e-5..1e15).contains(&x.abs()) { write!(out, "{x}") } else { write!(out, "{x:e}") };
 }
 
 /// A field as RFC 4180 wants it.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_string() }
+fn quoted(out: &mut String, field: &str) {
+    if field.contains([',', '"', '\n', '\r']) {
+        let _ = write!(out, "\"{}\"", field.replace('"', "\"\""));
+    } else {
+        out.push_str(field);
+    }
 }
 
 #[cfg(test)]

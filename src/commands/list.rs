@@ -9,7 +9,6 @@ use mta_sims::registry::Named;
 use mta_sims::rules::RULES;
 use mta_sims::signals::SIGNALS;
 use mta_sims::table::Table;
-use std::collections::HashMap;
 
 /// The list of `kind` as text, a line each.
 pub fn list(kind: &str) -> String {
@@ -46,7 +45,7 @@ fn knob(knob: &Knob) -> String {
 /// The columns of results and history, as the tables of an empty run have them.
 fn columns() -> Vec<(String, String)> {
     let plan = Plan::new(&Settings::default()).expect("the default plan is valid: tested");
-    let (results, history) = (tables::results(&plan, &HashMap::new()), tables::history(&plan, &HashMap::new()));
+    let (results, history) = (tables::results(&plan, &[]), tables::history(&plan, &[]));
     let describe = |table: &Table| table.columns().iter().map(|c| (c.name.clone(), c.doc.clone())).collect::<Vec<_>>();
     let mut all = describe(&results);
     let more: Vec<_> = describe(&history).into_iter().filter(|(name, _)| all.iter().all(|(known, _)| known != name)).collect();

@@ -1,7 +1,9 @@
 //! One file per subcommand: arguments in, library call, answer out.
 
 pub mod bench;
+pub mod export;
 pub mod figures;
+pub mod import;
 pub mod list;
 pub mod llm;
 pub mod report;

@@ -2,10 +2,10 @@
 
 use crate::commands::say;
 use crate::error::Error;
-use crate::page::serve::{STOP, Viewer};
+use crate::page::serve::Viewer;
+use crate::stop;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 /// The subcommand.
 pub fn command() -> Command {
@@ -22,7 +22,7 @@ pub fn command() -> Command {
 pub fn view(matches: &ArgMatches) -> Result<(), Error> {
     let folder: &PathBuf = matches.get_one("run").expect("clap requires a folder");
     let viewer = Viewer::new(folder, *matches.get_one("port").expect("clap has a default"))?;
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    stop::listen();
     let address = format!("http://127.0.0.1:{}/", viewer.port());
     say(&format!("{} at {address} (Ctrl-C ends it)\n", folder.display()));
     if !matches.get_flag("no-open") && open::that_detached(&address).is_err() {

@@ -11,14 +11,11 @@
 
 use super::data::{Page, Section};
 use crate::error::Error;
+use crate::stop;
 use crate::store::run::Watch;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tiny_http::{Header, Method, Request, Response, Server};
-
-/// Set by Ctrl-C: the server ends.
-pub static STOP: AtomicBool = AtomicBool::new(false);
 
 /// How long the server waits before it looks whether it should stop.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -37,7 +34,7 @@ impl Viewer {
     /// # Errors
     /// When the port is taken or not allowed, or the folder is no run folder or cannot be read.
     pub fn new(folder: &Path, port: u16) -> Result<Self, Error> {
-        let mut watch = Watch::new(folder)?;
+        let watch = Watch::new(folder)?;
         watch.look()?;
         let refused = |e| Error::Usage(format!("--port {port}: cannot be used ({e}); choose another, or 0 for any that is free"));
         Ok(Viewer { server: Server::http(("127.0.0.1", port)).map_err(refused)?, watch })
@@ -48,9 +45,9 @@ impl Viewer {
         self.server.server_addr().to_ip().map_or(0, |address| address.port())
     }
 
-    /// Answers until [`STOP`] is set.
+    /// Answers until somebody asks to stop.
     pub fn run(mut self) -> Result<(), Error> {
-        while !STOP.load(Ordering::Relaxed) {
+        while !stop::asked() {
             let failed = |e| Error::Usage(format!("the server cannot go on: {e}"));
             if let Some(request) = self.server.recv_timeout(PATIENCE).map_err(failed)? {
                 let answer = self.answer(&request);

@@ -6,9 +6,10 @@ use crate::bridge::grown_settings;
 use crate::cli::{knob_flag, knob_flags};
 use crate::commands::say;
 use crate::error::{Error, Origin};
+use crate::progress;
 use crate::settings::Settings as Layers;
+use crate::stop;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mta_llm::exam::Exam;
 use mta_llm::folder;
 use mta_llm::lora::{Lora, TARGETS};
@@ -21,9 +22,7 @@ use mta_sims::config::{KNOBS, Regime, Sampler};
 use mta_sims::recipe::Ready;
 use mta_sims::registry::Named;
 use serde_json::{Map, Value, json};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const HELP: &str = "\
 The recipes are those of the simulator (mta-sim list recipes), and 'sft': imitation of the responses a file gives, or of a grown model's corpus.
@@ -38,8 +37,6 @@ const SUPERVISED: &str = "sft";
 
 /// Where defaults that are not the simulator's come from, in messages.
 const DEFAULTS: &str = "defaults of llm train";
-
-static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The subcommand.
 pub(super) fn command() -> Command {
@@ -311,16 +308,16 @@ const LESSONS: usize = 16_384;
 
 /// Runs, with a bar on a terminal.
 fn follow(plan: &Plan, model: Model, teacher: Option<Model>, out: &Path) -> Result<(), Error> {
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    stop::listen();
     let steps = plan.config.train.steps;
-    let bar = progress_bar(steps);
+    let bar = progress::bar(steps, "{pos}/{len} steps  {eta} left  {msg}");
     let mut evaluated: Vec<Row> = Vec::new();
     let mut observe = |row: &Row| {
         bar.set_position(row["step"].as_u64().unwrap_or(0));
         bar.set_message(row.get("reward").and_then(Value::as_f64).map_or(String::new(), |x| format!("reward {x:.3}")));
         evaluated.extend(row.contains_key("held_out/pass@1").then(|| row.clone()));
     };
-    let ended = run(plan, model, teacher, out, &mut observe, &|| STOP.load(Ordering::Relaxed));
+    let ended = run(plan, model, teacher, out, &mut observe, &stop::asked);
     bar.finish_and_clear();
     match ended? {
         Ended::Stopped(step) => Err(Error::Stopped { step, steps }),
@@ -361,10 +358,4 @@ fn shown(footprint: &Footprint) -> String {
         &["memory", "GiB"],
         parts.into_iter().map(|(name, bytes)| vec![name.into(), format!("{:.2}", bytes as f64 / f64::from(1 << 30))]).collect(),
     )
-}
-
-fn progress_bar(steps: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {eta} left  {msg}").expect("the template is valid");
-    ProgressBar::with_draw_target(Some(steps as u64), target).with_style(style.progress_chars("━╸─"))
 }

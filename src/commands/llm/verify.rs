@@ -2,12 +2,12 @@
 
 use super::option;
 use crate::bridge::{Bridge, Compared};
-use crate::commands::{self, say, sweep};
+use crate::commands::{self, say};
 use crate::error::Error;
 use crate::groups::Groups;
-use crate::report;
 use crate::verdicts;
 use crate::verify::{Judged, LLM_BUDGETS, Request};
+use crate::{report, sweep};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use mta_llm::forecast::Fit;
 use mta_sims::claims::{CLAIMS, FIRST_SEED, Rung};
@@ -83,9 +83,11 @@ pub fn judge(request: &Request, threads: usize) -> Result<Vec<Judged>, Error> {
 fn draw(compared: &Compared, folder: &Path) -> Result<(), Error> {
     let command = sweep::command_line();
     let (knob, others, page) = (compared.plan.main_column(), compared.plan.other_columns(), mta_figures::Page::default());
-    let [outcome, forecast] = [&compared.outcome, &compared.forecast].map(|o| mta_figures::Run {
-        results: &o.results,
-        history: &o.history,
+    let tables = |o: &sweep::Outcome| Ok::<_, Error>((o.results()?, o.history()?));
+    let (outcome, forecast) = (tables(&compared.outcome)?, tables(&compared.forecast)?);
+    let [outcome, forecast] = [&outcome, &forecast].map(|(results, history)| mta_figures::Run {
+        results,
+        history,
         knob: &knob,
         others: &others,
         command: &command,
@@ -104,10 +106,10 @@ fn answer(compared: &Compared) -> String {
     format!(
         "{}\n\nOn transformers:\n{}\n\nForecast (learning rate {}, sharing {}, fitted to other worlds with an error of {:.2}):\n{}\n\n",
         report::heading(&compared.plan),
-        table(&compared.outcome.results),
+        table(&compared.outcome.summary),
         kinetics.learning_rate,
         kinetics.sharing,
         rmse,
-        table(&compared.forecast.results)
+        table(&compared.forecast.summary)
     )
 }
