@@ -1,5 +1,6 @@
 //! How fast each engine is on fixed workloads, beside what this machine can do at most, all measured in the same minutes.
 
+use crate::engine::Backend;
 use mta_sims::batch::ceiling::Ceilings;
 use mta_sims::batch::lanes::Vectors;
 use mta_sims::batch::{Options, follow};
@@ -10,27 +11,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-/// An engine that can be timed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// The readable loop in `f64`.
-    Reference,
-    /// One replica per SIMD lane in `f32`.
-    Cpu,
-}
-
 impl Backend {
-    /// Every engine.
-    pub const ALL: [Backend; 2] = [Backend::Reference, Backend::Cpu];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Backend::Reference => "reference",
-            Backend::Cpu => "cpu",
-        }
-    }
-
     /// Replicas of `asked` it is given; few of them tell the speed of a slow one.
     fn share(self, asked: usize) -> usize {
         match self {

@@ -1,11 +1,13 @@
-//! What runs cells: the reference loop on tables, or the same loop on transformers.
+//! What runs cells: the reference loop on tables, the batched engine, or the loop on transformers.
 
 use crate::error::{Error, Origin};
 use crate::id::Id;
+use mta_sims::batch::{self, Options};
 use mta_sims::cell::Cell;
 use mta_sims::config::AlignBy;
 use mta_sims::record::Curves;
 use mta_sims::world::World;
+use rayon::prelude::*;
 
 /// Something that turns cells into curves.
 pub trait Engine: Sync {
@@ -31,6 +33,52 @@ pub trait Engine: Sync {
     /// # Errors
     /// When it fails.
     fn run(&self, cell: &Cell) -> Result<Curves, Error>;
+
+    /// Cells that are best run together.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// Runs cells together; what becomes of one does not depend on the others.
+    fn run_together(&self, cells: &[Cell]) -> Vec<Result<Curves, Error>> {
+        cells.iter().map(|cell| self.run(cell)).collect()
+    }
+}
+
+/// The engines that a sweep may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// The readable loop in `f64`.
+    #[default]
+    Reference,
+    /// One cell per SIMD lane in `f32`; cells that it does not run, such as those of a critic, the reference loop runs.
+    Cpu,
+}
+
+impl Backend {
+    /// All of them.
+    pub const ALL: [Backend; 2] = [Backend::Reference, Backend::Cpu];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Reference => "reference",
+            Backend::Cpu => "cpu",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Backend::ALL.into_iter().find(|backend| backend.name() == name)
+    }
+
+    /// What runs its cells.
+    pub fn engine(self) -> &'static dyn Engine {
+        match self {
+            Backend::Reference => &Reference,
+            Backend::Cpu => &Batched,
+        }
+    }
 }
 
 /// The reference loop on softmax tables.
@@ -52,5 +100,63 @@ impl Engine for Reference {
 
     fn run(&self, cell: &Cell) -> Result<Curves, Error> {
         cell.run().map_err(|e| Error::knob(e, &Origin::Together))
+    }
+}
+
+/// The batched engine.
+pub struct Batched;
+
+/// Cells that the batched engine is given: enough to fill vectors of most recipes, and few enough to be done in a second or two.
+const BATCH: usize = 1024;
+
+impl Engine for Batched {
+    fn id(&self, description: &str) -> Id {
+        Id::of(&format!("engine = cpu {}\n{description}", batch::SEMANTICS))
+    }
+
+    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
+        Reference.check(cell, first)
+    }
+
+    fn run(&self, cell: &Cell) -> Result<Curves, Error> {
+        self.run_together(std::slice::from_ref(cell)).remove(0)
+    }
+
+    fn at_once(&self) -> usize {
+        BATCH
+    }
+
+    /// What the batched engine denies, the reference loop runs, or says why it cannot be run.
+    fn run_together(&self, cells: &[Cell]) -> Vec<Result<Curves, Error>> {
+        let fast = batch::run(cells, Options::default());
+        cells.par_iter().zip(fast).map(|(cell, fast)| fast.or_else(|_| Reference.run(cell))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mta_sims::recipe::{RECIPES, Ready};
+    use mta_sims::stream::Seed;
+
+    #[test]
+    fn what_the_batched_engine_denies_the_reference_loop_runs() {
+        let cell = |name: &str| {
+            let mut recipe = Ready::named(RECIPES.iter().find(|r| r.entry.name == name).expect("it is a recipe"));
+            (recipe.config.world.prompts, recipe.config.world.held_out, recipe.config.train.steps) = (4, 4, 3);
+            Cell { recipe, seed: Seed(3) }
+        };
+        let cells = ["standard", "distill"].map(cell);
+        assert!(batch::supports(&cells[0].recipe).is_ok() && batch::supports(&cells[1].recipe).is_err());
+        let ran: Vec<Curves> = Batched.run_together(&cells).into_iter().map(Result::unwrap).collect();
+        assert_eq!(ran[1], Reference.run(&cells[1]).unwrap());
+        assert_ne!(ran[0], Reference.run(&cells[0]).unwrap(), "f32 is not f64");
+        assert_eq!(ran[0], Batched.run(&cells[0]).unwrap(), "alone or together");
+    }
+
+    #[test]
+    fn engines_call_the_same_cell_differently() {
+        assert_ne!(Batched.id("seed = 1\n"), Reference.id("seed = 1\n"));
+        assert!(Backend::ALL.iter().all(|backend| Backend::named(backend.name()) == Some(*backend)));
     }
 }

@@ -3,7 +3,7 @@
 //! A plan holds the name of each row, sixteen bytes, and what its cell is expected to cost; settings of a cell are made when they are asked for, so that a
 //! million rows fit in tens of megabytes. What a plan looks like on the disk is said in [`crate::store::planned`].
 
-use crate::engine::{Engine, Reference};
+use crate::engine::{Backend, Engine};
 use crate::error::{Error, Origin};
 use crate::estimate;
 use crate::id::Id;
@@ -33,6 +33,8 @@ pub struct Plan {
     pub fixed: Vec<Vec<&'static str>>,
     /// The seeds.
     pub seeds: Vec<Seed>,
+    /// What is asked to run the cells.
+    pub backend: Backend,
     /// Names of all rows: for each grid point, each recipe, each seed.
     pub ids: Vec<Id>,
     /// For each grid point and recipe, the seconds that one cell is expected to take one thread.
@@ -51,12 +53,12 @@ pub struct Row {
 }
 
 impl Plan {
-    /// A plan for the reference loop.
+    /// A plan for the engine that the settings ask for.
     ///
     /// # Errors
     /// As [`Plan::with`].
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        Plan::with(settings, &Reference)
+        Plan::with(settings, settings.run.backend.unwrap_or_default().engine())
     }
 
     /// Resolves settings into cells for `engine`, and checks every one of them before any work starts.
@@ -87,7 +89,8 @@ impl Plan {
         let points = axes.iter().map(|axis| axis.values.len() as f64).product::<f64>();
         check_size(points * recipes.len() as f64 * (seeds.end - seeds.start) as f64)?;
         let fixed = recipes.iter().map(|r| axes.iter().filter(|a| settings.fixes(&r.name, a)).map(|a| a.knob).collect()).collect();
-        Ok(Plan { axes, recipes, fixed, seeds: seeds.map(Seed).collect(), ids: Vec::new(), costs: Vec::new() })
+        let (seeds, backend) = (seeds.map(Seed).collect(), settings.run.backend.unwrap_or_default());
+        Ok(Plan { axes, recipes, fixed, seeds, backend, ids: Vec::new(), costs: Vec::new() })
     }
 
     /// Number of rows.

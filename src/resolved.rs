@@ -11,7 +11,14 @@ use std::fmt::Write as _;
 pub fn config(plan: &Plan) -> String {
     let mut text = String::from("# The settings of this run, complete. Run it again with: mta-sim sweep --config config.toml\n\n");
     let names: Vec<_> = plan.recipes.iter().map(|r| quoted(&r.name)).collect();
-    let _ = writeln!(text, "recipes = [{}]\nseed = {}\nseeds = {}\n", names.join(", "), plan.seeds[0].0, plan.seeds.len());
+    let _ = writeln!(
+        text,
+        "recipes = [{}]\nseed = {}\nseeds = {}\nbackend = {}\n",
+        names.join(", "),
+        plan.seeds[0].0,
+        plan.seeds.len(),
+        quoted(plan.backend.name())
+    );
     let shared = plan.recipes.first().map_or(Config::DEFAULT, |r| r.config.clone());
     for knob in KNOBS {
         match plan.axes.iter().find(|a| a.knob == knob.name) {

@@ -8,6 +8,7 @@ use crate::stop;
 use crate::store::journal::{self, Journal};
 use indicatif::ProgressBar;
 use mta_sims::cell::Cell;
+use mta_sims::record::Curves;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -80,16 +81,28 @@ type Outcome = Result<String, Error>;
 /// Lines are made where cells are run, so that one thread can write for all.
 fn run_all(work: &dyn Work, pending: &[usize], engine: &dyn Engine, sender: SyncSender<Outcome>) {
     let nobody_listens = AtomicBool::new(false);
-    let run = |sender: &mut SyncSender<Outcome>, at: &usize| {
-        if stop::asked() || nobody_listens.load(Ordering::Relaxed) {
-            return;
-        }
-        let line = engine.run(&work.cell(*at)).map(|curves| journal::line(work.id(*at), &curves));
-        if sender.send(line).is_err() {
+    let asked = || stop::asked() || nobody_listens.load(Ordering::Relaxed);
+    let tell = |sender: &SyncSender<Outcome>, at: usize, ran: Result<Curves, Error>| {
+        if sender.send(ran.map(|curves| journal::line(work.id(at), &curves))).is_err() {
             nobody_listens.store(true, Ordering::Relaxed);
         }
     };
-    pending.par_iter().for_each_with(sender, run);
+    if engine.at_once() == 1 {
+        let run = |sender: &mut SyncSender<Outcome>, at: &usize| {
+            if !asked() {
+                tell(sender, *at, engine.run(&work.cell(*at)));
+            }
+        };
+        return pending.par_iter().for_each_with(sender, run);
+    }
+    // those of a recipe fill vectors
+    let mut pending = pending.to_vec();
+    pending.sort_by_cached_key(|at| work.cell(*at).recipe.name);
+    for some in pending.chunks(engine.at_once()).take_while(|_| !asked()) {
+        let cells: Vec<Cell> = some.iter().map(|at| work.cell(*at)).collect();
+        let ran = engine.run_together(&cells);
+        some.par_iter().zip(ran).for_each_with(sender.clone(), |sender, (at, ran)| tell(sender, *at, ran));
+    }
 }
 
 /// Writes cells as they come, all that wait at once.

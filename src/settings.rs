@@ -1,5 +1,6 @@
 //! Settings in layers: defaults, then a recipe, then a configuration file, then flags. The most specific wins.
 
+use crate::engine::Backend;
 use crate::error::{Error, Origin};
 use crate::grid;
 use mta_sims::config::{Config, KNOBS, Knob};
@@ -59,12 +60,14 @@ pub struct RunKeys {
     pub seeds: Option<u64>,
     /// The first seed.
     pub seed: Option<u64>,
+    /// What runs the cells.
+    pub backend: Option<Backend>,
     /// Run folder.
     pub out: Option<PathBuf>,
 }
 
 /// Keys of a file that are not knobs.
-pub const RUN_KEYS: &[&str] = &["recipes", "rule", "seeds", "seed", "out"];
+pub const RUN_KEYS: &[&str] = &["recipes", "rule", "seeds", "seed", "backend", "out"];
 
 /// Keys of a recipe table that are not knobs.
 pub const TABLE_KEYS: &[&str] = &["extends", "signal", "rule"];
@@ -175,10 +178,14 @@ impl Settings {
 
 impl RunKeys {
     fn set(&mut self, key: &str, value: &toml::Value, path: &Path) -> Result<(), Error> {
-        let wrong = |expected| wrong_type(&Origin::File(path.into()), key, value, expected);
+        let wrong = |expected: &str| wrong_type(&Origin::File(path.into()), key, value, expected);
         match key {
             "recipes" => self.recipes = names(value).ok_or_else(|| wrong("a list of recipe names"))?,
             "rule" => self.rule = Some(value.as_str().ok_or_else(|| wrong("the name of a rule"))?.into()),
+            "backend" => {
+                let backend = value.as_str().and_then(Backend::named);
+                self.backend = Some(backend.ok_or_else(|| wrong(&format!("one of {}", Backend::ALL.map(Backend::name).join(", "))))?);
+            }
             "out" => self.out = Some(value.as_str().ok_or_else(|| wrong("a folder"))?.into()),
             "seeds" => self.seeds = Some(positive(value).filter(|n| *n > 0).ok_or_else(|| wrong("a whole number >= 1"))?),
             _ => self.seed = Some(positive(value).ok_or_else(|| wrong("a whole number >= 0"))?),

@@ -1,7 +1,8 @@
 //! `mta-sim bench`: how fast this machine runs fixed workloads.
 
-use crate::bench::{Backend, Request, measure, table};
+use crate::bench::{Request, measure, table};
 use crate::commands::say;
+use crate::engine::Backend;
 use crate::error::Error;
 use crate::{runner, store};
 use clap::builder::PossibleValuesParser;

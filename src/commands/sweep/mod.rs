@@ -8,7 +8,7 @@ mod submit;
 
 use crate::cli::{self, knob_flags};
 use crate::commands::say;
-use crate::engine::Reference;
+use crate::engine::Backend;
 use crate::error::Error;
 use crate::groups::Groups;
 use crate::plan::{DEFAULT_SEEDS, Plan};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 const HELP: &str = "\
 GRID is one number, a list 0.1,0.5 or a range 0.1..0.9 (both ends, step of the last decimal) or 0.1..0.9:0.05.
-Every knob is also a key of the --config file, with _ for -; so are recipes, rule, seeds, seed and out. Flags win over the file.
+Every knob is also a key of the --config file, with _ for -; so are recipes, rule, seeds, seed, backend and out. Flags win over the file.
 Finished cells are kept: the same command goes on where it was stopped.
 On many machines: sweep plan, then sweep run on each, then sweep gather; sweep submit has Slurm do it, and docs/cluster.md has other schedulers.
 Exit codes: 0 done, 2 something to mend, 3 cells are missing, 75 stopped by TERM or USR1 (the same command goes on), 130 stopped by Ctrl-C.";
@@ -72,7 +72,7 @@ fn whole(matches: &ArgMatches) -> Result<(), Error> {
         say(&estimate::describe(&plan, &folder, threads));
         return Ok(());
     }
-    let outcome = execute(&plan, &Reference, &folder, threads)?;
+    let outcome = execute(&plan, plan.backend.engine(), &folder, threads)?;
     if !matches.get_flag("no-figures") {
         draw(&plan, &outcome)?;
     }
@@ -103,6 +103,7 @@ fn settings(matches: &ArgMatches) -> Result<Settings, Error> {
     keys.rule = matches.get_one::<String>("rule").cloned().or(keys.rule.take());
     keys.seeds = matches.get_one::<u64>("seeds").copied().or(keys.seeds).or(Some(DEFAULT_SEEDS));
     keys.seed = matches.get_one::<u64>("seed").copied().or(keys.seed);
+    keys.backend = matches.get_one::<String>("backend").and_then(|name| Backend::named(name)).or(keys.backend);
     keys.out = matches.get_one::<PathBuf>("out").cloned().or(keys.out.take());
     Ok(settings)
 }

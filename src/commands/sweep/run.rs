@@ -2,7 +2,6 @@
 
 use super::{folder, planned_folder, threads};
 use crate::commands::say;
-use crate::engine::Reference;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::shard::{self, MAX_SHARDS, Shard};
@@ -42,7 +41,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Error> {
     let plan = planned::read(folder)?;
     let rows = shard.rows(&plan);
     runner::pool(threads)?.install(|| confirm(&plan, &rows))?;
-    let ran = shard::run(folder, shard, &plan, &rows, &Reference, threads)?;
+    let ran = shard::run(folder, shard, &plan, &rows, plan.backend.engine(), threads)?;
     say(&format!("shard {shard}: {} cells are finished, {} of them from before: {}\n", ran.cells, ran.reused, folder.display()));
     Ok(())
 }
@@ -56,5 +55,5 @@ fn asked_for(matches: &ArgMatches) -> Result<Shard, Error> {
 fn confirm(plan: &Plan, rows: &[usize]) -> Result<(), Error> {
     let mut settings: Vec<usize> = rows.iter().map(|row| row / plan.seeds.len()).collect();
     settings.dedup();
-    settings.par_iter().find_map_first(|setting| plan.confirm(*setting, &Reference).err()).map_or(Ok(()), Err)
+    settings.par_iter().find_map_first(|setting| plan.confirm(*setting, plan.backend.engine()).err()).map_or(Ok(()), Err)
 }
