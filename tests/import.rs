@@ -104,7 +104,7 @@ fn wrong_files_are_one_error_that_says_where() {
         ("trl", "h.jsonl", "{\"prompt\":\"q\",\"accuracy_reward\":1}\n", "--score names the column of scores"),
         ("lighteval", "i.jsonl", "{\"doc\":{\"id\":\"1\"},\"metric\":{\"a\":1,\"b\":0}}\n", "--score must name one of 'a', 'b'"),
         ("one-shot-rlvr", "j.json", "{\"0\":[0.1]}", "must be k/8"),
-        ("trl", "k.parquet", "PAR1", "no Parquet file that can be read here"),
+        ("trl", "k.parquet", "PAR1", "k.parquet: is truncated or damaged"),
         ("nothing", "l.csv", "", "unknown format 'nothing'"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();

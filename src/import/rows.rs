@@ -1,7 +1,8 @@
 //! Rows of CSV, JSON, JSON Lines and Parquet files, all as JSON objects.
 
 use crate::error::Error;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use crate::store;
+use parquet::file::reader::FileReader;
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -68,8 +69,8 @@ fn json(path: &Path, show: &mut Numbered) -> Result<(), Error> {
 }
 
 fn parquet(path: &Path, show: &mut Numbered) -> Result<(), Error> {
-    let damaged = |e| Error::damaged(path, format!("is no Parquet file that can be read here ({e}); compression must be none or snappy"));
-    let reader = SerializedFileReader::new(open(path)?).map_err(damaged)?;
+    let damaged = |e| Error::damaged(path, format!("cannot be read here ({e}); compression must be none or snappy"));
+    let reader = store::parquet::open(path)?;
     for row in reader.get_row_iter(None).map_err(damaged)? {
         show(&row.map_err(damaged)?.to_json_value())?;
     }

@@ -9,7 +9,7 @@ use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
@@ -154,6 +154,30 @@ pub fn write(table: &Table, path: &Path) -> Result<(), Error> {
     writer.commit()
 }
 
+/// Opens a Parquet file whose parts lie where they can: the library trusts its index, and panics where that points outside.
+///
+/// # Errors
+/// When it cannot be read, or is no whole Parquet file.
+pub fn open(path: &Path) -> Result<SerializedFileReader<File>, Error> {
+    let denied = |e| Error::file(path, "cannot be read")(e);
+    let file = File::open(path).map_err(denied)?;
+    let length = file.metadata().map_err(denied)?.len();
+    let reader = SerializedFileReader::new(file).map_err(damaged(path))?;
+    let groups = reader.metadata().row_groups();
+    if groups.iter().all(|group| group.num_rows() >= 0 && group.columns().iter().all(|column| lies_inside(column, length))) {
+        Ok(reader)
+    } else {
+        Err(Error::damaged(path, "is truncated or damaged (its index points outside the file)"))
+    }
+}
+
+/// Whether a column chunk lies inside a file of `length` bytes.
+fn lies_inside(column: &ColumnChunkMetaData, length: u64) -> bool {
+    let begin = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+    let end = begin.checked_add(column.compressed_size()).and_then(|end| u64::try_from(end).ok());
+    begin >= 0 && column.compressed_size() >= 0 && column.num_values() >= 0 && end.is_some_and(|end| end <= length)
+}
+
 /// A file that is read row group by row group.
 pub struct Reader {
     path: PathBuf,
@@ -166,9 +190,7 @@ impl Reader {
     /// # Errors
     /// When it cannot be read, or is no Parquet file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::file(path, "cannot be read"))?;
-        let file = SerializedFileReader::new(file).map_err(damaged(path))?;
-        Ok(Reader { path: path.into(), file })
+        Ok(Reader { path: path.into(), file: open(path)? })
     }
 
     /// Number of row groups.
