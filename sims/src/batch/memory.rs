@@ -103,10 +103,10 @@ pub(super) fn word_vector<S: Lanes>(of: impl FnMut(usize) -> u32) -> S::u32s {
     bytemuck::cast_slice(&all)[0]
 }
 
-/// The word of one lane.
+/// The word of one lane, read where it lies.
 #[inline(always)]
-pub(super) fn word<S: Lanes>(x: S::u32s, lane: usize) -> u32 {
-    flat_words::<S>(&[x])[lane]
+pub(super) fn word<S: Lanes>(x: &S::u32s, lane: usize) -> u32 {
+    flat_words::<S>(std::slice::from_ref(x))[lane]
 }
 
 /// The number of one lane.

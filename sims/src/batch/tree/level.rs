@@ -76,10 +76,10 @@ impl Level {
         self.of.resize(shape.domain.len() * lanes, Vec::new());
         let roots = if h == 0 { self.of.len() } else { 0 };
         self.fit(roots + 1);
-        self.clear(0);
+        self.clear::<0>(0);
         self.used = 1;
         for owner in 0..roots {
-            self.open(0, 0, owner);
+            self.open::<0>(0, 0, owner);
         }
     }
 
@@ -123,17 +123,24 @@ impl Level {
         }
     }
 
+    /// Rows of a node, and words of one bit per token, where these are known while compiling: `STRIDE` is the number of entries of a node, or else 0.
+    #[inline(always)]
+    fn size<const STRIDE: usize>(&self) -> (usize, usize) {
+        if STRIDE == 0 { (self.tiles, self.words) } else { (STRIDE / ROW, bit_rows(STRIDE)) }
+    }
+
     /// Writes zeros where `node` will be.
     #[inline(always)]
-    fn clear(&mut self, node: usize) {
-        for row in &mut self.logits[node * self.tiles..][..self.tiles] {
+    fn clear<const STRIDE: usize>(&mut self, node: usize) {
+        let (tiles, words) = self.size::<STRIDE>();
+        for row in &mut self.logits[node * tiles..][..tiles] {
             *row = [0.0; ROW];
         }
         if self.inner {
-            for row in self.children[node * self.tiles * ROW..][..self.tiles * ROW].as_chunks_mut::<ROW>().0 {
+            for row in self.children[node * tiles * ROW..][..tiles * ROW].as_chunks_mut::<ROW>().0 {
                 *row = [0; ROW];
             }
-            for word in &mut self.taken[node * self.words..][..self.words] {
+            for word in &mut self.taken[node * words..][..words] {
                 *word = 0;
             }
         }
@@ -141,10 +148,10 @@ impl Level {
 
     /// A new node of `owner`, for which there must be room.
     #[inline(always)]
-    fn open(&mut self, parent: u32, token: u32, owner: usize) -> u32 {
+    fn open<const STRIDE: usize>(&mut self, parent: u32, token: u32, owner: usize) -> u32 {
         let node = self.used;
         self.used += 1;
-        self.clear(node);
+        self.clear::<STRIDE>(node);
         (self.parent[node], self.token[node]) = (parent, token);
         self.of[owner].push(node as u32);
         node as u32
@@ -152,12 +159,16 @@ impl Level {
 
     /// The child of `parent` by `token`, in the level `below`; born where it was not.
     #[inline(always)]
-    pub(super) fn child(&mut self, below: &mut Level, parent: u32, token: u32, owner: usize) -> u32 {
-        let at = parent as usize * self.tiles * ROW + token as usize;
-        if self.children[at] == 0 {
-            self.children[at] = below.open(parent, token, owner);
-            self.taken[parent as usize * self.words + token as usize / 32] |= 1 << (token % 32);
+    pub(super) fn child<const STRIDE: usize>(&mut self, below: &mut Level, parent: u32, token: u32, owner: usize) -> u32 {
+        let (tiles, words) = self.size::<STRIDE>();
+        let at = parent as usize * tiles * ROW + token as usize;
+        let known = self.children[at];
+        if known != 0 {
+            return known;
         }
-        self.children[at]
+        let born = below.open::<STRIDE>(parent, token, owner);
+        self.children[at] = born;
+        self.taken[parent as usize * words + token as usize / 32] |= 1 << (token % 32);
+        born
     }
 }

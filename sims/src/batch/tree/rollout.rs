@@ -387,9 +387,9 @@ impl<S: Lanes> Block<'_, S> {
     pub(in crate::batch) fn first_with(&self, slot: usize, lane: usize, code: u128) -> u32 {
         let paid = self.shape.paid();
         let task = &self.replicas[lane].world.task;
-        let token = |visit: usize| memory::word::<S>(self.tree.visits[visit].token, lane);
+        let token = |visit: usize| memory::word::<S>(&self.tree.visits[visit].token, lane);
         let path = |rollout: usize| {
-            let length = memory::word::<S>(self.tree.length[slot * paid + rollout], lane) as usize;
+            let length = memory::word::<S>(&self.tree.length[slot * paid + rollout], lane) as usize;
             task.code((0..length).map(|h| token(self.visit_of(slot, rollout, h))))
         };
         (0..paid).find(|rollout| path(*rollout) == code).map_or(u32::MAX, |rollout| rollout as u32)
