@@ -1,8 +1,8 @@
 //! How fast each engine is on fixed workloads, beside what this machine can do at most, all measured in the same minutes.
 
+use mta_sims::batch::Options;
 use mta_sims::batch::ceiling::Ceilings;
 use mta_sims::batch::lanes::Vectors;
-use mta_sims::batch::Options;
 use mta_sims::registry::Named;
 use mta_sims::statistics::{mean, quantile, standard_error};
 use mta_sims::workloads::{Fleet, Work, Workload, batched, reference};

@@ -44,13 +44,15 @@ impl Leaves {
     }
 
     /// Writes the chance of a right response below every child of a prefix of `h` tokens, under the base model, by token.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write_below(&self, h: usize, prefix: usize, below: &mut [f32]) {
         let first = self.extend(prefix, 0);
         if h + 1 < self.depth {
             below.copy_from_slice(&self.chances[h][first..][..self.tokens]);
         } else {
-            below.iter_mut().enumerate().for_each(|(token, below)| *below = f32::from(u8::from(self.contains(first + token))));
+            for (code, below) in (first..).zip(below) {
+                *below = f32::from(u8::from(self.contains(code)));
+            }
         }
     }
 }

@@ -32,6 +32,12 @@ impl<V: Pod> Table<V> {
         let lines = (rows * size_of::<V>()).div_ceil(size_of::<Line>());
         Table { storage: vec![Line::zeroed(); lines], rows, vectors: PhantomData }
     }
+
+    /// Makes it at least `rows` rows long; new ones are zero.
+    pub(super) fn widen(&mut self, rows: usize) {
+        self.rows = rows.max(self.rows);
+        self.storage.resize((self.rows * size_of::<V>()).div_ceil(size_of::<Line>()), Line::zeroed());
+    }
 }
 
 impl<V: Pod> Deref for Table<V> {
