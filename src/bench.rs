@@ -1,12 +1,12 @@
 //! How fast each engine is on fixed workloads, beside what this machine can do at most, all measured in the same minutes.
 
 use crate::engine::Backend;
+use mta_sims::batch::Options;
 use mta_sims::batch::ceiling::Ceilings;
 use mta_sims::batch::lanes::Vectors;
-use mta_sims::batch::{Options, follow};
 use mta_sims::registry::Named;
 use mta_sims::statistics::{mean, quantile, standard_error};
-use mta_sims::workloads::{Fleet, Work, Workload, reference};
+use mta_sims::workloads::{Fleet, Work, Workload, batched, reference};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -24,7 +24,7 @@ impl Backend {
     fn run(self, fleet: &Fleet) -> Vec<f64> {
         match self {
             Backend::Reference => reference(&fleet.replicas()),
-            Backend::Cpu => follow(&fleet.replicas(), Options::default()).success,
+            Backend::Cpu => batched(&fleet.replicas(), Options::default()),
         }
     }
 }
@@ -82,7 +82,7 @@ pub struct Run {
     pub seconds_all: Vec<f64>,
     /// Replicas times steps, per second.
     pub replica_steps_per_s: f64,
-    /// Rollouts sampled per second.
+    /// Tokens sampled per second.
     pub samples_per_s: f64,
     /// Logits brought up to date per second.
     pub updates_per_s: f64,

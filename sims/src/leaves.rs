@@ -43,10 +43,17 @@ impl Leaves {
         &self.right
     }
 
-    /// Chance of a right response below child `token` of a prefix of `h` tokens, under the base model.
-    pub(crate) fn chance(&self, h: usize, prefix: usize, token: usize) -> f32 {
-        let code = self.extend(prefix, token);
-        if h + 1 < self.depth { self.chances[h][code] } else { f32::from(u8::from(self.contains(code))) }
+    /// Writes the chance of a right response below every child of a prefix of `h` tokens, under the base model, by token.
+    #[inline(always)]
+    pub(crate) fn write_below(&self, h: usize, prefix: usize, below: &mut [f32]) {
+        let first = self.extend(prefix, 0);
+        if h + 1 < self.depth {
+            below.copy_from_slice(&self.chances[h][first..][..self.tokens]);
+        } else {
+            for (code, below) in (first..).zip(below) {
+                *below = f32::from(u8::from(self.contains(code)));
+            }
+        }
     }
 }
 
@@ -71,8 +78,11 @@ mod tests {
         let probs = [vec![0.5, 0.5], vec![0.25, 0.75], vec![0.5, 0.5]];
         let leaves = Leaves::new(&[true, false, false, false, false, true, true, true], &probs);
         assert!(leaves.contains(0) && !leaves.contains(4));
-        assert_eq!((leaves.chance(0, 0, 0), leaves.chance(0, 0, 1)), (0.125, 0.875));
-        assert_eq!((leaves.chance(1, 0, 0), leaves.chance(1, 1, 0), leaves.chance(1, 1, 1)), (0.5, 0.5, 1.0));
-        assert_eq!((leaves.chance(2, 0b10, 0), leaves.chance(2, 0b10, 1)), (0.0, 1.0));
+        let below = |h: usize, prefix: usize| {
+            let mut below = [f32::NAN; 2];
+            leaves.write_below(h, prefix, &mut below);
+            below
+        };
+        assert_eq!((below(0, 0), below(1, 0), below(1, 1), below(2, 0b10)), ([0.125, 0.875], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]));
     }
 }

@@ -144,6 +144,11 @@ pub trait Lanes: Simd + 'static {
     }
     /// The lanes of a mask as bits, lane 0 lowest.
     fn bits(self, mask: Self::m32s) -> u32;
+    /// Asks for the entries of `table` that the lanes name, which will be read soon; changes nothing, and indices may lie outside.
+    #[inline(always)]
+    fn prefetch<T>(self, table: &[T], index: Self::u32s) {
+        let _ = (table, index);
+    }
     /// The rows of `table` that the lanes name, row by row: a tile in row form, which only [`Lanes::transpose`] and those that write rows understand.
     ///
     /// # Panics
@@ -257,7 +262,17 @@ mod x86 {
     use crate::signals::Formula;
     use pulp::x86::{V3, V4};
     use pulp::{Simd, cast, f32x8};
-    use std::arch::x86_64::{__m256i, __m512i};
+    use std::arch::x86_64::{__m256i, __m512i, _MM_HINT_T0, _mm_prefetch};
+
+    /// Asks for entries of a table.
+    #[inline(always)]
+    fn ask<T>(table: &[T], index: &[u32]) {
+        for index in index {
+            let entry = table.as_ptr().wrapping_add(*index as usize);
+            // SAFETY: nothing is read that a program could see, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(entry.cast()) };
+        }
+    }
 
     /// A kernel bound to its backend.
     struct Entered<S, K>(S, K);
@@ -358,6 +373,10 @@ mod x86 {
         #[inline(always)]
         fn bits(self, mask: Self::m32s) -> u32 {
             u32::from(mask.0)
+        }
+        #[inline(always)]
+        fn prefetch<T>(self, table: &[T], index: Self::u32s) {
+            ask(table, &cast::<_, [u32; 16]>(index));
         }
         /// Vector `i` holds the rows of lanes `i` and `i + 8`.
         #[inline(always)]
@@ -497,6 +516,10 @@ mod x86 {
         #[inline(always)]
         fn bits(self, mask: Self::m32s) -> u32 {
             self.avx._mm256_movemask_ps(cast(mask)) as u32
+        }
+        #[inline(always)]
+        fn prefetch<T>(self, table: &[T], index: Self::u32s) {
+            ask(table, &cast::<_, [u32; 8]>(index));
         }
         /// Vector `i` holds the row of lane `i`.
         #[inline(always)]

@@ -68,6 +68,12 @@ impl<V> Drop for Table<V> {
             });
         }
     }
+
+    /// Makes it at least `rows` rows long; new ones are zero.
+    pub(super) fn widen(&mut self, rows: usize) {
+        self.rows = rows.max(self.rows);
+        self.storage.resize((self.rows * size_of::<V>()).div_ceil(size_of::<Line>()), Line::zeroed());
+    }
 }
 
 impl<V: Pod> Deref for Table<V> {
@@ -141,10 +147,10 @@ pub(super) fn word_vector<S: Lanes>(mut of: impl FnMut(usize) -> u32) -> S::u32s
     bytemuck::cast_slice(&all[..S::LANES])[0]
 }
 
-/// The word of one lane.
+/// The word of one lane, read where it lies.
 #[inline(always)]
-pub(super) fn word<S: Lanes>(x: S::u32s, lane: usize) -> u32 {
-    flat_words::<S>(&[x])[lane]
+pub(super) fn word<S: Lanes>(x: &S::u32s, lane: usize) -> u32 {
+    flat_words::<S>(std::slice::from_ref(x))[lane]
 }
 
 /// The number of one lane.

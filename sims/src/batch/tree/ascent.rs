@@ -273,7 +273,7 @@ impl<S: Lanes> Block<'_, S> {
     fn climb<const STRIDE: usize>(&mut self, slot: usize) {
         if self.uses.memory {
             for g in 0..self.shape.group {
-                self.remember(slot, g);
+                self.remember::<STRIDE>(slot, g);
             }
         }
         self.climb_root::<STRIDE>(slot);
@@ -286,7 +286,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Opens the nodes of a rollout's path that are about to move and of which nothing is remembered.
     #[inline(always)]
-    fn remember(&mut self, slot: usize, g: usize) {
+    fn remember<const STRIDE: usize>(&mut self, slot: usize, g: usize) {
         let (s, zero, depth) = (self.s, self.s.splat_f32s(0.0), self.shape.depth);
         let mut still = s.equal_f32s(self.tree.push[self.trained(slot, g, 0)].x, zero);
         for h in 1..depth {
@@ -298,33 +298,49 @@ impl<S: Lanes> Block<'_, S> {
         if s.bits(s.not_m32s(still)) == 0 {
             return;
         }
+        // all depths are looked at before any is written: a vector read after single words of it were written waits for them
+        let mut some = 0;
         for h in 1..depth {
             let visit = self.visit_of(slot, g, h);
             let unknown = s.and_m32s(s.equal_u32s(self.tree.visits[visit].node, s.splat_u32s(0)), self.is_token(slot, g, h));
-            let mut missing = s.bits(s.and_m32s(unknown, s.not_m32s(still)));
+            let missing = s.bits(s.and_m32s(unknown, s.not_m32s(still)));
             if missing != 0 {
                 self.tree.levels[h].reserve(S::LANES);
             }
-            while missing != 0 {
-                self.open_node(slot, visit, h, missing.trailing_zeros() as usize);
-                missing &= missing - 1;
-            }
+            self.tree.missing[h] = missing;
+            some |= missing;
+        }
+        while some != 0 {
+            self.open_path::<STRIDE>(slot, g, some.trailing_zeros() as usize);
+            some &= some - 1;
         }
     }
 
-    /// Finds or opens the node of a visit in one lane.
+    /// Finds or opens the nodes that a rollout misses in one lane.
     #[inline(always)]
-    fn open_node(&mut self, slot: usize, visit: usize, h: usize, lane: usize) {
-        let prompt = memory::word::<S>(self.step.prompt[slot], lane) as usize - self.shape.domain.start;
-        let before = &self.tree.visits[visit - 1];
-        let (parent, token) = (memory::word::<S>(before.node, lane), memory::word::<S>(before.token, lane));
-        let (above, below) = self.tree.levels.split_at_mut(h);
-        let (owner, born) = (prompt * S::LANES + lane, below[0].born());
-        let node = above[h - 1].child(&mut below[0], parent, token, owner);
-        memory::flat_words_mut::<S>(std::slice::from_mut(&mut self.tree.visits[visit].node))[lane] = node;
-        if self.tree.success.is_some() && node as usize == born {
-            let prefix = if self.lists_right_responses() { memory::word::<S>(self.tree.prefix[visit], lane) } else { 0 };
-            self.keep_chances(owner, h, node, parent * self.shape.stride as u32 + token, prefix);
+    fn open_path<const STRIDE: usize>(&mut self, slot: usize, g: usize, lane: usize) {
+        let prompt = memory::word::<S>(&self.step.prompt[slot], lane) as usize - self.shape.domain.start;
+        let (owner, root) = (prompt * S::LANES + lane, self.visit_of(slot, g, 0));
+        let mut parent = 0;
+        for h in 1..self.shape.depth {
+            if self.tree.missing[h] >> lane & 1 == 0 {
+                parent = 0;
+                continue;
+            }
+            let before = &self.tree.visits[root + h - 1];
+            if parent == 0 {
+                parent = memory::word::<S>(&before.node, lane);
+            }
+            let token = memory::word::<S>(&before.token, lane);
+            let (above, below) = self.tree.levels.split_at_mut(h);
+            let born = below[0].born();
+            let node = above[h - 1].child::<STRIDE>(&mut below[0], parent, token, owner);
+            memory::flat_words_mut::<S>(std::slice::from_mut(&mut self.tree.visits[root + h].node))[lane] = node;
+            if self.tree.success.is_some() && node as usize == born {
+                let prefix = if self.lists_right_responses() { memory::word::<S>(&self.tree.prefix[root + h], lane) } else { 0 };
+                self.keep_chances::<STRIDE>(owner, h, node, parent * self.stride::<STRIDE>() as u32 + token, prefix);
+            }
+            parent = node;
         }
     }
 

@@ -74,8 +74,7 @@ impl<S: Lanes> Block<'_, S> {
             return unknown[0];
         }
         for level in &mut self.tree.levels {
-            let room = level.room().max(level.outlook.len());
-            level.outlook.resize(room, [0.0; ROW]);
+            level.outlook.widen(level.room());
         }
         for h in (0..depth).rev() {
             self.measure_level(prompt, h, &unknown[h + 1]);

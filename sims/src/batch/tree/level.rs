@@ -2,6 +2,7 @@
 
 use super::success::Chances;
 use crate::batch::lanes::{ROW, Row};
+use crate::batch::memory::Table;
 use crate::batch::search::bit_rows;
 use crate::batch::shape::Shape;
 use std::cell::Cell;
@@ -17,19 +18,21 @@ pub(super) struct Level {
     words: usize,
     /// Whether there is a depth below.
     inner: bool,
+    /// Whether nodes are listed, for measurements and for who asks what is remembered. Else `taken`, `parent`, `token` and `of` say nothing.
+    listed: bool,
     /// Nodes in use.
     used: usize,
     /// Private logits, in units of log 2.
-    pub(super) logits: Vec<Row>,
+    pub(super) logits: Table<Row>,
     /// The child by every token, of inner nodes.
-    pub(super) children: Vec<u32>,
+    pub(super) children: Table<[u32; ROW]>,
     /// By which tokens there are children, bits, of inner nodes.
     pub(super) taken: Vec<u32>,
     /// The node above, and the token that led here.
     pub(super) parent: Vec<u32>,
     pub(super) token: Vec<u32>,
     /// What lies below, as the last measurement found it.
-    pub(super) outlook: Vec<Row>,
+    pub(super) outlook: Table<Row>,
     /// The chance of a right response below, where it is kept.
     pub(super) chances: Chances,
     /// The nodes of a prompt of the domain and a lane, in order of birth.
@@ -71,16 +74,21 @@ impl Level {
     /// Forgets all nodes; at depth 0 every prompt of the domain then has its root in every lane.
     fn start(&mut self, shape: &Shape, h: usize, lanes: usize) {
         (self.tiles, self.words, self.inner) = (shape.stride / ROW, bit_rows(shape.arms), h + 1 < shape.depth);
-        self.used = 0;
+        (self.used, self.listed) = (0, true);
         self.of.iter_mut().for_each(Vec::clear);
         self.of.resize(shape.domain.len() * lanes, Vec::new());
         let roots = if h == 0 { self.of.len() } else { 0 };
         self.fit(roots + 1);
-        self.clear(0);
+        self.clear::<0>(0);
         self.used = 1;
         for owner in 0..roots {
-            self.open(0, 0, owner);
+            self.open::<0>(0, 0, owner);
         }
+    }
+
+    /// Lists no nodes but roots from now on.
+    pub(super) fn list_no_more(&mut self) {
+        self.listed = false;
     }
 
     /// The root of a prompt of the domain, in a lane, where all there are were opened in that order.
@@ -114,26 +122,33 @@ impl Level {
     fn fit(&mut self, nodes: usize) {
         let nodes = nodes.max(self.room());
         let widen = |table: &mut Vec<u32>, size: usize| table.resize(size.max(table.len()), 0);
-        self.logits.resize((nodes * self.tiles).max(self.logits.len()), [0.0; ROW]);
+        self.logits.widen(nodes * self.tiles);
         widen(&mut self.parent, nodes);
         widen(&mut self.token, nodes);
         if self.inner {
-            widen(&mut self.children, nodes * self.tiles * ROW);
+            self.children.widen(nodes * self.tiles);
             widen(&mut self.taken, nodes * self.words);
         }
     }
 
+    /// Rows of a node, and words of one bit per token, where these are known while compiling: `STRIDE` is the number of entries of a node, or else 0.
+    #[inline(always)]
+    fn size<const STRIDE: usize>(&self) -> (usize, usize) {
+        if STRIDE == 0 { (self.tiles, self.words) } else { (STRIDE / ROW, bit_rows(STRIDE)) }
+    }
+
     /// Writes zeros where `node` will be.
     #[inline(always)]
-    fn clear(&mut self, node: usize) {
-        for row in &mut self.logits[node * self.tiles..][..self.tiles] {
+    fn clear<const STRIDE: usize>(&mut self, node: usize) {
+        let (tiles, words) = self.size::<STRIDE>();
+        for row in &mut self.logits[node * tiles..][..tiles] {
             *row = [0.0; ROW];
         }
         if self.inner {
-            for row in self.children[node * self.tiles * ROW..][..self.tiles * ROW].as_chunks_mut::<ROW>().0 {
+            for row in &mut self.children[node * tiles..][..tiles] {
                 *row = [0; ROW];
             }
-            for word in &mut self.taken[node * self.words..][..self.words] {
+            for word in &mut self.taken[node * words..][..words] {
                 *word = 0;
             }
         }
@@ -141,23 +156,31 @@ impl Level {
 
     /// A new node of `owner`, for which there must be room.
     #[inline(always)]
-    fn open(&mut self, parent: u32, token: u32, owner: usize) -> u32 {
+    fn open<const STRIDE: usize>(&mut self, parent: u32, token: u32, owner: usize) -> u32 {
         let node = self.used;
         self.used += 1;
-        self.clear(node);
-        (self.parent[node], self.token[node]) = (parent, token);
-        self.of[owner].push(node as u32);
+        self.clear::<STRIDE>(node);
+        if self.listed {
+            (self.parent[node], self.token[node]) = (parent, token);
+            self.of[owner].push(node as u32);
+        }
         node as u32
     }
 
     /// The child of `parent` by `token`, in the level `below`; born where it was not.
     #[inline(always)]
-    pub(super) fn child(&mut self, below: &mut Level, parent: u32, token: u32, owner: usize) -> u32 {
-        let at = parent as usize * self.tiles * ROW + token as usize;
-        if self.children[at] == 0 {
-            self.children[at] = below.open(parent, token, owner);
-            self.taken[parent as usize * self.words + token as usize / 32] |= 1 << (token % 32);
+    pub(super) fn child<const STRIDE: usize>(&mut self, below: &mut Level, parent: u32, token: u32, owner: usize) -> u32 {
+        let (tiles, words) = self.size::<STRIDE>();
+        let at = parent as usize * tiles * ROW + token as usize;
+        let known = self.children.as_flattened()[at];
+        if known != 0 {
+            return known;
         }
-        self.children[at]
+        let born = below.open::<STRIDE>(parent, token, owner);
+        self.children.as_flattened_mut()[at] = born;
+        if self.listed {
+            self.taken[parent as usize * words + token as usize / 32] |= 1 << (token % 32);
+        }
+        born
     }
 }

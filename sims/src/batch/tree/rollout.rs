@@ -228,7 +228,11 @@ impl<S: Lanes> Block<'_, S> {
             self.tree.visits[visit].ref_logprob = self.token_ref_logprob(slot, h, token);
         }
         if h + 1 < self.shape.depth {
-            self.tree.visits[visit + 1].node = s.mul_u32s(goes_on, self.below::<STRIDE>(visit, h));
+            let nodes = s.mul_u32s(goes_on, self.below::<STRIDE>(visit, h));
+            self.tree.visits[visit + 1].node = nodes;
+            if self.uses.memory {
+                self.fetch_nodes::<STRIDE>(h + 1, nodes);
+            }
         }
     }
 
@@ -253,7 +257,18 @@ impl<S: Lanes> Block<'_, S> {
             return s.splat_u32s(0);
         }
         let at = s.add_u32s(s.mul_u32s(nodes, s.splat_u32s(self.stride::<STRIDE>() as u32)), self.tree.visits[visit].token);
-        s.gather_words(&self.tree.levels[h].children, at)
+        s.gather_words(self.tree.levels[h].children.as_flattened(), at)
+    }
+
+    /// Asks for what a visit of `nodes` of depth `h` will read: as many visits come before it as there are rollouts.
+    #[inline(always)]
+    fn fetch_nodes<const STRIDE: usize>(&self, h: usize, nodes: S::u32s) {
+        let (s, level) = (self.s, &self.tree.levels[h]);
+        let at = s.mul_u32s(nodes, s.splat_u32s((self.stride::<STRIDE>() / ROW) as u32));
+        s.prefetch(&level.logits, at);
+        if h + 1 < self.shape.depth {
+            s.prefetch(&level.children, at);
+        }
     }
 
     /// The token that word number `word` of the slot's words means at a place: the first whose running sum of weights exceeds the uniform's.
@@ -387,9 +402,9 @@ impl<S: Lanes> Block<'_, S> {
     pub(in crate::batch) fn first_with(&self, slot: usize, lane: usize, code: u128) -> u32 {
         let paid = self.shape.paid();
         let task = &self.replicas[lane].world.task;
-        let token = |visit: usize| memory::word::<S>(self.tree.visits[visit].token, lane);
+        let token = |visit: usize| memory::word::<S>(&self.tree.visits[visit].token, lane);
         let path = |rollout: usize| {
-            let length = memory::word::<S>(self.tree.length[slot * paid + rollout], lane) as usize;
+            let length = memory::word::<S>(&self.tree.length[slot * paid + rollout], lane) as usize;
             task.code((0..length).map(|h| token(self.visit_of(slot, rollout, h))))
         };
         (0..paid).find(|rollout| path(*rollout) == code).map_or(u32::MAX, |rollout| rollout as u32)

@@ -6,7 +6,7 @@ use super::level::Level;
 use crate::batch::block::Block;
 use crate::batch::lanes::{Lanes, ROW, Row};
 use crate::batch::math::exp2_above;
-use crate::batch::memory;
+use crate::batch::memory::{self, Table};
 use crate::batch::sample::largest;
 use crate::batch::shape::Shape;
 use pulp::bytemuck;
@@ -14,8 +14,8 @@ use pulp::bytemuck;
 /// Chances of a right response below the nodes of one depth.
 #[derive(Default)]
 pub(super) struct Chances {
-    /// By node and token: the chance below, 0 where the token is wrong.
-    below: Vec<Row>,
+    /// By node and token: the chance below, 0 where the token is wrong; nothing at nodes that are wrong themselves.
+    below: Table<Row>,
     /// Where the parent keeps the chance at the node; 0, which nobody reads, at the root and below a wrong token.
     slot: Vec<u32>,
     /// The prompt of the domain and the lane, as a number.
@@ -49,7 +49,7 @@ impl Chances {
     #[cold]
     #[inline(never)]
     fn fit(&mut self, nodes: usize, tiles: usize) {
-        self.below.resize((nodes * tiles).max(self.below.len()), [0.0; ROW]);
+        self.below.widen(nodes * tiles);
         self.slot.resize(nodes, 0);
         self.owner.resize(nodes, 0);
         self.stale.resize(nodes, false);
@@ -62,12 +62,23 @@ impl Chances {
         (self.stale[0], self.queued) = (true, 0);
     }
 
-    /// Notes that `node` has moved.
+    /// Whether a right response may lie below a slot of a node of depth `h`.
     #[inline(always)]
-    fn touch(&mut self, node: u32) {
-        // no branch, for whether a node waits already is hard to predict
-        self.queue[self.queued] = node;
-        self.queued += usize::from(!std::mem::replace(&mut self.stale[node as usize], true));
+    fn is_open(&self, h: usize, slot: u32, stride: usize) -> bool {
+        (h == 0 || self.slot[slot as usize / stride] > 0) && self.below.as_flattened()[slot as usize] > 0.0
+    }
+
+    /// Notes that `nodes` have moved.
+    #[inline(always)]
+    fn touch(&mut self, nodes: &[u32]) {
+        let (queue, stale, mut queued) = (&mut self.queue[..], &mut self.stale[..], self.queued);
+        for node in nodes {
+            // no branch, for whether a node waits already is hard to predict
+            queue[queued] = *node;
+            queued += usize::from(!stale[*node as usize]);
+            stale[*node as usize] = true;
+        }
+        self.queued = queued;
     }
 }
 
@@ -94,40 +105,45 @@ impl<S: Lanes> Block<'_, S> {
         let rows = |table: Vec<f32>| bytemuck::cast_slice(&table).to_vec();
         self.tree.success = Some(Success { base: rows(base), fresh: rows(fresh), root: vec![0.0; owners] });
         for level in &mut self.tree.levels {
+            level.list_no_more();
             level.chances.start(level.room(), tiles);
         }
         for owner in 0..owners {
             let root = Level::root(owner / S::LANES, owner % S::LANES, S::LANES) as u32;
-            self.keep_chances(owner, 0, root, 0, 0);
-            self.tree.levels[0].chances.touch(root);
+            self.keep_chances::<0>(owner, 0, root, 0, 0);
+            self.tree.levels[0].chances.touch(&[root]);
         }
     }
 
     /// Notes a new node of depth `h`, below `slot` of its parent, and the prefix that leads there.
     #[inline(always)]
-    pub(super) fn keep_chances(&mut self, owner: usize, h: usize, node: u32, slot: u32, prefix: u32) {
-        let Shape { depth, stride, arms, .. } = self.shape;
+    pub(super) fn keep_chances<const STRIDE: usize>(&mut self, owner: usize, h: usize, node: u32, slot: u32, prefix: u32) {
+        let (depth, arms, stride) = (self.shape.depth, self.shape.arms, self.stride::<STRIDE>());
         let tiles = stride / ROW;
         let Some(success) = &self.tree.success else { return };
         let (above, here) = self.tree.levels.split_at_mut(h);
         let room = here[0].room();
         let chances = &mut here[0].chances;
         chances.reserve(room, tiles);
-        let at = (owner * depth + h) * tiles;
-        let below = &mut chances.below[node as usize * tiles..][..tiles];
-        for (below, fresh) in below.iter_mut().zip(&success.fresh[at..][..tiles]) {
-            *below = *fresh;
-        }
-        if let Some(leaves) = self.replicas[owner % S::LANES].world.task.leaves() {
-            for (token, below) in below.as_flattened_mut()[..arms].iter_mut().enumerate() {
-                *below = leaves.chance(h, prefix as usize, token);
-            }
-        }
+        // a chance of 0 is that of a wrong token, or nothing below is right: it stays, and so do those further down
+        let counts = h == 0 || above[h - 1].chances.is_open(h - 1, slot, stride);
         chances.owner[node as usize] = owner as u32;
-        // a chance of 0 is that of a wrong token, or nothing below is right: it stays
-        let counts = h == 0 || above[h - 1].chances.below.as_flattened()[slot as usize] > 0.0;
         chances.slot[node as usize] = if counts { slot } else { 0 };
         chances.stale[node as usize] = !counts;
+        if !counts {
+            return;
+        }
+        let below = &mut chances.below[node as usize * tiles..][..tiles];
+        if let Some(leaves) = self.replicas[owner % S::LANES].world.task.leaves() {
+            let (own, padding) = below.as_flattened_mut().split_at_mut(arms);
+            leaves.write_below(h, prefix as usize, own);
+            padding.fill(0.0);
+        } else {
+            let at = (owner * depth + h) * tiles;
+            for (below, fresh) in below.iter_mut().zip(&success.fresh[at..][..tiles]) {
+                *below = *fresh;
+            }
+        }
     }
 
     /// Notes that `nodes` of depth `h` have moved, but for lanes that stand `still`.
@@ -138,9 +154,7 @@ impl<S: Lanes> Block<'_, S> {
             return;
         }
         let moved = [s.select_u32s(still, s.splat_u32s(0), nodes)];
-        for node in memory::flat_words::<S>(&moved) {
-            self.tree.levels[h].chances.touch(*node);
-        }
+        self.tree.levels[h].chances.touch(memory::flat_words::<S>(&moved));
     }
 
     /// Mean chance of a right response over the prompts of the domain.
@@ -174,7 +188,7 @@ impl<S: Lanes> Block<'_, S> {
         }
         for nodes in queue[..count.next_multiple_of(S::LANES)].chunks_exact(S::LANES) {
             let chance = self.chance_at::<STRIDE>(h, bytemuck::pod_read_unaligned(bytemuck::cast_slice(nodes)));
-            self.hand_over(h, nodes, chance);
+            self.hand_over::<STRIDE>(h, nodes, chance);
         }
         self.tree.levels[h].chances.queue = queue;
     }
@@ -216,20 +230,25 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Hands the chances at `nodes` of depth `h` to their parents.
     #[inline(always)]
-    fn hand_over(&mut self, h: usize, nodes: &[u32], chance: S::f32s) {
-        let stride = self.shape.stride;
+    fn hand_over<const STRIDE: usize>(&mut self, h: usize, nodes: &[u32], chance: S::f32s) {
+        let (s, stride, chance) = (self.s, self.stride::<STRIDE>() as u32, [chance]);
         let Some(success) = &mut self.tree.success else { return };
         let (above, here) = self.tree.levels.split_at_mut(h);
-        let chances = &mut here[0].chances;
-        for (node, chance) in nodes.iter().zip(memory::flat::<S>(&[chance])) {
-            chances.stale[*node as usize] = false;
+        let (stale, slots, owners) = (&mut here[0].chances.stale[..], &here[0].chances.slot[..], &here[0].chances.owner[..]);
+        let mut parents = [s.splat_u32s(0)];
+        let all = nodes.iter().zip(memory::flat_words_mut::<S>(&mut parents)).zip(memory::flat::<S>(&chance));
+        for ((node, parent), chance) in all {
+            stale[*node as usize] = false;
             if h == 0 {
-                success.root[chances.owner[*node as usize] as usize] = *chance;
+                success.root[owners[*node as usize] as usize] = *chance;
             } else {
-                let slot = chances.slot[*node as usize];
+                let slot = slots[*node as usize];
                 above[h - 1].chances.below.as_flattened_mut()[slot as usize] = *chance;
-                above[h - 1].chances.touch(slot / stride as u32);
+                *parent = slot / stride;
             }
+        }
+        if h > 0 {
+            above[h - 1].chances.touch(memory::flat_words::<S>(&parents));
         }
     }
 }
