@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 /// The most lanes of any backend.
 const MAX_LANES: usize = 16;
 /// Lines that a thread keeps of a table that is gone, and tables that it keeps.
-const MOST_LINES: usize = 1 << 14;
+const MOST_LINES: usize = 1 << 12;
 const MOST_TABLES: usize = 64;
 
 thread_local! {
@@ -53,6 +53,12 @@ impl<V: Pod> Table<V> {
         let lines = (rows * size_of::<V>()).div_ceil(size_of::<Line>());
         Table { storage: take(lines), rows, vectors: PhantomData }
     }
+
+    /// Makes it at least `rows` rows long; new ones are zero.
+    pub(super) fn widen(&mut self, rows: usize) {
+        self.rows = rows.max(self.rows);
+        self.storage.resize((self.rows * size_of::<V>()).div_ceil(size_of::<Line>()), Line::zeroed());
+    }
 }
 
 impl<V> Drop for Table<V> {
@@ -67,12 +73,6 @@ impl<V> Drop for Table<V> {
                 }
             });
         }
-    }
-
-    /// Makes it at least `rows` rows long; new ones are zero.
-    pub(super) fn widen(&mut self, rows: usize) {
-        self.rows = rows.max(self.rows);
-        self.storage.resize((self.rows * size_of::<V>()).div_ceil(size_of::<Line>()), Line::zeroed());
     }
 }
 
