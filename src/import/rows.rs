@@ -1,7 +1,7 @@
 //! Rows of CSV, JSON, JSON Lines and Parquet files, all as JSON objects.
 
 use crate::error::Error;
-use crate::store;
+use crate::store::{self, parquet::guarded};
 use parquet::file::reader::FileReader;
 use serde_json::{Map, Value};
 use std::fs::File;
@@ -71,8 +71,9 @@ fn json(path: &Path, show: &mut Numbered) -> Result<(), Error> {
 fn parquet(path: &Path, show: &mut Numbered) -> Result<(), Error> {
     let damaged = |e| Error::damaged(path, format!("cannot be read here ({e}); compression must be none or snappy"));
     let reader = store::parquet::open(path)?;
-    for row in reader.get_row_iter(None).map_err(damaged)? {
-        show(&row.map_err(damaged)?.to_json_value())?;
+    let mut rows = guarded(path, || reader.get_row_iter(None).map_err(damaged))?;
+    while let Some(row) = guarded(path, || rows.next().transpose().map_err(damaged))? {
+        show(&row.to_json_value())?;
     }
     Ok(())
 }

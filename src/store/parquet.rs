@@ -14,11 +14,13 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::Type;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 /// What a file is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +156,32 @@ pub fn write(table: &Table, path: &Path) -> Result<(), Error> {
     writer.commit()
 }
 
-/// Opens a Parquet file whose parts lie where they can: the library trusts its index, and panics where that points outside.
+thread_local! {
+    /// Whether a panic of this thread is about to become an error.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `read` makes of the file at `path`. The library panics on some damaged files; that is an error here, and nothing of it is printed.
+///
+/// # Errors
+/// As `read`, and when it panics.
+pub fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !CAUGHT.get() {
+                usual(info)
+            }
+        }));
+    });
+    CAUGHT.set(true);
+    let read = catch_unwind(AssertUnwindSafe(read));
+    CAUGHT.set(false);
+    read.unwrap_or_else(|_| Err(Error::damaged(path, "is truncated or damaged (the Parquet library gives up on it)")))
+}
+
+/// Opens a Parquet file whose parts lie where they can: the library trusts its index.
 ///
 /// # Errors
 /// When it cannot be read, or is no whole Parquet file.
@@ -162,7 +189,7 @@ pub fn open(path: &Path) -> Result<SerializedFileReader<File>, Error> {
     let denied = |e| Error::file(path, "cannot be read")(e);
     let file = File::open(path).map_err(denied)?;
     let length = file.metadata().map_err(denied)?.len();
-    let reader = SerializedFileReader::new(file).map_err(damaged(path))?;
+    let reader = guarded(path, || SerializedFileReader::new(file).map_err(damaged(path)))?;
     let groups = reader.metadata().row_groups();
     if groups.iter().all(|group| group.num_rows() >= 0 && group.columns().iter().all(|column| lies_inside(column, length))) {
         Ok(reader)
@@ -229,9 +256,10 @@ impl Reader {
             return Err(Error::damaged(&self.path, format!("is no table: its column {} is not one of this program's", field.name())));
         }
         let mut values = empty(field.get_physical_type());
-        for group in groups {
-            self.file.get_row_group(group).and_then(|group| read_column(&*group, column, &mut values)).map_err(damaged(&self.path))?;
-        }
+        guarded(&self.path, || {
+            let mut read = |group| self.file.get_row_group(group).and_then(|group| read_column(&*group, column, &mut values));
+            groups.into_iter().try_for_each(&mut read).map_err(damaged(&self.path))
+        })?;
         Ok(values)
     }
 }
