@@ -171,7 +171,7 @@ pub fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Resul
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if !CAUGHT.get() {
-                usual(info)
+                usual(info);
             }
         }));
     });
