@@ -1,6 +1,6 @@
 """Alternates the batched engine and its peers on the fixed workloads; prints one row for each workload and number of replicas.
 
-python compare.py FLEET_BINARY --peers DIR [--python PYTHON] [--engines numba numpy jax torch] [--limit BINARY] [--workloads w1 w3] [--rounds N] [--threads T]
+python compare.py FLEET_BINARY --peers DIR [--python PYTHON] [--engines numba numpy jax torch] [--limit BINARY] [--workloads w1 w2 w3] [--rounds N] [--threads T]
 
 FLEET_BINARY is what `cargo build --release --workspace --example fleet` leaves in the target folder. A peer is a program that takes
 `--engine E --workload W1 --replicas R --threads T --repeats 1` and prints one JSON line with `cpu_seconds` and `final_success_mean`; DIR holds it as peer.py.
@@ -30,7 +30,7 @@ def ours(ask, workload, replicas):
     if not lines:
         return None
     words = lines[-1].replace(",", "").split()
-    return float(words[0]), float(words[words.index("->") + 1])
+    return float(words[0]), float(words[words.index("success") + 1])
 
 
 def peer(ask, engine, workload, replicas):
@@ -83,7 +83,7 @@ def main():
     ask.add_argument("--python", default="python3")
     ask.add_argument("--engines", nargs="*", default=["numba", "numpy", "jax", "torch"])
     ask.add_argument("--limit")
-    ask.add_argument("--workloads", nargs="+", choices=STEPS, default=["w1", "w3"])
+    ask.add_argument("--workloads", nargs="+", choices=STEPS, default=list(STEPS))
     ask.add_argument("--replicas", type=int, nargs="+")
     ask.add_argument("--rounds", type=int, default=3)
     ask.add_argument("--threads", type=int, default=2)
