@@ -208,31 +208,21 @@ pub(super) enum Watched {
 }
 
 /// Parts of a step, each compiled by itself, once for all that step: all in one they would take a compiler long.
-struct RollOut<'b, 'a, S: Lanes> {
+struct RollOut<'b, 'a, S: Lanes, const TREE: bool> {
     block: &'b mut Block<'a, S>,
     step: usize,
     watched: bool,
 }
 
-impl<S: Lanes> Kernel<S> for RollOut<'_, '_, S> {
+impl<S: Lanes, const TREE: bool> Kernel<S> for RollOut<'_, '_, S, TREE> {
     type Output = ();
     #[inline(always)]
     fn run(self, _: S) {
-        self.block.roll_out(self.step, self.watched);
-    }
-}
-
-struct RollOutTrees<'b, 'a, S: Lanes> {
-    block: &'b mut Block<'a, S>,
-    step: usize,
-    watched: bool,
-}
-
-impl<S: Lanes> Kernel<S> for RollOutTrees<'_, '_, S> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self, _: S) {
-        self.block.roll_out_trees(self.step, self.watched);
+        if TREE {
+            self.block.roll_out_trees(self.step, self.watched);
+        } else {
+            self.block.roll_out(self.step, self.watched);
+        }
     }
 }
 
@@ -249,30 +239,21 @@ impl<S: Lanes> Kernel<S> for Assess<'_, '_, S> {
     }
 }
 
-struct Update<'b, 'a, S: Lanes> {
+struct Update<'b, 'a, S: Lanes, const TREE: bool> {
     block: &'b mut Block<'a, S>,
     step: usize,
     did: &'b mut Did<S>,
 }
 
-impl<S: Lanes> Kernel<S> for Update<'_, '_, S> {
+impl<S: Lanes, const TREE: bool> Kernel<S> for Update<'_, '_, S, TREE> {
     type Output = ();
     #[inline(always)]
     fn run(self, _: S) {
-        self.block.update(self.step, self.did);
-    }
-}
-
-struct UpdateTrees<'b, 'a, S: Lanes> {
-    block: &'b mut Block<'a, S>,
-    did: &'b mut Did<S>,
-}
-
-impl<S: Lanes> Kernel<S> for UpdateTrees<'_, '_, S> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self, _: S) {
-        self.block.update_trees(self.did);
+        if TREE {
+            self.block.update_trees(self.did);
+        } else {
+            self.block.update(self.step, self.did);
+        }
     }
 }
 
@@ -310,18 +291,14 @@ pub(super) struct Look<S: Lanes> {
 impl<S: Lanes> Block<'_, S> {
     /// One step; says what it did where that is wanted.
     pub(super) fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
-        let (s, tree, policy) = (self.s, self.shape.is_tree(), watched != Watched::Nothing);
-        if tree {
-            s.enter(RollOutTrees { block: &mut *self, step, watched: policy });
-        } else {
-            s.enter(RollOut { block: &mut *self, step, watched: policy });
-        }
+        if self.shape.is_tree() { self.step_of::<true>(step, watched) } else { self.step_of::<false>(step, watched) }
+    }
+
+    fn step_of<const TREE: bool>(&mut self, step: usize, watched: Watched) -> Did<S> {
+        let s = self.s;
+        s.enter(RollOut::<S, TREE> { block: &mut *self, step, watched: watched != Watched::Nothing });
         let mut did = s.enter(Assess { block: &mut *self, watched });
-        if tree {
-            s.enter(UpdateTrees { block: &mut *self, did: &mut did });
-        } else {
-            s.enter(Update { block: &mut *self, step, did: &mut did });
-        }
+        s.enter(Update::<S, TREE> { block: &mut *self, step, did: &mut did });
         did
     }
 

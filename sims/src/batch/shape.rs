@@ -155,6 +155,13 @@ impl Shape {
         self.batch.div_ceil(self.minibatches).max(1)
     }
 
+    /// The updates of a step: the slots of a minibatch, and whether its rollouts are of the policy as it is.
+    pub(super) fn updates(&self) -> impl Iterator<Item = (Range<usize>, bool)> + use<> {
+        let (batch, size) = (self.batch, self.minibatch());
+        let minibatches = move |pass| (0..batch).step_by(size).map(move |first| (first..batch.min(first + size), pass == 0 && first == 0));
+        (0..self.passes).flat_map(minibatches)
+    }
+
     /// Whether some update is made with rollouts of an older policy.
     pub(super) fn goes_off_policy(&self) -> bool {
         self.passes > 1 || self.minibatch() < self.batch

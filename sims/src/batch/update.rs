@@ -201,21 +201,16 @@ impl<S: Lanes> Block<'_, S> {
         if !self.shape.exact {
             self.fetch_coins(step + 1, 0);
         }
-        let size = self.shape.minibatch();
-        for pass in 0..self.shape.passes {
-            for first in (0..self.shape.batch).step_by(size) {
-                let slots = first..self.shape.batch.min(first + size);
-                let on_policy = pass == 0 && first == 0;
-                if !on_policy {
-                    for slot in slots.clone() {
-                        self.rescore(slot);
-                    }
-                }
+        for (slots, on_policy) in self.shape.updates() {
+            if !on_policy {
                 for slot in slots.clone() {
-                    self.find_pushes(slot, on_policy, did);
+                    self.rescore(slot);
                 }
-                self.ascend(slots);
             }
+            for slot in slots.clone() {
+                self.find_pushes(slot, on_policy, did);
+            }
+            self.ascend(slots);
         }
     }
 

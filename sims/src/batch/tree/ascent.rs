@@ -147,23 +147,18 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(in crate::batch) fn update_trees(&mut self, did: &mut Did<S>) {
         self.spread_advantages();
-        let size = self.shape.minibatch();
-        for pass in 0..self.shape.passes {
-            for first in (0..self.shape.batch).step_by(size) {
-                let slots = first..self.shape.batch.min(first + size);
-                let on_policy = pass == 0 && first == 0;
-                if !on_policy {
-                    for slot in slots.clone() {
-                        self.rescore_paths(slot);
-                    }
+        for (slots, on_policy) in self.shape.updates() {
+            if !on_policy {
+                for slot in slots.clone() {
+                    self.rescore_paths(slot);
                 }
-                self.find_token_pushes(slots.clone(), on_policy, did);
-                for slot in slots {
-                    if self.shape.stride == ROW {
-                        self.climb::<ROW>(slot);
-                    } else {
-                        self.climb::<0>(slot);
-                    }
+            }
+            self.find_token_pushes(slots.clone(), on_policy, did);
+            for slot in slots {
+                if self.shape.stride == ROW {
+                    self.climb::<ROW>(slot);
+                } else {
+                    self.climb::<0>(slot);
                 }
             }
         }
