@@ -1,11 +1,9 @@
 //! Comma-separated text: a file per table, a missing value an empty field.
 
-use super::Format;
 use super::source::Source;
+use super::{Format, write_tables};
 use crate::error::Error;
-use mta_llm::atomic::Partial;
 use mta_sims::registry::Entry;
-use std::io::Write;
 use std::path::Path;
 
 /// Comma-separated text.
@@ -22,15 +20,5 @@ pub static CSV: Format = Format {
 };
 
 fn write(source: &Source, folder: &Path) -> Result<(), Error> {
-    source.tables().try_for_each(|table| one(source, table, &folder.join(format!("{table}.csv"))))
-}
-
-fn one(source: &Source, table: &str, path: &Path) -> Result<(), Error> {
-    let (mut out, mut begun) = (Partial::new(path)?, false);
-    source.each(table, &mut |part| {
-        let text = if begun { part.csv_rows(0..part.rows()) } else { part.to_csv() };
-        begun = true;
-        out.write_all(text.as_bytes()).map_err(Error::file(path, "cannot be written"))
-    })?;
-    Ok(out.commit()?)
+    write_tables(source, folder, "csv", |part, first| if first { part.to_csv() } else { part.csv_rows(0..part.rows()) })
 }

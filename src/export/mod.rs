@@ -9,9 +9,12 @@ mod tensorboard;
 mod wandb;
 
 use crate::error::Error;
+use mta_llm::atomic::Partial;
 use mta_sims::registry::{Entry, Named};
+use mta_sims::table::Table;
 use source::Source;
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::Path;
 
 /// A format.
@@ -31,6 +34,19 @@ impl Named for Format {
 
 /// All formats.
 pub const FORMATS: &[&Format] = &[&csv::CSV, &jsonl::JSONL, &tensorboard::TENSORBOARD, &wandb::WANDB_OFFLINE];
+
+/// Writes each table as a file of text with this `ending`: `text` of each of its parts, told whether it is the first.
+fn write_tables(source: &Source, folder: &Path, ending: &str, text: impl Fn(&Table, bool) -> String) -> Result<(), Error> {
+    source.tables().try_for_each(|table| {
+        let path = folder.join(format!("{table}.{ending}"));
+        let (mut out, mut first) = (Partial::new(&path)?, true);
+        source.each(table, &mut |part| {
+            let text = text(part, std::mem::take(&mut first));
+            out.write_all(text.as_bytes()).map_err(Error::file(&path, "cannot be written"))
+        })?;
+        Ok(out.commit()?)
+    })
+}
 
 /// Runs that tools which make a folder of each are given at most.
 pub const MOST_RUNS: usize = 10_000;
