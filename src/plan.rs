@@ -230,6 +230,10 @@ impl Work for Plan {
         let Row { point, recipe, seed } = self.row(row);
         Cell { recipe: self.ready(point, recipe), seed }
     }
+
+    fn recipe(&self, row: usize) -> usize {
+        self.row(row).recipe
+    }
 }
 
 /// Where a recipe stands: those of the registry first, then those of the file, each in their own order.

@@ -30,6 +30,11 @@ pub trait Work: Sync {
 
     /// A cell.
     fn cell(&self, at: usize) -> Cell;
+
+    /// The number of its recipe: cells of one recipe are best run together.
+    fn recipe(&self, _at: usize) -> usize {
+        0
+    }
 }
 
 /// Told of cells that are on the disk: how many there are since the beginning.
@@ -95,9 +100,8 @@ fn run_all(work: &dyn Work, pending: &[usize], engine: &dyn Engine, sender: Sync
         };
         return pending.par_iter().for_each_with(sender, run);
     }
-    // those of a recipe fill vectors
     let mut pending = pending.to_vec();
-    pending.sort_by_cached_key(|at| work.cell(*at).recipe.name);
+    pending.sort_by_key(|at| work.recipe(*at));
     for some in pending.chunks(engine.at_once()).take_while(|_| !asked()) {
         let cells: Vec<Cell> = some.iter().map(|at| work.cell(*at)).collect();
         let ran = engine.run_together(&cells);
