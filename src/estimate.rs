@@ -2,15 +2,11 @@
 
 use crate::plan::Plan;
 use crate::runner;
-use mta_sims::config::{Config, Mode};
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// Lines of cells shown before the rest is only counted.
 const SHOWN: usize = 100;
-
-/// Nanoseconds per action looked at when sampling or updating, and when measuring (measured on one 2.9 GHz server core).
-const NS_PER_ACTION: f64 = 30.0;
 
 /// The plan in words: one line per grid point and recipe, and an estimate.
 pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
@@ -33,19 +29,6 @@ pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
 /// Seconds that one thread would need for all rows.
 pub fn total(plan: &Plan) -> f64 {
     plan.costs.iter().sum::<f64>() * plan.seeds.len() as f64
-}
-
-/// Seconds that a cell takes one thread: actions looked at while training and while measuring.
-pub fn seconds(config: &Config) -> f64 {
-    let (world, train) = (&config.world, &config.train);
-    let nodes = match train.mode {
-        Mode::Sampled => train.train_batch_size as f64 * (train.group_size * world.depth) as f64 * 0.5,
-        Mode::Exact => world.prompts as f64 * world.responses() * world.depth as f64,
-    };
-    let updates = (train.num_iterations * train.minibatches) as f64;
-    let evaluations = 1.0 + train.steps as f64 / train.eval_every as f64;
-    let measured = (world.all_prompts() * world.depth) as f64;
-    1e-9 * NS_PER_ACTION * world.vocab as f64 * (train.steps as f64 * nodes * (1.0 + updates) / 4.0 + evaluations * measured)
 }
 
 /// A time in words.

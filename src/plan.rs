@@ -3,9 +3,9 @@
 //! A plan holds the name of each row, sixteen bytes, and what its cell is expected to cost; settings of a cell are made when they are asked for, so that a
 //! million rows fit in tens of megabytes. What a plan looks like on the disk is said in [`crate::store::planned`].
 
+use crate::cost;
 use crate::engine::{Backend, Engine};
 use crate::error::{Error, Origin};
-use crate::estimate;
 use crate::id::Id;
 use crate::runner::Work;
 use crate::settings::{Assignment, Settings, set};
@@ -141,7 +141,7 @@ impl Plan {
         ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
         let text = ready.description();
         let ids = self.seeds.iter().map(|seed| engine.id(&cell::description(*seed, &text))).collect();
-        Ok((ids, estimate::seconds(&ready.config)))
+        Ok((ids, cost::seconds(&ready.config)))
     }
 
     /// Makes sure that the rows which differ in seed only are called what they are now, and may be run.
