@@ -4,10 +4,13 @@ use crate::error::{Error, Origin};
 use crate::id::Id;
 use mta_sims::batch::{self, Options};
 use mta_sims::cell::Cell;
-use mta_sims::config::AlignBy;
+use mta_sims::config::{AlignBy, Mode};
+use mta_sims::cost;
+use mta_sims::recipe::Ready;
 use mta_sims::record::Curves;
 use mta_sims::world::World;
 use rayon::prelude::*;
+use std::ops::RangeInclusive;
 
 /// Something that turns cells into curves.
 pub trait Engine: Sync {
@@ -34,9 +37,14 @@ pub trait Engine: Sync {
     /// When it fails.
     fn run(&self, cell: &Cell) -> Result<Curves, Error>;
 
-    /// Cells that are best run together.
-    fn at_once(&self) -> usize {
-        1
+    /// What cost predicts of it.
+    fn costs(&self) -> cost::Engine {
+        cost::Engine::Reference
+    }
+
+    /// The least and the most cells that are best run together.
+    fn at_once(&self) -> RangeInclusive<usize> {
+        1..=1
     }
 
     /// Runs cells together; what becomes of one does not depend on the others.
@@ -46,10 +54,9 @@ pub trait Engine: Sync {
 }
 
 /// The engines that a sweep may ask for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// The readable loop in `f64`.
-    #[default]
     Reference,
     /// One cell per SIMD lane in `f32`; cells that it does not run, such as those of a critic, the reference loop runs.
     Cpu,
@@ -58,6 +65,12 @@ pub enum Backend {
 impl Backend {
     /// All of them.
     pub const ALL: [Backend; 2] = [Backend::Reference, Backend::Cpu];
+
+    /// What runs recipes unless told otherwise: the batched engine where all are sampled, since other draws move a sampled answer more than `f32` does; where
+    /// some are exact, the loop in `f64`.
+    pub fn suited_to(recipes: &[Ready]) -> Self {
+        if recipes.iter().all(|r| r.config.train.mode == Mode::Sampled) { Backend::Cpu } else { Backend::Reference }
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -106,8 +119,9 @@ impl Engine for Reference {
 /// The batched engine.
 pub struct Batched;
 
-/// Cells that the batched engine is given: enough to fill vectors of most recipes, and few enough to be done in a second or two.
-const BATCH: usize = 1024;
+/// Cells that the batched engine is given at least, enough to fill vectors on two threads, and at most.
+const FEW: usize = 4 * cost::LANES;
+const MANY: usize = 1024;
 
 impl Engine for Batched {
     fn id(&self, description: &str) -> Id {
@@ -122,8 +136,12 @@ impl Engine for Batched {
         self.run_together(std::slice::from_ref(cell)).remove(0)
     }
 
-    fn at_once(&self) -> usize {
-        BATCH
+    fn costs(&self) -> cost::Engine {
+        cost::Engine::Batched
+    }
+
+    fn at_once(&self) -> RangeInclusive<usize> {
+        FEW..=MANY
     }
 
     /// What the batched engine denies, the reference loop runs, or says why it cannot be run.
@@ -136,7 +154,7 @@ impl Engine for Batched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mta_sims::recipe::{RECIPES, Ready};
+    use mta_sims::recipe::RECIPES;
     use mta_sims::stream::Seed;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::plan::Plan;
 use crate::runner;
+use mta_sims::cost;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
     if plan.settings() > SHOWN {
         let _ = writeln!(text, "... and {} more lines", plan.settings() - SHOWN);
     }
-    let seconds = total(plan) / threads as f64;
+    let seconds = total(plan) / threads as f64 * cost::slowness(plan.backend.engine().costs());
     let _ = writeln!(text, "{} cells, about {} on {threads} threads; folder {}", plan.rows(), words(seconds), folder.display());
     text
 }

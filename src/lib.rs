@@ -12,8 +12,7 @@
 //! runner     pending cells on all threads        stop      being asked to stop
 //! status     how far shards have come            slurm     an array of shards
 //! store/     plan, journals, Parquet, locks      tables    results and history
-//! cost       what a cell is expected to take     estimate  --dry-run: what a plan is expected to take
-//! id         names of cells
+//! id         names of cells                      estimate  --dry-run: what a plan is expected to take
 //! groups     results by grid point and recipe    report    the table and the sentence
 //! sweep      from the plan to the tables         progress  bars on a terminal
 //! page/      runs as one HTML file, and served   commands/ one file per subcommand
@@ -30,7 +29,6 @@ pub mod bench;
 pub mod bridge;
 pub mod cli;
 pub mod commands;
-pub mod cost;
 pub mod engine;
 pub mod error;
 pub mod estimate;
