@@ -47,7 +47,7 @@ pub fn settings_flags() -> Vec<Arg> {
         flag(
             "backend",
             "NAME",
-            "What runs the cells: the readable loop in f64, or vectors of cells in f32 [default: cpu; reference in exact mode]",
+            "What runs the cells: the readable loop in f64, vectors of cells in f32, or a GPU [default: cpu; reference in exact mode]",
         )
         .value_parser(PossibleValuesParser::new(Backend::ALL.map(Backend::name))),
         flag("out", "FOLDER", "Run folder [default: runs/sweep-<hash of the plan>]").value_parser(value_parser!(PathBuf)),

@@ -1,6 +1,7 @@
-//! What runs cells: the reference loop on tables, the batched engine, or the loop on transformers.
+//! What runs cells: the reference loop on tables, the batched engine on vectors or on a GPU, or the loop on transformers.
 
 use crate::error::{Error, Origin};
+use crate::gpu::Gpu;
 use crate::id::Id;
 use mta_sims::batch::{self, Options};
 use mta_sims::cell::Cell;
@@ -22,6 +23,14 @@ pub trait Engine: Sync {
     /// # Errors
     /// When this engine cannot run it.
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error>;
+
+    /// Makes sure that it can be used on this machine.
+    ///
+    /// # Errors
+    /// When a device or its driver is missing.
+    fn open(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Makes what several of the cells that are about to run need, on the threads of the current pool.
     ///
@@ -60,11 +69,13 @@ pub enum Backend {
     Reference,
     /// One cell per SIMD lane in `f32`; cells that it does not run, such as those of a critic, the reference loop runs.
     Cpu,
+    /// The same on the first GPU, one cell per thread.
+    Cuda,
 }
 
 impl Backend {
     /// All of them.
-    pub const ALL: [Backend; 2] = [Backend::Reference, Backend::Cpu];
+    pub const ALL: [Backend; 3] = [Backend::Reference, Backend::Cpu, Backend::Cuda];
 
     /// What runs recipes unless told otherwise: the batched engine where all are sampled, since other draws move a sampled answer more than `f32` does; where
     /// some are exact, the loop in `f64`.
@@ -77,6 +88,7 @@ impl Backend {
         match self {
             Backend::Reference => "reference",
             Backend::Cpu => "cpu",
+            Backend::Cuda => "cuda",
         }
     }
 
@@ -90,6 +102,7 @@ impl Backend {
         match self {
             Backend::Reference => &Reference,
             Backend::Cpu => &Batched,
+            Backend::Cuda => &Gpu,
         }
     }
 }
@@ -174,7 +187,8 @@ mod tests {
 
     #[test]
     fn engines_call_the_same_cell_differently() {
-        assert_ne!(Batched.id("seed = 1\n"), Reference.id("seed = 1\n"));
+        let ids: std::collections::HashSet<Id> = Backend::ALL.iter().map(|backend| backend.engine().id("seed = 1\n")).collect();
+        assert_eq!(ids.len(), Backend::ALL.len());
         assert!(Backend::ALL.iter().all(|backend| Backend::named(backend.name()) == Some(*backend)));
     }
 }

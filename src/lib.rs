@@ -6,7 +6,7 @@
 //! cli        the command line, made from the list of knobs
 //! settings   file and flags in layers            grid      numbers as people write them
 //! plan       grid points x recipes x seeds       resolved  the settings as run
-//! engine     what runs a cell                    greenhouse  grown transformers as an engine
+//! engine     what runs a cell                    gpu, greenhouse  a GPU and grown transformers as engines
 //! bridge     forecasts, then transformers, then verdicts: the llm rung
 //! shard      the parts of a plan, run anywhere   gather    their cells as tables
 //! runner     pending cells on all threads        stop      being asked to stop
@@ -34,6 +34,7 @@ pub mod error;
 pub mod estimate;
 pub mod export;
 pub mod gather;
+pub mod gpu;
 pub mod greenhouse;
 pub mod grid;
 pub mod groups;

@@ -149,7 +149,7 @@ impl Plan {
         ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
         let text = ready.description();
         let ids = self.seeds.iter().map(|seed| engine.id(&cell::description(*seed, &text))).collect();
-        Ok((ids, cost::seconds(&ready, engine.costs()) * cost::idle_lanes(engine.costs(), self.alike())))
+        Ok((ids, cost::seconds(&ready, engine.costs(), self.alike())))
     }
 
     /// Cells of a recipe that differ in seed and real-valued knobs only.

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! seconds of a cell = sum over PIECES of count(recipe) * nanoseconds(engine) * 1e-9
-//! bytes of a run    = threads * bytes of a block + cells * bytes of what is seen of one
+//! bytes of a run    = cells * (bytes of a world and of what is seen) + threads * bytes worked on
 //! ```
 //!
 //! The nanoseconds were fitted (least squares of relative errors, none below 0) to the processor time of random cells on one 2.9 GHz server core with AVX-512, of
 //! the batched engine in full vectors. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
 //! Counts are deterministic: shards are packed by them.
 
+use crate::batch::lanes::ROW;
 use crate::batch::{self, Options};
 use crate::cell::Cell;
 use crate::config::{Baseline, Config, Mode, Regime, SelectBy};
 use crate::recipe::{RECIPES, Ready};
+use crate::record::METRICS;
+use crate::rollout::Label;
 use crate::stream::Seed;
 use std::hint::black_box;
 use std::time::Instant;
@@ -181,20 +184,56 @@ pub fn kind(recipe: &Ready, engine: Engine) -> usize {
     }
 }
 
-/// Seconds of processor time that a cell takes.
-pub fn seconds(recipe: &Ready, engine: Engine) -> f64 {
+/// Seconds of processor time that a cell takes where `together` of its kind can share vectors.
+pub fn seconds(recipe: &Ready, engine: Engine, together: usize) -> f64 {
     let (sizes, kind) = (Sizes::of(recipe), kind(recipe, engine));
-    let own: f64 = PIECES.iter().map(|piece| (piece.count)(&sizes) * piece.nanoseconds[kind]).sum();
+    let idle = if kind < 2 { 1.0 } else { together.next_multiple_of(LANES) as f64 / together.max(1) as f64 };
+    let own: f64 =
+        PIECES.iter().enumerate().map(|(i, p)| (p.count)(&sizes) * p.nanoseconds[kind] * if i < ALONE { 1.0 } else { idle }).sum();
     own * 1e-9 + pilot(recipe)
 }
+
+/// Pieces, the first ones, that are done cell by cell by every engine.
+const ALONE: usize = 2;
 
 /// Replicas of a vector of the machine that was measured.
 pub const LANES: usize = 16;
 
-/// How many times longer a cell takes where only `together` of its kind can share vectors.
-pub fn idle_lanes(engine: Engine, together: usize) -> f64 {
-    if engine == Engine::Reference { 1.0 } else { together.next_multiple_of(LANES) as f64 / together.max(1) as f64 }
+/// Bytes that `cells` of a recipe take while they are run together on `threads` threads: their worlds, what is seen of each, and what a thread works on.
+pub fn bytes(recipe: &Ready, engine: Engine, cells: usize, threads: usize) -> f64 {
+    let s = Sizes::of(recipe);
+    let number = size_of::<f64>() as f64;
+    let actions = s.prompts * s.depth * s.actions;
+    let world =
+        actions * (number + 1.0) + s.prompts * (size_of::<Label>() + size_of::<usize>()) as f64 + 5.0 * s.depth * s.actions * number;
+    let policy = OVERLAP * (when(s.depth == 1.0, s.trained) + s.depth) * s.actions * number;
+    // what the engine has seen of a cell goes as its curves are made, which are larger
+    let look = (METRICS * size_of::<Option<f64>>()) as f64;
+    let held = if kind(recipe, engine) < 2 { threads as f64 } else { cells as f64 };
+    FIXED + held * (world + policy) + cells as f64 * s.looks * look + threads as f64 * working(&s, recipe, engine)
 }
+
+/// Bytes that a thread works on.
+fn working(s: &Sizes, recipe: &Ready, engine: Engine) -> f64 {
+    let tokens = s.batch * s.paid * s.depth;
+    if kind(recipe, engine) < 2 {
+        return tokens * REFERENCE_TOKEN;
+    }
+    let row = if s.depth > 1.0 { (s.actions / ROW as f64).ceil() * ROW as f64 } else { s.actions };
+    let tables = s.prompts * s.depth * row + s.batch * s.depth * (2.0 * row + 8.0);
+    let bandit = when(s.depth == 1.0, s.trained * s.actions) + s.batch * s.paid * ROLLOUT_WORDS;
+    let tree = when(s.depth > 1.0, tokens * (2.0 * row + TOKEN_WORDS) + s.trained * s.remembered(1.0) * (2.0 * row + NODE_WORDS));
+    (tables + bandit + tree) * (LANES * size_of::<f32>()) as f64
+}
+
+/// Bytes beside all that (fitted); bytes of a token in the readable loop; words of a vector by rollout, by token and by remembered node in the batched engine.
+const FIXED: f64 = 3.2e6;
+/// Share of what cells have learned that is held at once with all their worlds (fitted).
+const OVERLAP: f64 = 0.7;
+const REFERENCE_TOKEN: f64 = 300.0;
+const ROLLOUT_WORDS: f64 = 10.0;
+const TOKEN_WORDS: f64 = 16.0;
+const NODE_WORDS: f64 = 12.0;
 
 /// How many times slower than predicted this machine is now, by some milliseconds of a default cell on one thread.
 pub fn slowness(engine: Engine) -> f64 {
@@ -212,7 +251,7 @@ pub fn slowness(engine: Engine) -> f64 {
         clock.elapsed().as_secs_f64()
     };
     let least = (0..3).map(|_| timed()).fold(f64::INFINITY, f64::min);
-    least / (seconds(&recipe, engine) * cells.len() as f64)
+    least / (seconds(&recipe, engine, cells.len()) * cells.len() as f64)
 }
 
 /// What choosing prompts by a pilot run takes on top, which the readable loop makes.
@@ -223,5 +262,5 @@ fn pilot(recipe: &Ready) -> f64 {
     }
     let mut run = recipe.clone();
     (run.config.data.regime, run.config.train.eval_every) = (Regime::Full, 1);
-    seconds(&run, Engine::Reference)
+    seconds(&run, Engine::Reference, 1)
 }
