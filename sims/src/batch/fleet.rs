@@ -88,9 +88,14 @@ struct Seen {
 
 fn run(replicas: &[Replica], options: Options, wanted: Wanted) -> Vec<Seen> {
     let lanes = width(options.vectors);
-    let block = |replicas| dispatch(options.vectors, Watch { replicas, wanted });
+    let block = |replicas: &[Replica]| dispatch(narrowed(options.vectors, replicas.len()), Watch { replicas, wanted });
     let blocks: Vec<Vec<Seen>> = replicas.par_chunks(lanes).map(block).collect();
     blocks.into_iter().flatten().collect()
+}
+
+/// The vector instructions for so few replicas that narrower vectors hold them all: what they give is the same, and fewer lanes repeat the last one.
+fn narrowed(vectors: Vectors, replicas: usize) -> Vectors {
+    if replicas <= width(Vectors::V3) && width(vectors) > width(Vectors::V3) { Vectors::V3 } else { vectors }
 }
 
 /// Runs replicas without looking at single ones until the end. Sums are in `f64`, block by block: with another vector width, only their last bits differ.

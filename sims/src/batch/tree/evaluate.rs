@@ -114,8 +114,14 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn measure_level(&mut self, prompt: usize, h: usize, below: &Outlook<S>) {
         let s = self.s;
+        let tiles = self.shape.stride / ROW;
+        let mut next = self.nodes(prompt, h, 0);
         for k in 0..self.most_nodes(prompt, h) {
-            let nodes = self.nodes(prompt, h, k);
+            let nodes = std::mem::replace(&mut next, self.nodes(prompt, h, k + 1));
+            for tile in (0..tiles).step_by(2) {
+                let at = s.add_u32s(s.mul_u32s(next, s.splat_u32s(tiles as u32)), s.splat_u32s(tile as u32));
+                s.prefetch(&self.tree.levels[h].logits, at);
+            }
             let outlook = self.outlook(prompt, h, nodes, below);
             s.put_rows(&mut self.tree.levels[h].outlook, nodes, s.transpose(outlook.tile()));
         }
