@@ -72,7 +72,7 @@ fn random(number: u64) -> Option<Ready> {
     if c.data.regime == Regime::Few {
         c.data.few = c.data.few.min(c.world.prompts);
     }
-    c.world.good_tokens = (c.world.vocab / 8).max(1);
+    c.world.good_tokens = (c.world.vocab / [8, 3][pick(log(1.0, 1e6), 2)]).max(1);
     ready.validate().is_ok().then_some(ready)
 }
 

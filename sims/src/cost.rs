@@ -12,7 +12,7 @@
 use crate::batch::lanes::ROW;
 use crate::batch::{self, Options};
 use crate::cell::Cell;
-use crate::config::{Baseline, Config, Mode, Regime, SelectBy};
+use crate::config::{Baseline, Config, Mode, Regime, SelectBy, World};
 use crate::recipe::{RECIPES, Ready};
 use crate::record::METRICS;
 use crate::rollout::Label;
@@ -41,8 +41,7 @@ pub struct Piece {
     nanoseconds: [f64; KINDS],
 }
 
-/// Share of rollouts that move something where whole groups may earn the same, and how much sharper than the base model policies are; both fitted.
-const MOVING: f64 = 0.05;
+/// How much sharper than the base model policies are (fitted).
 const CONCENTRATION: f64 = 0.8;
 
 /// Kinds of runs that nanoseconds are fitted to.
@@ -96,9 +95,10 @@ impl Sizes {
         let minibatches = (train.minibatches as f64).min(batch);
         let private = policy.sharing < 1.0 && world.depth > 1;
         let spread = world.confidence.powi(2) + world.idiosyncrasy.powi(2);
+        let perplexity = (CONCENTRATION * world.vocab as f64 * (-0.5 * spread).exp()).max(1.0);
         let formula = recipe.signal.formula;
         let punished = objective.baseline == Baseline::None && objective.negative_weight != 0.0;
-        let moving = if formula.looks_at_scores() || formula.tosses() || punished { 1.0 } else { MOVING };
+        let moving = if formula.looks_at_scores() || formula.tosses() || punished { 1.0 } else { uneven(world, perplexity, group) };
         Sizes {
             steps,
             batch,
@@ -111,7 +111,7 @@ impl Sizes {
             passes,
             looks: 1.0 + (steps / train.eval_every as f64).ceil(),
             trained: trained as f64,
-            perplexity: (CONCENTRATION * world.vocab as f64 * (-0.5 * spread).exp()).max(1.0),
+            perplexity,
             visits: when(private, moving * steps * batch * group / trained as f64),
             votes: formula.looks_at_votes(),
             private,
@@ -138,6 +138,12 @@ impl Sizes {
     }
 }
 
+/// About the share of groups in which some responses are right and some wrong.
+fn uneven(world: &World, perplexity: f64, group: f64) -> f64 {
+    let right = (world.good_tokens as f64 * world.good_quality / perplexity).min(0.95).powi(world.depth as i32);
+    1.0 - right.powf(group) - (1.0 - right).powf(group)
+}
+
 /// `x` where something is done.
 fn when(done: bool, x: f64) -> f64 {
     if done { x } else { 0.0 }
@@ -150,25 +156,25 @@ const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; 
 /// All pieces.
 #[rustfmt::skip]
 pub static PIECES: &[Piece] = &[
-    piece("cell", |_| 1.0, [15000.0, 8620.0, 20900.0, 22800.0, 21200.0], "A cell and its curves."),
-    piece("world", |s| s.prompts * s.depth * s.actions, [54.9, 23.9, 70.8, 83.3, 67.8], "An action of the base model."),
-    piece("step", |s| s.steps, [649.0, 546.0, 63.8, 0.0, 0.0], "A step."),
-    piece("slot", Sizes::slots, [593.0, 941.0, 0.0, 0.0, 0.0], "A prompt of a step."),
-    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [16.5, 170.0, 0.912, 0.301, 1.46], "An action of a policy."),
-    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [6.45, 0.0, 0.615, 0.0, 0.0], "The same at the first token, looked up by prompt."),
-    piece("search", |s| s.tokens() * s.actions.log2(), [16.8, 0.0, 0.0, 0.0, 0.0863], "A halving in the search for it."),
-    piece("visit", |s| s.tokens() * s.actions, [0.0, 0.0, 0.0, 0.153, 0.0], "An action that may be drawn."),
-    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 1.68, 0.0], "A token drawn in a tree of the prompt's own."),
-    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.45, 0.0], "An action that may be drawn there."),
-    piece("score", |s| when(s.scores, s.tokens() * s.policies), [66.8, 109.0, 2.5, 0.488, 0.394], "The log-probability of a token."),
-    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [2.93, 0.402, 0.0479, 0.404, 0.0], "An answer compared with another."),
-    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [47.0, 0.0, 16.1, 21.3, 0.0], "A reward dealt anew."),
-    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [296.0, 276.0, 2.35, 3.65, 0.566], "The push of a token."),
-    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.181, 0.0, 0.0163, 0.0694, 0.0], "An action that it moves."),
-    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [17.2, 13.6, 0.786, 1.67, 1.67], "An action measured."),
-    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [188.0, 0.0, 0.0, 46.4, 0.0], "A remembered node measured."),
-    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [8.2, 0.0, 0.0, 0.294, 0.0], "An action there."),
-    piece("opening", |s| s.trained * s.remembered(1.0), [765.0, 0.0, 0.0, 25.8, 0.0], "A node that is remembered for the first time."),
+    piece("cell", |_| 1.0, [22400.0, 0.0, 21800.0, 23900.0, 21900.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [19.7, 11.1, 45.8, 53.3, 45.6], "An action of the base model."),
+    piece("step", |s| s.steps, [449.0, 1410.0, 43.0, 0.0, 0.0], "A step."),
+    piece("slot", Sizes::slots, [379.0, 742.0, 0.0, 0.0, 0.0], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [26.8, 164.0, 0.832, 0.322, 0.847], "An action of a policy."),
+    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [2.37, 0.0, 0.729, 0.0, 0.496], "The same at the first token, looked up by prompt."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [11.1, 0.0, 0.0, 0.0, 0.0], "A halving in the search for it."),
+    piece("visit", |s| s.tokens() * s.actions, [0.0, 0.0, 0.0, 0.153, 0.00353], "An action that may be drawn."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 1.31, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.532, 0.0], "An action that may be drawn there."),
+    piece("score", |s| when(s.scores, s.tokens() * s.policies), [64.9, 137.0, 2.85, 0.437, 0.417], "The log-probability of a token."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [3.44, 0.0, 0.039, 0.402, 0.0], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [54.8, 0.0, 11.1, 15.7, 0.0], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [373.0, 330.0, 2.6, 3.9, 0.921], "The push of a token."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.317, 0.285, 0.0155, 0.082, 0.0], "An action that it moves."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [19.4, 15.0, 0.878, 1.85, 1.99], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [96.9, 0.0, 0.0, 39.9, 0.0], "A remembered node measured."),
+    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [15.1, 0.0, 0.0, 0.688, 0.0], "An action there."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [874.0, 0.0, 0.0, 33.4, 0.0], "A node that is remembered for the first time."),
 ];
 
 /// The column of [`Piece::nanoseconds`] for a recipe.
