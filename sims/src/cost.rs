@@ -256,7 +256,9 @@ pub fn slowness(engine: Engine) -> f64 {
         run();
         clock.elapsed().as_secs_f64()
     };
-    let least = (0..3).map(|_| timed()).fold(f64::INFINITY, f64::min);
+    // one thread, unless even that cannot be had
+    let least = || (0..3).map(|_| timed()).fold(f64::INFINITY, f64::min);
+    let least = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_or_else(|_| least(), |pool| pool.install(least));
     least / (seconds(&recipe, engine, cells.len()) * cells.len() as f64)
 }
 
