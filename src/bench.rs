@@ -1,46 +1,126 @@
 //! How fast each engine is on fixed workloads, beside what this machine can do at most, all measured in the same minutes.
 
-use crate::engine::Backend;
+use crate::engine::{Backend, Engine};
 use crate::error::Error;
 use crate::gpu;
 use mta_sims::batch::Options;
 use mta_sims::batch::ceiling::Ceilings;
 use mta_sims::batch::lanes::Vectors;
+use mta_sims::cell::Cell;
+use mta_sims::recipe::{RECIPES, Ready};
+use mta_sims::record::Curves;
 use mta_sims::registry::Named;
 use mta_sims::statistics::{mean, quantile, standard_error};
-use mta_sims::workloads::{Fleet, Work, Workload, batched, reference};
+use mta_sims::stream::Seed;
+use mta_sims::workloads::{Fleet, WORKLOADS, Work, Workload, batched, reference};
+use rayon::prelude::*;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-impl Backend {
-    /// Replicas of `asked` it is given; few of them tell the speed of a slow one.
-    fn share(self, asked: usize) -> usize {
+/// What is timed.
+#[derive(Clone, Copy)]
+pub enum What {
+    /// Many replicas of one recipe.
+    Fleet(&'static Workload),
+    /// The recipes that a sweep runs by default, at nine alignments.
+    Sweep,
+}
+
+/// Cells of the default sweep unless told otherwise.
+const CELLS: usize = 1024;
+
+impl What {
+    /// Everything there is.
+    pub fn all() -> Vec<What> {
+        WORKLOADS.iter().map(|workload| What::Fleet(workload)).chain([What::Sweep]).collect()
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
         match self {
-            Backend::Reference => asked.div_ceil(100),
-            Backend::Cpu | Backend::Cuda => asked,
+            What::Fleet(workload) => workload.name(),
+            What::Sweep => "sweep",
         }
     }
 
-    /// Whether it runs a fleet: the kernel does not run all.
-    fn runs(self, fleet: &Fleet) -> bool {
-        self != Backend::Cuda || gpu::supports(&fleet.recipe).is_ok()
+    /// So many replicas, or as many as it is usually run with; few of them tell the speed of the slow reference loop.
+    fn load(self, backend: Backend, asked: Option<usize>) -> Load {
+        let usual = match self {
+            What::Fleet(workload) => workload.replicas,
+            What::Sweep => CELLS,
+        };
+        let asked = asked.unwrap_or(usual);
+        let replicas = if backend == Backend::Reference { asked.div_ceil(self.slowness()) } else { asked };
+        match self {
+            What::Fleet(workload) => Load::Fleet(Box::new(workload.fleet(replicas))),
+            What::Sweep => Load::Sweep(default_cells(replicas)),
+        }
     }
 
-    /// Runs a fleet; success at the end, by replica.
-    fn run(self, fleet: &Fleet) -> Result<Vec<f64>, Error> {
+    /// About how many times longer the reference loop takes.
+    fn slowness(self) -> usize {
+        if matches!(self, What::Sweep) { 8 } else { 100 }
+    }
+}
+
+/// The first cells of the default sweep, seed after seed.
+fn default_cells(count: usize) -> Vec<Cell> {
+    let recipes: Vec<Ready> = RECIPES.iter().filter(|r| r.by_default).map(|r| Ready::named(r)).collect();
+    let cell = |at: usize| {
+        let mut recipe = recipes[at % recipes.len()].clone();
+        let tenth = at / recipes.len() % 9 + 1;
+        recipe.config.world.alignment = tenth as f64 / 10.0;
+        Cell { recipe, seed: Seed((at / recipes.len() / 9) as u64) }
+    };
+    (0..count).map(cell).collect()
+}
+
+/// What an engine is given.
+enum Load {
+    Fleet(Box<Fleet>),
+    Sweep(Vec<Cell>),
+}
+
+impl Load {
+    /// The recipe of its first replica; all have as many steps.
+    fn recipe(&self) -> &Ready {
         match self {
-            Backend::Reference => Ok(reference(&fleet.replicas())),
-            Backend::Cpu => Ok(batched(&fleet.replicas(), Options::default())),
-            Backend::Cuda => gpu::success(&fleet.replicas()),
+            Load::Fleet(fleet) => &fleet.recipe,
+            Load::Sweep(cells) => &cells[0].recipe,
+        }
+    }
+
+    /// Whether `backend` runs it by itself: the kernel does not run all.
+    fn suits(&self, backend: Backend) -> bool {
+        backend != Backend::Cuda || gpu::supports(self.recipe()).is_ok()
+    }
+
+    /// Runs it; success at the end, by replica, of cells on held-out prompts.
+    fn run(&self, backend: Backend) -> Result<Vec<f64>, Error> {
+        match (self, backend) {
+            (Load::Fleet(fleet), Backend::Reference) => Ok(reference(&fleet.replicas())),
+            (Load::Fleet(fleet), Backend::Cpu) => Ok(batched(&fleet.replicas(), Options::default())),
+            (Load::Fleet(fleet), Backend::Cuda) => gpu::success(&fleet.replicas()),
+            (Load::Sweep(cells), _) => run_cells(cells, backend.engine()),
         }
     }
 }
 
-/// What is timed.
+/// pass@1 of cells in the end, run as a sweep runs them.
+fn run_cells(cells: &[Cell], engine: &dyn Engine) -> Result<Vec<f64>, Error> {
+    let last = |curves: Curves| curves.values[0].last().copied().flatten().unwrap_or(f64::NAN);
+    let ran: Vec<Result<Curves, Error>> = match *engine.at_once().end() {
+        1 => cells.par_iter().map(|cell| engine.run(cell)).collect(),
+        most => cells.chunks(most).flat_map(|some| engine.run_together(some)).collect(),
+    };
+    ran.into_iter().map(|curves| curves.map(last)).collect()
+}
+
+/// What to time, and how.
 pub struct Request {
     /// The workloads.
-    pub workloads: Vec<&'static Workload>,
+    pub workloads: Vec<What>,
     /// The engines.
     pub backends: Vec<Backend>,
     /// Replicas, instead of the workload's own number.
@@ -110,39 +190,38 @@ pub struct Run {
 /// When a device fails.
 pub fn measure(request: &Request) -> Result<Report, Error> {
     let ceilings = Ceilings::measure(Vectors::default());
-    let runs: Vec<Vec<Run>> = request.workloads.iter().map(|workload| time(workload, request, &ceilings)).collect::<Result<_, _>>()?;
+    let runs: Vec<Vec<Run>> = request.workloads.iter().map(|what| time(*what, request, &ceilings)).collect::<Result<_, _>>()?;
     let runs = runs.into_iter().flatten().collect();
     let ceilings = Rates { fma: Some(ceilings.fma), exp: ceilings.exp, words: ceilings.words, bytes: Some(ceilings.bytes) };
     Ok(Report { threads: rayon::current_num_threads(), ceilings, runs })
 }
 
 /// Alternating runs of all engines on one workload.
-fn time(workload: &Workload, request: &Request, ceilings: &Ceilings) -> Result<Vec<Run>, Error> {
-    let asked = request.replicas.unwrap_or(workload.replicas);
-    let fleets = request.backends.iter().map(|b| (*b, workload.fleet(b.share(asked))));
-    let fleets: Vec<(Backend, Fleet)> = fleets.filter(|(b, fleet)| b.runs(fleet)).collect();
-    let mut times = vec![Vec::new(); fleets.len()];
-    let mut success = vec![Vec::new(); fleets.len()];
+fn time(what: What, request: &Request, ceilings: &Ceilings) -> Result<Vec<Run>, Error> {
+    let loads = request.backends.iter().map(|b| (*b, what.load(*b, request.replicas)));
+    let loads: Vec<(Backend, Load)> = loads.filter(|(backend, load)| load.suits(*backend)).collect();
+    let mut times = vec![Vec::new(); loads.len()];
+    let mut success = vec![Vec::new(); loads.len()];
     for repeat in 0..=request.repeats {
-        for (i, (backend, fleet)) in fleets.iter().enumerate() {
+        for (i, (backend, load)) in loads.iter().enumerate() {
             let clock = Instant::now();
-            success[i] = backend.run(fleet)?;
+            success[i] = load.run(*backend)?;
             if repeat > 0 {
                 times[i].push(clock.elapsed().as_secs_f64());
             }
         }
     }
-    let timed = fleets.iter().zip(times.into_iter().zip(&success));
-    Ok(timed.map(|((backend, fleet), (times, success))| Run::new(workload, *backend, fleet, times, success, ceilings)).collect())
+    let timed = loads.iter().zip(times.into_iter().zip(&success));
+    Ok(timed.map(|((backend, load), (times, success))| Run::new(what.name(), *backend, load.recipe(), times, success, ceilings)).collect())
 }
 
 impl Run {
-    fn new(workload: &Workload, backend: Backend, fleet: &Fleet, times: Vec<f64>, success: &[f64], ceilings: &Ceilings) -> Self {
-        let (seconds, steps, work) = (quantile(&times, 0.5).unwrap_or(f64::NAN), fleet.recipe.config.train.steps, Work::of(&fleet.recipe));
+    fn new(workload: &'static str, backend: Backend, recipe: &Ready, times: Vec<f64>, success: &[f64], ceilings: &Ceilings) -> Self {
+        let (seconds, steps, work) = (quantile(&times, 0.5).unwrap_or(f64::NAN), recipe.config.train.steps, Work::of(recipe));
         let done = (success.len() * steps) as f64 / seconds;
         let rates = Rates { exp: done * work.exps, words: done * work.words, ..Rates::default() };
         Run {
-            workload: workload.name(),
+            workload,
             backend: backend.name(),
             replicas: success.len(),
             steps,

@@ -320,6 +320,19 @@ fn damage(path: &Path, how: impl FnOnce(&mut Vec<u8>)) {
 }
 
 #[test]
+fn bench_times_every_engine_on_every_workload() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), "bench --replicas 4 --repeats 1 --json out.json");
+    let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(folder.path().join("out.json")).unwrap()).unwrap();
+    let runs = report["runs"].as_array().unwrap();
+    for (workload, backend) in ["w1", "w2", "w3", "sweep"].iter().flat_map(|w| ["reference", "cpu"].map(|b| (*w, b))) {
+        let run = runs.iter().find(|run| run["workload"] == workload && run["backend"] == backend);
+        let run = run.unwrap_or_else(|| panic!("{workload} by {backend} is missing: {text}"));
+        assert!(run["seconds"].as_f64().unwrap() > 0.0 && (0.0..=1.0).contains(&run["final_success_mean"].as_f64().unwrap()), "{run}");
+    }
+}
+
+#[test]
 fn a_gpu_that_is_not_there_is_one_error_before_any_work() {
     if Path::new("/dev/nvidiactl").exists() {
         eprintln!("skipped: this machine has an NVIDIA driver");

@@ -1,24 +1,23 @@
 //! `mta-sim bench`: how fast this machine runs fixed workloads.
 
-use crate::bench::{Request, measure, table};
+use crate::bench::{Request, What, measure, table};
 use crate::commands::say;
 use crate::engine::Backend;
 use crate::error::Error;
 use crate::{runner, store};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use mta_sims::registry::Named;
-use mta_sims::workloads::WORKLOADS;
 use std::path::PathBuf;
 
 const HELP: &str = "\
 Times alternate between engines, after one run of each that is not timed. 'ceiling' is the share of this machine's own rate of exponentials or random words,
-whichever is larger, both measured in the same run. The reference loop is given a hundredth of the replicas.";
+whichever is larger, both measured in the same run; of the default sweep, that of its first recipe, without what its measurements take. The reference loop is given
+a hundredth of the replicas, of the default sweep an eighth.";
 
 /// The subcommand.
 pub fn command() -> Command {
     let option = |name: &'static str, value: &'static str, help: &'static str| Arg::new(name).long(name).value_name(value).help(help);
-    let names = PossibleValuesParser::new(WORKLOADS.iter().map(|w| w.name()));
+    let names = PossibleValuesParser::new(What::all().into_iter().map(What::name));
     Command::new("bench")
         .about("Time the engines on fixed workloads, beside what this machine can do at most")
         .after_help(HELP)
@@ -57,7 +56,7 @@ fn request(matches: &ArgMatches) -> Result<Request, Error> {
     }
     backends.iter().try_for_each(|b| b.engine().open())?;
     Ok(Request {
-        workloads: WORKLOADS.iter().copied().filter(|w| asked(&workloads, w.name())).collect(),
+        workloads: What::all().into_iter().filter(|w| asked(&workloads, w.name())).collect(),
         backends,
         replicas: matches.get_one::<u32>("replicas").map(|n| *n as usize),
         repeats: usize::from(*matches.get_one::<u16>("repeats").expect("it has a default")),
