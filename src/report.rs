@@ -13,7 +13,7 @@ pub const LEVEL: f64 = 0.95;
 pub const STANDARD: &str = "standard";
 
 /// The gain a recipe must keep to count as working.
-const WORKS: f64 = 0.5;
+pub const WORKS: f64 = 0.5;
 
 /// One grid point's results by recipe.
 pub struct Summary {
