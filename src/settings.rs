@@ -189,7 +189,9 @@ impl RunKeys {
                 self.backend = Some(backend.ok_or_else(|| wrong(&format!("one of {}", Backend::ALL.map(Backend::name).join(", "))))?);
             }
             "out" => self.out = Some(value.as_str().ok_or_else(|| wrong("a folder"))?.into()),
-            "seeds_of" => self.seeds_of = seeds_of(value).ok_or_else(|| wrong("a table of lists of whole numbers >= 0, one list for a recipe"))?,
+            "seeds_of" => {
+                self.seeds_of = seeds_of(value).ok_or_else(|| wrong("a table of lists of whole numbers >= 0, one list for a recipe"))?
+            }
             "seeds" => self.seeds = Some(positive(value).filter(|n| *n > 0).ok_or_else(|| wrong("a whole number >= 1"))?),
             _ => self.seed = Some(positive(value).ok_or_else(|| wrong("a whole number >= 0"))?),
         }

@@ -101,7 +101,11 @@ fn table(found: &[Found], asked: Asked) -> Table {
     let mut table = Table::new();
     table.text("recipe", "name of the recipe", found.iter().map(|row| row.recipe.as_str()));
     table.float("keeps", "share of standard RL's gain that counts", all(asked.keeps));
-    table.text("direction", "whether the share is kept above the threshold (rising) or below (falling); empty: no threshold", list(&direction));
+    table.text(
+        "direction",
+        "whether the share is kept above the threshold (rising) or below (falling); empty: no threshold",
+        list(&direction),
+    );
     table.float("threshold", "alignment at which a line through the margins is zero", of(&|t| t.estimate));
     table.float("low", "lower end of the interval", of(&|t| t.low));
     table.float("high", "upper end of the interval", of(&|t| t.high));
@@ -131,9 +135,10 @@ pub(super) fn text(found: &[Found], asked: Asked) -> String {
     let head = format!("Alignment from which (to which, where marked 'to') a recipe {share}, with its {:.0} % interval", 100.0 * LEVEL);
     let thresholds: Vec<&Found> = found.iter().filter(|row| row.threshold.is_some()).collect();
     let none = found.iter().filter(|row| row.threshold.is_none()).map(|row| without(row, &share));
-    let wide = thresholds.iter().filter(|row| is_wide(row, asked)).map(|row| {
-        format!("{}: the interval is wider than asked for; more seeds would narrow it (--seeds)\n", row.recipe)
-    });
+    let wide = thresholds
+        .iter()
+        .filter(|row| is_wide(row, asked))
+        .map(|row| format!("{}: the interval is wider than asked for; more seeds would narrow it (--seeds)\n", row.recipe));
     let table = if thresholds.is_empty() { String::new() } else { format!("{head}\n\n{}\n\n", columns(&thresholds)) };
     format!("{table}{}{}", none.collect::<String>(), wide.collect::<String>())
 }
@@ -174,7 +179,9 @@ fn columns(found: &[&Found]) -> comfy_table::Table {
 /// A recipe without a threshold, and what is known of it.
 fn without(row: &Found, share: &str) -> String {
     let mut parts = Vec::new();
-    for (alignments, what) in [(&row.above, format!("{share} at")), (&row.below, "does not at".into()), (&row.open, "is undecided at".into())] {
+    for (alignments, what) in
+        [(&row.above, format!("{share} at")), (&row.below, "does not at".into()), (&row.open, "is undecided at".into())]
+    {
         if !alignments.is_empty() {
             parts.push(format!("{what} {}", numbers(alignments)));
         }

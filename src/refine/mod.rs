@@ -247,7 +247,8 @@ impl<'p> Gains<'p> {
     fn some(&mut self, recipe: &str, alignment: f64, seeds: std::ops::Range<usize>) -> Result<Vec<f64>, Error> {
         let rows = self.plan.rows_of(self.settings[&(recipe.to_string(), alignment.to_bits())]);
         let ids = &self.plan.ids[rows][seeds];
-        let missing = || Error::Usage(format!("recipe {recipe} at alignment {alignment}: a cell has no gain, so that no threshold can be found"));
+        let missing =
+            || Error::Usage(format!("recipe {recipe} at alignment {alignment}: a cell has no gain, so that no threshold can be found"));
         ids.iter().map(|id| self.cells.curves(id)?.as_ref().and_then(gain).ok_or_else(missing)).collect()
     }
 }
@@ -271,7 +272,8 @@ fn lattice(axis: &Assignment, precision: f64) -> Result<Vec<f64>, Error> {
         let allowed = format!("must lie between {finest} and {coarsest} for alignments from {low} to {high}");
         return Err(Error::Usage(format!("--precision {precision}: {allowed}")));
     }
-    let mut lattice = grid::parse("alignment", &format!("{low}..{high}:{},{high}", precision / 2.0)).map_err(|e| Error::Grid(e.into(), axis.origin.clone()))?;
+    let mut lattice = grid::parse("alignment", &format!("{low}..{high}:{},{high}", precision / 2.0))
+        .map_err(|e| Error::Grid(e.into(), axis.origin.clone()))?;
     lattice.sort_by(f64::total_cmp);
     Ok(lattice)
 }

@@ -195,10 +195,5 @@ fn chord((a, ours): &(f64, &Known), (b, theirs): &(f64, &Known), sign: f64) -> O
     let variances = [ours, theirs].map(|known| covariance(&known.margins, &known.margins).unwrap_or(f64::INFINITY));
     let of_mean = [variances[0] / ours.margins.len() as f64, variances[1] / theirs.margins.len() as f64];
     let error = width / (rise * rise) * (high * high * of_mean[0] + low * low * of_mean[1]).sqrt();
-    Some(Root {
-        at: a - width * low / rise,
-        error: error + BEND * width,
-        slope: rise / width,
-        variance: variances[0].max(variances[1]),
-    })
+    Some(Root { at: a - width * low / rise, error: error + BEND * width, slope: rise / width, variance: variances[0].max(variances[1]) })
 }
