@@ -1,10 +1,12 @@
 //! How many seeds each recipe has at each alignment: the plan of a refinement as it grows.
 
 use crate::error::Error;
+use crate::id::Id;
 use crate::plan::Plan;
 use crate::store::cells::Cells;
 use crate::store::planned;
 use mta_sims::knob::Value;
+use serde::Deserialize;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +29,15 @@ impl PartialOrd for At {
     }
 }
 
+/// What is looked at in a line of a plan.
+#[derive(Deserialize)]
+struct Line {
+    id: Id,
+    recipe: String,
+    seed: u64,
+    point: BTreeMap<String, f64>,
+}
+
 /// Numbers of seeds by alignment, then by recipe.
 #[derive(Default)]
 pub(super) struct Counts(BTreeMap<At, BTreeMap<String, usize>>);
@@ -46,23 +57,31 @@ impl Counts {
         *count = seeds.max(*count);
     }
 
-    /// What the plan of `folder` has finished, where it is one over alignments: it stays part of the plan, whether or not it is asked for again.
-    pub(super) fn finished(folder: &Path) -> Result<Self, Error> {
-        let mut counts = Counts::default();
-        if !folder.join(planned::NAME).is_file() {
+    /// What the plan of `folder` has finished, where it is one over alignments: it stays part of the plan, whether or not it is asked for again. Seeds are
+    /// counted from `first`.
+    ///
+    /// Only `plan.jsonl` is read, which is whole even where a kill came before its settings were written.
+    pub(super) fn finished(folder: &Path, first: u64) -> Result<Self, Error> {
+        let (mut counts, path) = (Counts::default(), folder.join(planned::NAME));
+        if !path.is_file() {
             return Ok(counts);
         }
-        let (plan, cells) = (planned::read(folder)?, Cells::open(folder)?);
-        if plan.axes.len() == 1 && plan.axes[0].knob == "alignment" {
-            (0..plan.settings()).for_each(|setting| counts.add_finished(&plan, setting, &cells));
+        let (cells, text) = (Cells::open(folder)?, std::fs::read_to_string(&path).map_err(Error::file(&path, "cannot be read"))?);
+        for (number, line) in text.lines().enumerate() {
+            let line: Line =
+                serde_json::from_str(line).map_err(|e| Error::damaged(&path, format!("line {} is no cell ({e})", number + 1)))?;
+            counts.add_finished(&line, first, &cells);
         }
         Ok(counts)
     }
 
-    fn add_finished(&mut self, plan: &Plan, setting: usize, cells: &Cells) {
-        let last = plan.ids[plan.rows_of(setting)].iter().rposition(|id| cells.contains(id));
-        let (point, recipe) = (setting / plan.recipes.len(), setting % plan.recipes.len());
-        last.iter().for_each(|last| self.add(&plan.recipes[recipe].name, alignment(plan, point), last + 1));
+    fn add_finished(&mut self, line: &Line, first: u64, cells: &Cells) {
+        let mut point = line.point.iter();
+        if let (Some((knob, alignment)), None) = (point.next(), point.next())
+            && (knob == "alignment" && cells.contains(&line.id) && line.seed >= first)
+        {
+            self.add(&line.recipe, *alignment, (line.seed - first) as usize + 1);
+        }
     }
 
     /// The alignments, from low to high.

@@ -131,7 +131,7 @@ impl Refinement {
         let begun = Begun::now();
         let _alone = sweep::hold(folder)?;
         let mut searches = self.searches();
-        let mut counts = Counts::finished(folder)?;
+        let mut counts = Counts::finished(folder, self.settings.run.seed.unwrap_or(0))?;
         let (before, mut plan) = (Cells::open(folder)?.len(), None);
         loop {
             let wants = self.wants(&searches);
@@ -140,11 +140,14 @@ impl Refinement {
             }
             self.add(&wants, &mut counts);
             let round = self.plan(&counts)?;
-            finish(&round, folder, threads)?;
+            if !is_finished(&round, folder)? {
+                finish(&round, folder, threads)?;
+            }
             self.tell(&wants, &mut searches, &round, folder)?;
             plan = Some(round);
         }
         let plan = plan.map_or_else(|| self.plan(&counts), Ok)?;
+        finish(&plan, folder, threads)?;
         let ran = Ran { cells: plan.distinct().len(), reused: before };
         let outcome = sweep::collect(&plan, folder, ran, threads, &begun)?;
         let found = self.recipes.iter().zip(&searches).flat_map(|(recipe, search)| self.found(recipe, search)).collect::<Vec<_>>();
@@ -221,7 +224,13 @@ impl Refinement {
 /// Alignments and the seeds they should have.
 type Wants = Vec<(usize, usize)>;
 
-/// Runs what is not finished of a plan.
+/// Whether a plan has nothing left to run. Rounds of a search that was killed are not written again: the folder holds cells of later rounds.
+fn is_finished(plan: &Plan, folder: &Path) -> Result<bool, Error> {
+    let cells = Cells::open(folder)?;
+    Ok(plan.ids.iter().all(|id| cells.contains(id)))
+}
+
+/// Writes a plan, and runs what is not finished of it.
 fn finish(plan: &Plan, folder: &Path, threads: usize) -> Result<(), Error> {
     sweep::fill(plan, folder)?;
     shard::run(folder, Shard::WHOLE, plan, &Shard::WHOLE.rows(plan), plan.backend.engine(), threads).map(drop)
