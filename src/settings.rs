@@ -190,7 +190,8 @@ impl RunKeys {
             }
             "out" => self.out = Some(value.as_str().ok_or_else(|| wrong("a folder"))?.into()),
             "seeds_of" => {
-                self.seeds_of = seeds_of(value).ok_or_else(|| wrong("a table of lists of whole numbers >= 0, one list for a recipe"))?
+                let counts = seeds_of(value);
+                self.seeds_of = counts.ok_or_else(|| wrong("a table of lists of whole numbers >= 0, one list for a recipe"))?;
             }
             "seeds" => self.seeds = Some(positive(value).filter(|n| *n > 0).ok_or_else(|| wrong("a whole number >= 1"))?),
             _ => self.seed = Some(positive(value).ok_or_else(|| wrong("a whole number >= 0"))?),
