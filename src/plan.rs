@@ -130,6 +130,11 @@ impl Plan {
         self.rows() == self.settings() * self.seeds.len()
     }
 
+    /// What stands before the number of seeds where some pairs have fewer.
+    pub fn at_most(&self) -> &'static str {
+        if self.is_even() { "" } else { "at most " }
+    }
+
     /// The pair of a grid point and a recipe that a row is of, and the index of its seed.
     pub fn setting(&self, row: usize) -> (usize, usize) {
         let setting = self.firsts.partition_point(|first| *first <= row) - 1;
