@@ -84,8 +84,8 @@ fn a_task_that_was_stopped_goes_back_into_the_queue_and_no_other_does() {
 /// Minutes after which the cluster is given up; its namespaces end with it, and every process in them.
 const LIMIT: &str = "15m";
 
-/// Fetches the Debian packages into a scratch root, starts a cluster of one node there and runs eight shards on it: two minutes on two free cores. Where that
-/// cannot be done, or `MTA_SLURM=0` says not to, it says so and passes.
+/// Fetches the Debian packages into a scratch root, starts a cluster of one node there and runs eight shards on it: five minutes on two cores that ten others
+/// wanted. Where that cannot be done, or `MTA_SLURM=0` says not to, it says so and passes.
 #[test]
 fn eight_shards_on_a_cluster_give_the_bytes_of_one_process() {
     if std::env::var_os("MTA_SLURM").is_some_and(|asked| asked == "0") {
