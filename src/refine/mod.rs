@@ -132,27 +132,29 @@ impl Refinement {
         let _alone = sweep::hold(folder)?;
         let mut searches = self.searches();
         let mut counts = Counts::finished(folder, self.settings.run.seed.unwrap_or(0))?;
-        let (before, mut plan) = (Cells::open(folder)?.len(), None);
-        loop {
-            let wants = self.wants(&searches);
-            if wants.iter().all(Vec::is_empty) {
-                break;
-            }
-            self.add(&wants, &mut counts);
-            let round = self.plan(&counts)?;
-            if !is_finished(&round, folder)? {
-                finish(&round, folder, threads)?;
-            }
-            self.tell(&wants, &mut searches, &round, folder)?;
-            plan = Some(round);
-        }
-        let plan = plan.map_or_else(|| self.plan(&counts), Ok)?;
+        let reused = Cells::open(folder)?.len();
+        while self.round(&mut searches, &mut counts, folder, threads)? {}
+        let plan = self.plan(&counts)?;
         finish(&plan, folder, threads)?;
-        let ran = Ran { cells: plan.distinct().len(), reused: before };
-        let outcome = sweep::collect(&plan, folder, ran, threads, &begun)?;
+        let outcome = sweep::collect(&plan, folder, Ran { cells: plan.distinct().len(), reused }, threads, &begun)?;
         let found = self.recipes.iter().zip(&searches).flat_map(|(recipe, search)| self.found(recipe, search)).collect::<Vec<_>>();
         answer::write(&found, self.asked, folder)?;
         Ok((plan, outcome, found))
+    }
+
+    /// Runs what the searches want and tells them; whether they wanted anything.
+    fn round(&self, searches: &mut [Search], counts: &mut Counts, folder: &Path, threads: usize) -> Result<bool, Error> {
+        let wants = self.wants(searches);
+        if wants.iter().all(Vec::is_empty) {
+            return Ok(false);
+        }
+        self.add(&wants, counts);
+        let plan = self.plan(counts)?;
+        if !is_finished(&plan, folder)? {
+            finish(&plan, folder, threads)?;
+        }
+        self.tell(&wants, searches, &plan, folder)?;
+        Ok(true)
     }
 
     /// The answer on the terminal.
