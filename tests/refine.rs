@@ -120,12 +120,12 @@ fn the_margin_has_its_signs_on_seeds_the_search_never_saw() {
 #[test]
 fn a_search_is_the_same_on_any_threads_and_however_often_it_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let once = refine(folder.path(), "--recipes majority,random --out once --threads 1");
+    let once = refine(folder.path(), "--recipes majority,random --backend cpu --out once --threads 1");
     assert!(once.contains("random: no threshold found; it does not at 0 0.2 0.4 0.6 0.8"), "{once}");
     let found = thresholds(&folder.path().join("once"));
     assert_eq!((found.rows(), found.number("low", 1), found.cell("below", 1)), (2, None, "0 0.2 0.4 0.6 0.8".into()));
     let typed = format!(
-        "sweep {WORLD} --alignment 0..0.8 --refine --precision 0.1 --seeds 2000 --recipes majority,random --out killed --threads 2"
+        "sweep {WORLD} --alignment 0..0.8 --refine --precision 0.1 --seeds 2000 --recipes majority,random --backend cpu --out killed --threads 2"
     );
     let mut kills = 0;
     for after in [150, 300, 300, 600, 600, 1200] {
