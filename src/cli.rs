@@ -54,6 +54,19 @@ pub fn settings_flags() -> Vec<Arg> {
     ]
 }
 
+/// Flags of a sweep that looks for thresholds.
+pub fn refine_flags() -> [Arg; 3] {
+    let refined = |arg: Arg| arg.requires("refine").help_heading("Thresholds").value_parser(value_parser!(f64)).allow_hyphen_values(true);
+    [
+        flag("refine", "", "Find the alignment from which each recipe works, inside the range of --alignment, instead of running a grid")
+            .action(ArgAction::SetTrue)
+            .num_args(0)
+            .help_heading("Thresholds"),
+        refined(flag("precision", "P", "Half the width of a threshold's interval [default: 0.01]")),
+        refined(flag("keeps", "SHARE", "Share of standard RL's gain that counts as working; 0: any gain [default: 0.5]")),
+    ]
+}
+
 /// The flags of all knobs.
 pub fn all_knobs() -> impl Iterator<Item = Arg> {
     KNOBS.iter().map(knob_flag)

@@ -15,10 +15,11 @@ pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
     let threads = runner::threads(threads);
     let mut text = String::new();
     for setting in 0..plan.settings().min(SHOWN) {
-        let (row, first) = (plan.row(setting * plan.seeds.len()), plan.ids[setting * plan.seeds.len()].to_string());
-        let values = plan.axes.iter().zip(plan.point(row.point));
+        let (point, recipe, rows) = (setting / plan.recipes.len(), setting % plan.recipes.len(), plan.rows_of(setting));
+        let Some(first) = plan.ids[rows.clone()].first().map(ToString::to_string) else { continue };
+        let values = plan.axes.iter().zip(plan.point(point));
         let point = values.map(|(a, v)| format!("{} = {v}  ", plan.column(a.knob))).collect::<String>();
-        let _ = writeln!(text, "{point}{:16} {} seeds  {}...", plan.recipes[row.recipe].name, plan.seeds.len(), &first[..8]);
+        let _ = writeln!(text, "{point}{:16} {} seeds  {}...", plan.recipes[recipe].name, rows.len(), &first[..8]);
     }
     if plan.settings() > SHOWN {
         let _ = writeln!(text, "... and {} more lines", plan.settings() - SHOWN);
@@ -32,7 +33,7 @@ pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
 
 /// Seconds that one thread would need for all rows.
 pub fn total(plan: &Plan) -> f64 {
-    plan.costs.iter().sum::<f64>() * plan.seeds.len() as f64
+    (0..plan.settings()).map(|setting| plan.costs[setting] * plan.rows_of(setting).len() as f64).sum()
 }
 
 /// Bytes that the cells run together take at most.

@@ -20,7 +20,7 @@ impl<'a> Groups<'a> {
     /// Groups `results`, whose rows are the rows `places` of the plan.
     pub fn new(plan: &'a Plan, results: &'a Table, places: Vec<usize>) -> Self {
         let mut rows = vec![Vec::new(); plan.settings()];
-        places.iter().enumerate().for_each(|(row, place)| rows[place / plan.seeds.len()].push(row));
+        places.iter().enumerate().for_each(|(row, place)| rows[plan.setting(*place).0].push(row));
         Groups { plan, results, places, rows }
     }
 
@@ -46,7 +46,7 @@ impl<'a> Groups<'a> {
 
     /// A column at one grid point for one recipe, by index of the seed; seeds without a value are left out.
     pub fn by_seed(&self, column: &str, point: usize, recipe: usize) -> BTreeMap<usize, f64> {
-        let entry = |&row: &usize| Some((self.places[row] % self.plan.seeds.len(), self.results.number(column, row)?));
+        let entry = |&row: &usize| Some((self.plan.setting(self.places[row]).1, self.results.number(column, row)?));
         self.rows(point, recipe).iter().filter_map(entry).collect()
     }
 

@@ -10,7 +10,8 @@
 //! bridge     forecasts, then transformers, then verdicts: the llm rung
 //! shard      the parts of a plan, run anywhere   gather    their cells as tables
 //! runner     pending cells on all threads        stop      being asked to stop
-//! status     how far shards have come            slurm     an array of shards
+//! refine/    thresholds in alignment, found      slurm     an array of shards
+//! status     how far shards have come
 //! store/     plan, journals, Parquet, locks      tables    results and history
 //! id         names of cells                      estimate  --dry-run: what a plan is expected to take
 //! groups     results by grid point and recipe    report    the table and the sentence
@@ -43,6 +44,7 @@ pub mod import;
 pub mod page;
 pub mod plan;
 pub mod progress;
+pub mod refine;
 pub mod report;
 pub mod resolved;
 pub mod runner;

@@ -1,5 +1,7 @@
 //! The plan of a sweep: grid points x recipes x seeds, in one canonical order.
 //!
+//! Every pair of a grid point and a recipe has all seeds, unless the settings' table `seeds_of` gives some pairs fewer or none, as [`crate::refine`] does.
+//!
 //! A plan holds the name of each row, sixteen bytes, and what its cell is expected to cost; settings of a cell are made when they are asked for, so that a
 //! million rows fit in tens of megabytes. What a plan looks like on the disk is said in [`crate::store::planned`].
 
@@ -17,6 +19,7 @@ use mta_sims::registry::Named;
 use mta_sims::stream::Seed;
 use rayon::prelude::*;
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// Seeds per cell unless told otherwise.
 pub const DEFAULT_SEEDS: u64 = 24;
@@ -32,8 +35,10 @@ pub struct Plan {
     pub recipes: Vec<Ready>,
     /// For each recipe, the axes that its own table fixes instead.
     pub fixed: Vec<Vec<&'static str>>,
-    /// The seeds.
+    /// The seeds; a pair of a grid point and a recipe has the first few of them, all unless told otherwise.
     pub seeds: Vec<Seed>,
+    /// The first row of each pair, and the number of rows.
+    firsts: Vec<usize>,
     /// What is asked to run the cells.
     pub backend: Backend,
     /// Names of all rows: for each grid point, each recipe, each seed.
@@ -95,15 +100,17 @@ impl Plan {
         recipes.sort_by_key(|r| place(settings, &r.name));
         let seeds = seeds(settings)?;
         let points = axes.iter().map(|axis| axis.values.len() as f64).product::<f64>();
-        check_size(points * recipes.len() as f64 * (seeds.end - seeds.start) as f64)?;
+        let least = if settings.run.seeds_of.is_empty() { (seeds.end - seeds.start) as f64 } else { 1.0 };
+        check_size(points * recipes.len() as f64 * least)?;
+        let firsts = firsts(settings, &recipes, points as usize, seeds.end - seeds.start)?;
         let fixed = recipes.iter().map(|r| axes.iter().filter(|a| settings.fixes(&r.name, a)).map(|a| a.knob).collect()).collect();
         let (seeds, backend) = (seeds.map(Seed).collect(), settings.run.backend.unwrap_or_else(|| Backend::suited_to(&recipes)));
-        Ok(Plan { axes, recipes, fixed, seeds, backend, ids: Vec::new(), costs: Vec::new() })
+        Ok(Plan { axes, recipes, fixed, seeds, firsts, backend, ids: Vec::new(), costs: Vec::new() })
     }
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        self.settings() * self.seeds.len()
+        self.firsts[self.settings()]
     }
 
     /// Number of grid points.
@@ -116,10 +123,36 @@ impl Plan {
         self.points() * self.recipes.len()
     }
 
+    /// The rows of a pair of a grid point and a recipe.
+    pub fn rows_of(&self, setting: usize) -> Range<usize> {
+        self.firsts[setting]..self.firsts[setting + 1]
+    }
+
+    /// The seeds of a pair of a grid point and a recipe.
+    pub fn seeds_of(&self, setting: usize) -> &[Seed] {
+        &self.seeds[..self.rows_of(setting).len()]
+    }
+
+    /// Whether every pair of a grid point and a recipe has all seeds.
+    pub fn is_even(&self) -> bool {
+        self.rows() == self.settings() * self.seeds.len()
+    }
+
+    /// What stands before the number of seeds where some pairs have fewer.
+    pub fn at_most(&self) -> &'static str {
+        if self.is_even() { "" } else { "at most " }
+    }
+
+    /// The pair of a grid point and a recipe that a row is of, and the index of its seed.
+    pub fn setting(&self, row: usize) -> (usize, usize) {
+        let setting = self.firsts.partition_point(|first| *first <= row) - 1;
+        (setting, row - self.firsts[setting])
+    }
+
     /// A row's place.
     pub fn row(&self, row: usize) -> Row {
-        let (setting, seed) = (row / self.seeds.len(), self.seeds[row % self.seeds.len()]);
-        Row { point: setting / self.recipes.len(), recipe: setting % self.recipes.len(), seed }
+        let (setting, seed) = self.setting(row);
+        Row { point: setting / self.recipes.len(), recipe: setting % self.recipes.len(), seed: self.seeds[seed] }
     }
 
     /// Values of the axes at a grid point, in their order; the last axis varies fastest.
@@ -148,7 +181,7 @@ impl Plan {
         let ready = self.ready(setting / self.recipes.len(), setting % self.recipes.len());
         ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
         let text = ready.description();
-        let ids = self.seeds.iter().map(|seed| engine.id(&cell::description(*seed, &text))).collect();
+        let ids = self.seeds_of(setting).iter().map(|seed| engine.id(&cell::description(*seed, &text))).collect();
         Ok((ids, cost::seconds(&ready, engine.costs(), self.alike())))
     }
 
@@ -164,8 +197,8 @@ impl Plan {
     /// When a setting is wrong, or gives another name.
     pub fn confirm(&self, setting: usize, engine: &dyn Engine) -> Result<(), Error> {
         let (ids, _) = self.named(setting, engine)?;
-        let first = setting * self.seeds.len();
-        let written = &self.ids[first..first + ids.len()];
+        let first = self.rows_of(setting).start;
+        let written = &self.ids[self.rows_of(setting)];
         match ids.iter().zip(written).position(|(now, then)| now != then) {
             None => Ok(()),
             Some(at) => Err(Error::Usage(format!(
@@ -178,10 +211,14 @@ impl Plan {
     }
 
     fn check(&self, engine: &dyn Engine) -> Result<(), Error> {
+        let seeds = |point: usize| {
+            let settings = point * self.recipes.len()..(point + 1) * self.recipes.len();
+            settings.map(|setting| self.seeds_of(setting)).max_by_key(|seeds| seeds.len()).unwrap_or_default()
+        };
         let point = |point: usize| {
             let recipe = self.ready(point, 0);
             let cell = |seed| Cell { recipe: recipe.clone(), seed };
-            self.seeds.iter().find_map(|seed| engine.check(&cell(*seed), *seed == self.seeds[0]).err())
+            seeds(point).iter().find_map(|seed| engine.check(&cell(*seed), *seed == self.seeds[0]).err())
         };
         (0..self.points()).into_par_iter().find_map_first(point).map_or(Ok(()), Err)
     }
@@ -206,7 +243,7 @@ impl Plan {
 
     /// Seconds that a row's cell is expected to take one thread.
     pub fn cost(&self, row: usize) -> f64 {
-        self.costs[row / self.seeds.len()]
+        self.costs[self.setting(row).0]
     }
 
     /// The axis figures and tables put on x: alignment where it varies, else the first.
@@ -261,11 +298,41 @@ fn place(settings: &Settings, name: &str) -> usize {
 }
 
 /// The seeds, below 2^63: files of settings and tables hold signed numbers.
-fn seeds(settings: &Settings) -> Result<std::ops::Range<u64>, Error> {
+fn seeds(settings: &Settings) -> Result<Range<u64>, Error> {
     let (first, count) = (settings.run.seed.unwrap_or(0), settings.run.seeds.unwrap_or(DEFAULT_SEEDS));
     let end = first.checked_add(count).filter(|end| *end <= i64::MAX as u64 && count > 0);
     end.map(|end| first..end)
         .ok_or_else(|| Error::Usage(format!("--seed {first} with --seeds {count}: needs a seed, and seeds below 2^63")))
+}
+
+/// The first row of each pair of a grid point and a recipe, and the number of rows.
+fn firsts(settings: &Settings, recipes: &[Ready], points: usize, seeds: u64) -> Result<Vec<usize>, Error> {
+    if let Some(name) = settings.run.seeds_of.keys().find(|name| recipes.iter().all(|recipe| recipe.name != **name)) {
+        return Err(Error::Usage(format!("[seeds_of] {}: is no recipe of this sweep", name.escape_debug())));
+    }
+    let given: Vec<Option<&Vec<u64>>> = recipes.iter().map(|recipe| settings.run.seeds_of.get(&recipe.name)).collect();
+    for (recipe, given) in recipes.iter().zip(&given) {
+        given.map_or(Ok(()), |given| check_seeds_of(&recipe.name, given, points, seeds))?;
+    }
+    let counts = (0..points).flat_map(|point| given.iter().map(move |given| given.map_or(seeds, |given| given[point])));
+    let mut firsts = vec![0];
+    firsts.extend(counts.scan(0_usize, |sum, count| {
+        *sum += count as usize;
+        Some(*sum)
+    }));
+    match firsts[firsts.len() - 1] {
+        0 => Err(Error::Usage("[seeds_of] leaves no cell of the sweep".into())),
+        rows => check_size(rows as f64).map(|()| firsts),
+    }
+}
+
+fn check_seeds_of(recipe: &str, given: &[u64], points: usize, seeds: u64) -> Result<(), Error> {
+    let refuse = |what: String| Err(Error::Usage(format!("[seeds_of] {}: {what}", recipe.escape_debug())));
+    match given.iter().find(|count| **count > seeds) {
+        _ if given.len() != points => refuse(format!("has {} numbers, and needs one for each of the {points} grid points", given.len())),
+        Some(count) => refuse(format!("{count} is more than the {seeds} seeds of the sweep")),
+        None => Ok(()),
+    }
 }
 
 fn check_size(cells: f64) -> Result<(), Error> {

@@ -13,7 +13,7 @@ pub const LEVEL: f64 = 0.95;
 pub const STANDARD: &str = "standard";
 
 /// The gain a recipe must keep to count as working.
-const WORKS: f64 = 0.5;
+pub const WORKS: f64 = 0.5;
 
 /// One grid point's results by recipe.
 pub struct Summary {
@@ -27,7 +27,7 @@ pub struct Summary {
 
 /// What the numbers of the table are.
 pub fn heading(plan: &Plan) -> String {
-    format!("Gain in held-out pass@1 after {}, mean over {} seeds ± 95 % interval", budget(plan), plan.seeds.len())
+    format!("Gain in held-out pass@1 after {}, mean over {}{} seeds ± 95 % interval", budget(plan), plan.at_most(), plan.seeds.len())
 }
 
 /// The number of steps, where it is one.

@@ -27,8 +27,19 @@ pub fn config(plan: &Plan) -> String {
             None => {}
         }
     }
+    text += &seeds_of(plan);
     plan.recipes.iter().zip(&plan.fixed).for_each(|(recipe, fixed)| text += &table(plan, recipe, fixed));
     text
+}
+
+/// For each recipe, the number of seeds at every grid point; nothing where each has all.
+fn seeds_of(plan: &Plan) -> String {
+    if plan.is_even() {
+        return String::new();
+    }
+    let counts = |recipe: usize| (0..plan.points()).map(move |point| plan.rows_of(point * plan.recipes.len() + recipe).len().to_string());
+    let line = |recipe: usize| format!("{} = [{}]\n", key(&plan.recipes[recipe].name), counts(recipe).collect::<Vec<_>>().join(", "));
+    format!("\n[seeds_of]\n{}", (0..plan.recipes.len()).map(line).collect::<String>())
 }
 
 fn line(text: &mut String, name: &str, value: &str) {

@@ -58,6 +58,8 @@ pub struct RunKeys {
     pub rule: Option<String>,
     /// Number of seeds per cell.
     pub seeds: Option<u64>,
+    /// For each recipe named, the number of seeds at every grid point, in the plan's order; others have all.
+    pub seeds_of: BTreeMap<String, Vec<u64>>,
     /// The first seed.
     pub seed: Option<u64>,
     /// What runs the cells.
@@ -67,7 +69,7 @@ pub struct RunKeys {
 }
 
 /// Keys of a file that are not knobs.
-pub const RUN_KEYS: &[&str] = &["recipes", "rule", "seeds", "seed", "backend", "out"];
+pub const RUN_KEYS: &[&str] = &["recipes", "rule", "seeds", "seeds_of", "seed", "backend", "out"];
 
 /// Keys of a recipe table that are not knobs.
 pub const TABLE_KEYS: &[&str] = &["extends", "signal", "rule"];
@@ -187,6 +189,10 @@ impl RunKeys {
                 self.backend = Some(backend.ok_or_else(|| wrong(&format!("one of {}", Backend::ALL.map(Backend::name).join(", "))))?);
             }
             "out" => self.out = Some(value.as_str().ok_or_else(|| wrong("a folder"))?.into()),
+            "seeds_of" => {
+                let counts = seeds_of(value);
+                self.seeds_of = counts.ok_or_else(|| wrong("a table of lists of whole numbers >= 0, one list for a recipe"))?;
+            }
             "seeds" => self.seeds = Some(positive(value).filter(|n| *n > 0).ok_or_else(|| wrong("a whole number >= 1"))?),
             _ => self.seed = Some(positive(value).ok_or_else(|| wrong("a whole number >= 0"))?),
         }
@@ -200,6 +206,11 @@ fn names(value: &toml::Value) -> Option<Vec<String>> {
         toml::Value::Array(list) => list.iter().map(|name| name.as_str().map(String::from)).collect(),
         _ => None,
     }
+}
+
+fn seeds_of(value: &toml::Value) -> Option<BTreeMap<String, Vec<u64>>> {
+    let counts = |list: &toml::Value| list.as_array()?.iter().map(positive).collect::<Option<Vec<u64>>>();
+    value.as_table()?.iter().map(|(name, list)| Some((name.clone(), counts(list)?))).collect()
 }
 
 fn positive(value: &toml::Value) -> Option<u64> {

@@ -76,14 +76,30 @@ pub fn execute(plan: &Plan, engine: &dyn Engine, folder: &Path, threads: usize) 
 /// # Errors
 /// When the folder is somebody else's, is in use, or cannot be written to.
 pub fn put(plan: &Plan, folder: &Path) -> Result<Lock, Error> {
+    let alone = hold(folder)?;
+    fill(plan, folder)?;
+    Ok(alone)
+}
+
+/// Makes the folder, and holds it alone.
+///
+/// # Errors
+/// When the folder is somebody else's, is in use, or cannot be written to.
+pub fn hold(folder: &Path) -> Result<Lock, Error> {
     store::check_owner(folder)?;
     store::check_tables(folder)?;
     store::prepare(folder)?;
-    let alone = Lock::alone(folder)?;
+    Lock::alone(folder)
+}
+
+/// Writes the plan into a folder that is held.
+///
+/// # Errors
+/// When the folder holds cells of another sweep, or cannot be written to.
+pub fn fill(plan: &Plan, folder: &Path) -> Result<(), Error> {
     refuse_other_sweeps(plan, folder)?;
     State::forget(folder)?;
-    planned::write(plan, folder)?;
-    Ok(alone)
+    planned::write(plan, folder)
 }
 
 fn refuse_other_sweeps(plan: &Plan, folder: &Path) -> Result<(), Error> {

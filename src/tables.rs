@@ -46,7 +46,7 @@ impl<'p> Lines<'p> {
 
     /// A row with its curves.
     pub fn line(&mut self, row: usize, curves: Curves) -> Line {
-        Line { row: self.plan.row(row), id: self.plan.ids[row], setting: self.setting(row / self.plan.seeds.len()), curves }
+        Line { row: self.plan.row(row), id: self.plan.ids[row], setting: self.setting(self.plan.setting(row).0), curves }
     }
 
     fn setting(&mut self, at: usize) -> Arc<Setting> {
@@ -125,6 +125,11 @@ fn shown_knobs(plan: &Plan) -> Vec<&'static Knob> {
     KNOBS.iter().filter(|k| (k.kind)().is_numeric() && (varied.contains(k.name) || differs(k))).collect()
 }
 
+/// Held-out pass@1 after training less that before.
+pub fn gain(curves: &Curves) -> Option<f64> {
+    Some(curves.values[0].last().copied()?? - curves.values[0].first().copied()??)
+}
+
 fn number(value: &Value) -> Option<f64> {
     if let Value::Number(x) = value { Some(*x) } else { None }
 }
@@ -145,7 +150,7 @@ impl Line {
     }
 
     fn gain(&self) -> Option<f64> {
-        Some(self.pass_at(0).last().copied()?? - self.pass_at(0).first().copied()??)
+        gain(&self.curves)
     }
 
     fn best(&self) -> Option<(usize, f64)> {

@@ -32,6 +32,7 @@ const RIGHT: &[&str] = &[
     "steps = 3\nlr = 0.5\nwhiten = true\nmode = 'exact'\nvocab = 4\n[recipe.mine]\nextends = 'random'\nsignal = 'majority'\nrule = 'rloo'\n",
     "seed = 9223372036854775800\nseeds = 1\nrule = 'dapo'\nout = 'x'\n[recipe.\"a \\u00e9\"]\nkl_beta = 1e-3\nmax_num_gen_batches = 3\n",
     "align_by = 'pass@8'\nalignment = 0.5\nprompts = 4\nheld_out = 4\nsharing = '0..1:0.25,0.1'\n[recipe.standard]\nsharing = 0.3\n",
+    "alignment = [0.1, 0.5, 0.9]\nrecipes = ['standard', 'a b']\nseeds = 3\nsteps = 2\n[seeds_of]\nstandard = [0, 3, 1]\n'a b' = [2, 0, 0]\n[recipe.'a b']\n",
 ];
 
 /// Values of keys: fine, extreme, and of every wrong type.

@@ -120,8 +120,9 @@ fn some_damage() -> impl Strategy<Value = Vec<Damage>> {
 }
 
 fn plan() -> Plan {
-    let text = "alignment = [0.1, 0.25]\nsteps = [1, 2]\nvocab = 8\nseeds = 3\nrecipes = ['standard', 'a \"q\" é']\n[recipe.'a \"q\" é']\nlr = 2\n";
-    Plan::new(&Settings::parse(text, Path::new("c.toml")).unwrap()).unwrap()
+    let even = "alignment = [0.1, 0.25]\nsteps = [1, 2]\nvocab = 8\nseeds = 3\nrecipes = ['standard', 'a \"q\" é']\n[recipe.'a \"q\" é']\nlr = 2\n";
+    let text = format!("{even}[seeds_of]\nstandard = [3, 0, 1, 2]\n");
+    Plan::new(&Settings::parse(&text, Path::new("c.toml")).unwrap()).unwrap()
 }
 
 #[test]

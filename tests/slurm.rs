@@ -81,21 +81,26 @@ fn a_task_that_was_stopped_goes_back_into_the_queue_and_no_other_does() {
     assert_eq!(task(137, "0"), (Some(137), String::new()));
 }
 
-/// `MTA_SLURM=1 cargo test --test slurm` fetches the Debian packages into a scratch root, starts a cluster of one node there and runs eight shards on it.
+/// Minutes after which the cluster is given up; its namespaces end with it, and every process in them.
+const LIMIT: &str = "15m";
+
+/// Fetches the Debian packages into a scratch root, starts a cluster of one node there and runs eight shards on it: five minutes on two cores that ten others
+/// wanted. Where that cannot be done, or `MTA_SLURM=0` says not to, it says so and passes.
 #[test]
 fn eight_shards_on_a_cluster_give_the_bytes_of_one_process() {
-    if std::env::var_os("MTA_SLURM").is_none() {
-        return eprintln!("SKIPPED: MTA_SLURM is not set (it needs the superuser, and slurm-wlm from Debian's archive)");
+    if std::env::var_os("MTA_SLURM").is_some_and(|asked| asked == "0") {
+        return eprintln!("SKIPPED: MTA_SLURM is 0");
     }
     let folder = tempfile::tempdir().unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slurm/cluster.sh");
-    let output = Command::new("bash")
+    let output = Command::new("timeout")
+        .args(["--kill-after=10", LIMIT, "bash"])
         .arg(script)
         .arg(env!("CARGO_BIN_EXE_mta-sim"))
         .current_dir(folder.path())
         .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .output();
+    let Ok(output) = output else { return eprintln!("SKIPPED: this system has no timeout") };
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.code() == Some(77) {
         return eprintln!("SKIPPED: {}", said.lines().last().unwrap_or_default());

@@ -16,7 +16,7 @@
 use crate::statistics::{Interval, mean};
 
 /// Stakes: 1, 1/2, ..., 2^-11. Each pays the price ln 12 of not knowing the best one beforehand.
-const STAKES: i32 = 12;
+const STAKES: usize = 12;
 
 /// Halvings of a bisection: bounds are exact to 2^-50 of the range.
 const HALVINGS: usize = 50;
@@ -41,14 +41,91 @@ impl Range {
 
 /// ln K_n(m) for shares `xs` in [0, 1] against a mean of at most `m` in (0, 1].
 fn log_capital(xs: &[f64], m: f64) -> f64 {
-    let logs: Vec<f64> = (0..STAKES)
-        .map(|j| {
-            let stake = 0.5f64.powi(j);
-            xs.iter().map(|x| (stake * (x / m - 1.0)).ln_1p()).sum::<f64>()
-        })
-        .collect();
-    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    top + (logs.iter().map(|l| (l - top).exp()).sum::<f64>() / f64::from(STAKES)).ln()
+    let mut capital = Capital::default();
+    xs.iter().for_each(|x| capital.add(x / m - 1.0));
+    capital.log()
+}
+
+/// What each stake has made of its part.
+#[derive(Clone, Debug, Default)]
+struct Capital {
+    logs: [f64; STAKES],
+}
+
+impl Capital {
+    /// After a value that exceeds the refuted mean by this share of it.
+    fn add(&mut self, excess: f64) {
+        self.logs.iter_mut().enumerate().for_each(|(j, log)| *log += (0.5f64.powi(j as i32) * excess).ln_1p());
+    }
+
+    /// ln K_n.
+    fn log(&self) -> f64 {
+        let top = self.logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        top + (self.logs.iter().map(|l| (l - top).exp()).sum::<f64>() / STAKES as f64).ln()
+    }
+}
+
+/// Which side of a number a mean lies on, found out value by value: the game of a lower bound on it and that of an upper bound, both against the number.
+///
+/// # Example
+/// ```
+/// use mta_sims::betting::{Range, Side, Sides};
+/// let mut sides = Sides::new(Range { low: -1.0, high: 1.0 }, 0.0, 0.05);
+/// (0..40).for_each(|i| sides.add(if i % 4 == 0 { -0.5 } else { 0.5 }));
+/// assert_eq!(sides.decided().unwrap().0, Side::Above);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sides {
+    share: f64,
+    range: Range,
+    alpha: f64,
+    values: usize,
+    above: Capital,
+    below: Capital,
+    decided: Option<(Side, usize)>,
+}
+
+/// A side of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Below it, or at it.
+    Below,
+    /// Above it, or at it.
+    Above,
+}
+
+impl Sides {
+    /// No values yet, of a law in `range`, against `number` inside it; the side is named wrongly with probability at most `alpha` in (0, 1): a mean has one
+    /// wrong side only.
+    pub fn new(range: Range, number: f64, alpha: f64) -> Self {
+        let (above, below) = (Capital::default(), Capital::default());
+        Sides { share: range.share(number), range, alpha, values: 0, above, below, decided: None }
+    }
+
+    /// One more value. What was decided stays so.
+    pub fn add(&mut self, x: f64) {
+        let share = self.range.share(x);
+        self.values += 1;
+        self.above.add(share / self.share - 1.0);
+        self.below.add((1.0 - share) / (1.0 - self.share) - 1.0);
+        let passes = |capital: &Capital| capital.log() >= -self.alpha.ln();
+        if self.decided.is_none() && (passes(&self.above) || passes(&self.below)) {
+            let side = if passes(&self.above) { Side::Above } else { Side::Below };
+            self.decided = Some((side, self.values));
+        }
+    }
+
+    /// The side, and how many values it took to tell.
+    pub fn decided(&self) -> Option<(Side, usize)> {
+        self.decided
+    }
+}
+
+/// About how many values it takes to tell the side of a mean `signal` standard deviations away from the number, at error `alpha`.
+///
+/// n = 2 ln(12 / alpha) / signal²: the best stake multiplies the capital by exp(signal² / 2) per value, and is one in twelve.
+pub fn values_needed(signal: f64, alpha: f64) -> f64 {
+    2.0 * (STAKES as f64 / alpha).ln() / (signal * signal)
 }
 
 /// The largest share that `xs` refute as an upper limit of their mean, at error `alpha`.

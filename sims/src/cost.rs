@@ -244,8 +244,8 @@ const NODE_WORDS: f64 = 12.0;
 /// How many times slower than predicted this machine is now, by some milliseconds of a default cell on one thread.
 pub fn slowness(engine: Engine) -> f64 {
     let mut recipe = Ready::named(RECIPES[0]);
-    let (cells, steps) = if engine == Engine::Reference { (1, 10) } else { (4 * LANES as u64, 10) };
-    recipe.config.train.steps = steps;
+    (recipe.config.world.prompts, recipe.config.world.held_out, recipe.config.train.steps) = (16, 16, 20);
+    let cells = if engine == Engine::Reference { 1 } else { 2 * LANES as u64 };
     let cells: Vec<Cell> = (0..cells).map(|seed| Cell { recipe: recipe.clone(), seed: Seed(seed) }).collect();
     let run = || match engine {
         Engine::Reference => cells.iter().for_each(|cell| drop(black_box(cell.run()))),
@@ -257,7 +257,7 @@ pub fn slowness(engine: Engine) -> f64 {
         clock.elapsed().as_secs_f64()
     };
     // one thread, unless even that cannot be had
-    let least = || (0..3).map(|_| timed()).fold(f64::INFINITY, f64::min);
+    let least = || (0..9).map(|_| timed()).fold(f64::INFINITY, f64::min);
     let least = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_or_else(|_| least(), |pool| pool.install(least));
     least / (seconds(&recipe, engine, cells.len()) * cells.len() as f64)
 }

@@ -190,3 +190,25 @@ fn about(path: &Path) -> Result<Vec<(String, Value)>, Error> {
     let all: Map<String, Value> = serde_json::from_str(&text).map_err(|e| Error::damaged(path, format!("is no JSON object ({e})")))?;
     Ok(all.into_iter().filter(|(name, value)| name != STEP && (value.is_number() || value.is_string())).collect())
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What [`trained`] measured: numbers that `f32` holds exactly, and some that are missing.
+    pub(in crate::export) const POINTS: [(i64, &[(&str, f64)]); 3] =
+        [(0, &[("held_out/pass@1", 0.25), ("reward", -1.5)]), (1, &[("held_out/pass@1", 0.375)]), (4, &[("reward", 0.5)])];
+
+    /// A training run on a language model, in a folder of its own.
+    pub(in crate::export) fn trained() -> (tempfile::TempDir, Source) {
+        let folder = tempfile::tempdir().unwrap();
+        let line = |(step, metrics): &(i64, &[(&str, f64)])| {
+            let metrics = metrics.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect::<String>();
+            format!("{{\"step\":{step}{metrics}}}\n")
+        };
+        std::fs::write(folder.path().join("run.json"), r#"{"recipe":"majority","seed":3}"#).unwrap();
+        std::fs::write(folder.path().join(METRICS), POINTS.iter().map(line).collect::<String>()).unwrap();
+        let source = Source::open(folder.path()).unwrap();
+        (folder, source)
+    }
+}

@@ -97,6 +97,39 @@ fn masked(data: &[u8]) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::source::tests::{POINTS, trained};
+
+    /// Events of a file as its reader sees them: lengths and checks must be right.
+    fn read(mut bytes: &[u8]) -> Vec<Event> {
+        let mut events = Vec::new();
+        while !bytes.is_empty() {
+            let (length, rest) = bytes.split_at(8);
+            let size = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+            assert_eq!(rest[..4], masked(length));
+            assert_eq!(rest[4 + size..8 + size], masked(&rest[4..4 + size]));
+            events.push(Event::decode(&rest[4..4 + size]).unwrap());
+            bytes = &rest[8 + size..];
+        }
+        events
+    }
+
+    #[test]
+    fn every_number_is_there_at_its_step() {
+        let (folder, source) = trained();
+        write(&source, folder.path()).unwrap();
+        let events = read(&std::fs::read(folder.path().join("majority,seed=3.0").join(FILE)).unwrap());
+        assert_eq!(events[0].file_version.as_deref(), Some("brain.Event:2"));
+        let began = events[0].wall_time;
+        let points: Vec<(i64, Vec<(&str, f64)>)> = events[1..]
+            .iter()
+            .map(|event| {
+                assert_eq!(event.wall_time, began + event.step as f64);
+                let scalars = event.summary.iter().flat_map(|s| &s.value);
+                (event.step, scalars.map(|s| (s.tag.as_str(), f64::from(s.simple_value.unwrap()))).collect())
+            })
+            .collect();
+        assert_eq!(points, POINTS.map(|(step, metrics)| (step, metrics.to_vec())));
+    }
 
     #[test]
     fn checks_are_those_of_tensorflow() {

@@ -230,6 +230,47 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::source::tests::{POINTS, trained};
+
+    fn values(items: &[Item]) -> Vec<(&str, Value)> {
+        items.iter().map(|item| (item.key.as_str(), serde_json::from_str(&item.value_json).unwrap())).collect()
+    }
+
+    #[test]
+    fn every_number_is_there_at_its_step_and_the_last_in_the_summary() {
+        let (folder, source) = trained();
+        write(&source, folder.path()).unwrap();
+        let run = std::fs::read_dir(folder.path().join("wandb")).unwrap().next().unwrap().unwrap().path();
+        let file = std::fs::read_dir(&run).unwrap().map(|e| e.unwrap().path()).find(|path| path.is_file()).unwrap();
+        let records: Vec<Record> = records(&std::fs::read(file).unwrap()).iter().map(|r| Record::decode(r.as_slice()).unwrap()).collect();
+        assert!(records.iter().zip(1..).all(|(record, num)| record.num == num));
+        let [
+            Some(Kind::Header(_)),
+            Some(Kind::Run(about)),
+            history @ ..,
+            Some(Kind::Summary(last)),
+            Some(Kind::Exit(exit)),
+            Some(Kind::Footer(_)),
+        ] = &records.iter().map(|r| r.kind.as_ref()).collect::<Vec<_>>()[..]
+        else {
+            panic!("{} records", records.len())
+        };
+        let settings = values(&about.config.as_ref().unwrap().update);
+        assert_eq!(
+            (about.display_name.as_str(), settings),
+            ("majority,seed=3.0", vec![("recipe", "majority".into()), ("seed", 3.0.into())])
+        );
+        assert_eq!((exit.exit_code, exit.runtime), (0, 4));
+        for (record, (step, metrics)) in history.iter().zip(POINTS) {
+            let Some(Kind::History(history)) = record else { panic!("a history") };
+            let mut expected: Vec<(&str, Value)> = metrics.iter().map(|(name, value)| (*name, Value::from(*value))).collect();
+            expected.extend([("_step", step.into()), ("_runtime", step.into())]);
+            let began = about.start_time.as_ref().unwrap().seconds;
+            expected.push(("_timestamp", (began + step).into()));
+            assert_eq!((history.step.as_ref().unwrap().num, values(&history.item)), (step, expected));
+        }
+        assert_eq!((history.len(), values(&last.update)), (POINTS.len(), vec![("reward", 0.5.into())]));
+    }
 
     /// Records of a log, as its reader puts them together.
     fn records(log: &[u8]) -> Vec<Vec<u8>> {

@@ -250,7 +250,7 @@ const FACTS: [(&str, &str); 9] = [
 fn facts(run: &Run) -> Vec<(&'static str, String)> {
     let (first, seeds) = (run.plan.seeds[0].0, run.plan.seeds.len());
     let (done, total) = run.progress();
-    let own = [("cells", format!("{done} of {total}")), ("seeds", format!("{seeds}, from {first}"))];
+    let own = [("cells", format!("{done} of {total}")), ("seeds", format!("{}{seeds}, from {first}", run.plan.at_most()))];
     let text = |value: &Value| value.as_f64().filter(|x| x.fract() != 0.0).map_or_else(|| words(value), |x| format!("{x:.1}"));
     let noted = FACTS.iter().filter_map(|(key, label)| Some((*label, text(run.manifest.as_ref()?.get(key)?))));
     own.into_iter().chain(noted).collect()

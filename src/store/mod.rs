@@ -11,6 +11,7 @@
 //! | `results.parquet`, `summary.csv` | one row per cell and seed | at the end |
 //! | `history.parquet` | one row per cell, seed and evaluated step | at the end |
 //! | `manifest.json` | versions, git revision, command, times | at the end |
+//! | `thresholds.csv`, `thresholds.parquet` | one row per threshold | at the end of `--refine` |
 //! | `figures/` | pictures with their data | at the end |
 //! | `report.html` | the run as one page | by `mta-sim report` |
 //!

@@ -3,6 +3,7 @@
 //! A file is written row group by row group, so that no table need be in memory whole.
 
 use crate::error::Error;
+use bytes::Bytes;
 use mta_llm::atomic::Partial;
 use mta_sims::table::{Column, Table, Values};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
@@ -11,12 +12,12 @@ use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Ty
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, Length, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::Type;
 use std::cell::Cell;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -185,11 +186,11 @@ pub fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Resul
 ///
 /// # Errors
 /// When it cannot be read, or is no whole Parquet file.
-pub fn open(path: &Path) -> Result<SerializedFileReader<File>, Error> {
+pub fn open(path: &Path) -> Result<SerializedFileReader<Chunks>, Error> {
     let denied = |e| Error::file(path, "cannot be read")(e);
     let file = File::open(path).map_err(denied)?;
     let length = file.metadata().map_err(denied)?.len();
-    let reader = guarded(path, || SerializedFileReader::new(file).map_err(damaged(path)))?;
+    let reader = guarded(path, || SerializedFileReader::new(Chunks(file)).map_err(damaged(path)))?;
     let groups = reader.metadata().row_groups();
     if groups.iter().all(|group| group.num_rows() >= 0 && group.columns().iter().all(|column| lies_inside(column, length))) {
         Ok(reader)
@@ -205,10 +206,46 @@ fn lies_inside(column: &ColumnChunkMetaData, length: u64) -> bool {
     begin >= 0 && column.compressed_size() >= 0 && column.num_values() >= 0 && end.is_some_and(|end| end <= length)
 }
 
+/// A file as the library reads it, but that reading beyond its end is an error: the library goes on reading nothing for as long as a damaged page promises
+/// something, two thousand million times.
+pub struct Chunks(File);
+
+/// A file that must have all that is asked of it.
+pub struct Promised(File);
+
+impl Read for Promised {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(into)? {
+            0 if !into.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = BufReader<Promised>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        let mut file = self.0.try_clone()?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok(BufReader::new(Promised(file)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        self.0.get_bytes(start, length)
+    }
+}
+
 /// A file that is read row group by row group.
 pub struct Reader {
     path: PathBuf,
-    file: SerializedFileReader<File>,
+    file: SerializedFileReader<Chunks>,
 }
 
 impl Reader {
@@ -335,6 +372,19 @@ pub fn check(path: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_bytes_beyond_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let chunks = Chunks(File::open(&path).unwrap());
+        let mut all = [0; 4];
+        chunks.get_read(6).unwrap().read_exact(&mut all).unwrap();
+        assert_eq!(&all, b"6789");
+        let skipped = std::io::copy(&mut chunks.get_read(8).unwrap().take(100), &mut std::io::sink());
+        assert_eq!(skipped.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
 
     fn table() -> Table {
         let mut table = Table::new();

@@ -52,12 +52,11 @@ pub fn write(plan: &Plan, folder: &Path) -> Result<(), Error> {
 
 /// The lines that differ in seed only.
 fn lines(plan: &Plan, setting: usize, out: &mut impl Write) -> std::io::Result<()> {
-    let first = setting * plan.seeds.len();
-    let row = plan.row(first);
-    let values = plan.axes.iter().zip(plan.point(row.point));
+    let (point, recipe) = (setting / plan.recipes.len(), setting % plan.recipes.len());
+    let values = plan.axes.iter().zip(plan.point(point));
     let point = values.map(|(axis, value)| format!("\"{}\":{}", axis.knob, resolved::value(&value))).collect::<Vec<_>>().join(",");
-    for (id, seed) in plan.ids[first..].iter().zip(&plan.seeds) {
-        let line = Line { id: *id, cost: plan.costs[setting], recipe: (&plan.recipes[row.recipe].name).into(), seed: seed.0 };
+    for (id, seed) in plan.ids[plan.rows_of(setting)].iter().zip(plan.seeds_of(setting)) {
+        let line = Line { id: *id, cost: plan.costs[setting], recipe: (&plan.recipes[recipe].name).into(), seed: seed.0 };
         let text = serde_json::to_string(&line)?;
         writeln!(out, "{},\"point\":{{{point}}}}}", text.strip_suffix('}').unwrap_or(&text))?;
     }
@@ -87,6 +86,7 @@ pub fn read(folder: &Path) -> Result<Plan, Error> {
     let mut reader = BufReader::new(File::open(&path).map_err(Error::file(&path, "cannot be read"))?);
     let (mut text, rows) = (Vec::new(), plan.rows());
     plan.ids.reserve_exact(rows);
+    plan.costs = vec![0.0; plan.settings()];
     while reader.read_until(b'\n', &mut text).map_err(Error::file(&path, "cannot be read"))? > 0 {
         let number = plan.ids.len() + 1;
         add(&mut plan, &text).map_err(|why| Error::damaged(&path, format!("line {number} {why}; plan again")))?;
@@ -111,8 +111,9 @@ fn add(plan: &mut Plan, text: &[u8]) -> Result<(), String> {
     }
     let cost = (line.cost.is_finite() && line.cost >= 0.0).then_some(line.cost).ok_or("has no cost >= 0")?;
     plan.ids.push(line.id);
-    if plan.costs.len() < at / plan.seeds.len() + 1 {
-        plan.costs.push(cost);
+    let (setting, seed) = plan.setting(at);
+    if seed == 0 {
+        plan.costs[setting] = cost;
     }
     Ok(())
 }

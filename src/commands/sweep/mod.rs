@@ -2,6 +2,7 @@
 
 mod gather;
 mod plan;
+mod refine;
 mod run;
 mod status;
 mod submit;
@@ -11,7 +12,7 @@ use crate::commands::say;
 use crate::engine::Backend;
 use crate::error::Error;
 use crate::groups::Groups;
-use crate::plan::{DEFAULT_SEEDS, Plan};
+use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::sweep::{Outcome, command_line, execute};
 use crate::{estimate, report};
@@ -23,6 +24,8 @@ const HELP: &str = "\
 GRID is one number, a list 0.1,0.5 or a range 0.1..0.9 (both ends, step of the last decimal) or 0.1..0.9:0.05.
 Every knob is also a key of the --config file, with _ for -; so are recipes, rule, seeds, seed, backend and out. Flags win over the file.
 Finished cells are kept: the same command goes on where it was stopped.
+--refine finds thresholds in alignment: cells are spent where a recipe begins to work, at most --seeds (there 50000) an alignment, and the answer says what a
+uniform grid with the same intervals would have taken.
 On many machines: sweep plan, then sweep run on each, then sweep gather; sweep submit has Slurm do it, and docs/cluster.md has other schedulers.
 Exit codes: 0 done, 2 something to mend, 3 cells are missing, 75 stopped by TERM or USR1 (the same command goes on), 130 stopped by Ctrl-C.";
 
@@ -35,6 +38,7 @@ pub fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .args(cli::settings_flags())
         .args(cli::run_flags())
+        .args(cli::refine_flags())
         .args(cli::all_knobs())
         .subcommands([plan::command(), run::command(), gather::command(), status::command(), submit::command()])
 }
@@ -66,6 +70,9 @@ fn folder(matches: &ArgMatches) -> &Path {
 
 /// All of it in one process.
 fn whole(matches: &ArgMatches) -> Result<(), Error> {
+    if matches.get_flag("refine") {
+        return refine::refine(matches);
+    }
     let (plan, folder) = asked_for(matches)?;
     let threads = threads(matches);
     if matches.get_flag("dry-run") {
@@ -101,7 +108,7 @@ fn settings(matches: &ArgMatches) -> Result<Settings, Error> {
         keys.recipes = names.split(',').map(|name| name.trim().into()).collect();
     }
     keys.rule = matches.get_one::<String>("rule").cloned().or(keys.rule.take());
-    keys.seeds = matches.get_one::<u64>("seeds").copied().or(keys.seeds).or(Some(DEFAULT_SEEDS));
+    keys.seeds = matches.get_one::<u64>("seeds").copied().or(keys.seeds);
     keys.seed = matches.get_one::<u64>("seed").copied().or(keys.seed);
     keys.backend = matches.get_one::<String>("backend").and_then(|name| Backend::named(name)).or(keys.backend);
     keys.out = matches.get_one::<PathBuf>("out").cloned().or(keys.out.take());

@@ -53,7 +53,7 @@ fn asked_for(matches: &ArgMatches) -> Result<Shard, Error> {
 
 /// Makes sure that the cells of these rows are what the plan calls them.
 fn confirm(plan: &Plan, rows: &[usize]) -> Result<(), Error> {
-    let mut settings: Vec<usize> = rows.iter().map(|row| row / plan.seeds.len()).collect();
+    let mut settings: Vec<usize> = rows.iter().map(|row| plan.setting(*row).0).collect();
     settings.dedup();
     settings.par_iter().find_map_first(|setting| plan.confirm(*setting, plan.backend.engine()).err()).map_or(Ok(()), Err)
 }
