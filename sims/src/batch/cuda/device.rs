@@ -1,9 +1,10 @@
 //! The kernel on an NVIDIA GPU. Driver and NVRTC are loaded when a device is opened; nothing of CUDA is needed to build.
 #![allow(unsafe_code)]
 
-use super::machine::{Machine, follow, watch};
-use super::tables::Plan;
-use super::{PARTS, THREADS, source, supports};
+use super::carry::Inputs;
+use super::machine::{Machine, follow, success, watch};
+use super::tables::{Plan, Wanted};
+use super::{PARTS, source, supports};
 use crate::batch::block::Replica;
 use crate::batch::fleet::{Observed, Trail};
 use crate::batch::run_by;
@@ -103,7 +104,17 @@ impl Device {
     /// When the GPU fails, or has no memory for one replica.
     pub fn watch(&self, replicas: &[Replica]) -> Result<Vec<Observed>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        let parts = replicas.chunks(self.room(&Plan::new(replicas, false, true))?).map(|some| watch(self, some));
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Curves, true))?).map(|some| watch(self, some));
+        Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Runs replicas and gives of each its chance of a right response after evaluated steps, as [`crate::batch::success`] does.
+    ///
+    /// # Errors
+    /// When the GPU fails, or has no memory for one replica.
+    pub fn success(&self, replicas: &[Replica]) -> Result<Vec<Vec<f64>>, KnobError> {
+        let _turn = self.turn.lock().expect("no fleet panics");
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Success, true))?).map(|some| success(self, some));
         Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -111,9 +122,12 @@ impl Device {
     ///
     /// # Errors
     /// When the GPU fails, or has no memory for one replica.
+    ///
+    /// # Panics
+    /// For trees.
     pub fn follow(&self, replicas: &[Replica]) -> Result<Trail, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        follow(self, replicas, self.room(&Plan::new(replicas, true, true))?)
+        follow(self, replicas, self.room(&Plan::new(replicas, Wanted::Trail, true))?)
     }
 
     /// Replicas that fit into the free memory.
@@ -140,7 +154,7 @@ impl Device {
             }
         };
         let function = module.load_function(name).map_err(failed("find the kernel"))?;
-        let shared = (plan.shared() * THREADS * size_of::<u32>()) as i32;
+        let shared = (plan.shared() * plan.threads() * size_of::<u32>()) as i32;
         let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         function.set_attribute(attribute, shared).map_err(failed("ask for shared memory"))?;
         Ok(function)
@@ -199,13 +213,15 @@ pub(super) fn compile(source: &str, architecture: &str) -> Result<String, KnobEr
 pub(super) struct Memory {
     stream: Arc<CudaStream>,
     words: CudaSlice<u32>,
+    lists: CudaSlice<u32>,
     replicas: usize,
 }
 
-/// As many blocks as `threads` threads need, with these rows of shared memory.
-fn blocks(threads: usize, shared: usize) -> LaunchConfig {
-    let shared_mem_bytes = (shared * THREADS * size_of::<u32>()) as u32;
-    LaunchConfig { grid_dim: (threads.div_ceil(THREADS) as u32, 1, 1), block_dim: (THREADS as u32, 1, 1), shared_mem_bytes }
+/// As many blocks as `count` threads need, with these rows of shared memory.
+fn blocks(plan: &Plan, count: usize, shared: usize) -> LaunchConfig {
+    let threads = plan.threads();
+    let shared_mem_bytes = (shared * threads * size_of::<u32>()) as u32;
+    LaunchConfig { grid_dim: (count.div_ceil(threads) as u32, 1, 1), block_dim: (threads as u32, 1, 1), shared_mem_bytes }
 }
 
 impl Machine for Device {
@@ -216,20 +232,21 @@ impl Machine for Device {
         true
     }
 
-    fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Memory, KnobError> {
+    fn load(&self, plan: &Plan, inputs: &Inputs, replicas: usize) -> Result<Memory, KnobError> {
         let stream = self.context.default_stream();
         let mut words = stream.alloc_zeros(plan.height() * replicas).map_err(failed("hold the tables"))?;
-        stream.memcpy_htod(inputs, &mut words.slice_mut(..inputs.len())).map_err(failed("copy the tables"))?;
-        Ok(Memory { stream, words, replicas })
+        stream.memcpy_htod(&inputs.tables, &mut words.slice_mut(..inputs.tables.len())).map_err(failed("copy the tables"))?;
+        let lists = stream.clone_htod(&inputs.lists).map_err(failed("copy the lists of right responses"))?;
+        Ok(Memory { stream, words, lists, replicas })
     }
 
     fn launch(&self, plan: &Plan, memory: &mut Memory, steps: Range<usize>) -> Result<(), KnobError> {
         let kernel = self.function(plan, "run_replicas")?;
         let [replicas, first, end] = [memory.replicas, steps.start, steps.end].map(|n| n as u32);
         let mut launch = memory.stream.launch_builder(&kernel);
-        launch.arg(&mut memory.words).arg(&replicas).arg(&first).arg(&end);
+        launch.arg(&mut memory.words).arg(&memory.lists).arg(&replicas).arg(&first).arg(&end);
         // SAFETY: these are the parameters of `run_replicas` in their order, and the memory has all rows of the plan's tables, in which the kernel stays.
-        unsafe { launch.launch(blocks(memory.replicas, plan.shared())) }.map_err(failed("run the kernel"))?;
+        unsafe { launch.launch(blocks(plan, memory.replicas, plan.shared())) }.map_err(failed("run the kernel"))?;
         Ok(())
     }
 
@@ -241,7 +258,7 @@ impl Machine for Device {
         let mut launch = memory.stream.launch_builder(&kernel);
         launch.arg(&memory.words).arg(&replicas).arg(&first).arg(&end).arg(&mut parts);
         // SAFETY: these are the parameters of `sum_rows` in their order, the rows are the plan's, and there is a part for every thread.
-        unsafe { launch.launch(blocks(count, 0)) }.map_err(failed("sum rows"))?;
+        unsafe { launch.launch(blocks(plan, count, 0)) }.map_err(failed("sum rows"))?;
         memory.stream.clone_dtoh(&parts).map_err(failed("copy sums"))
     }
 
