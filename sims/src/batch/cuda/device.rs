@@ -30,6 +30,8 @@ pub struct Device {
     context: Arc<CudaContext>,
     /// The virtual architecture that NVRTC compiles for.
     architecture: String,
+    /// Whether one kernel serves every fleet, slowly.
+    any: bool,
     modules: Mutex<HashMap<String, Arc<CudaModule>>>,
     /// Fleets run one after another.
     turn: Mutex<()>,
@@ -79,7 +81,13 @@ impl Device {
         let context = CudaContext::new(0).map_err(|error| refuse(format!("needs an NVIDIA GPU, and the driver says: {error}")))?;
         let (major, minor) = context.compute_capability().map_err(failed("ask for the GPU's architecture"))?;
         let architecture = format!("compute_{major}{minor}");
-        Ok(Device { context, architecture, modules: Mutex::default(), turn: Mutex::default() })
+        Ok(Device { context, architecture, any: false, modules: Mutex::default(), turn: Mutex::default() })
+    }
+
+    /// The same with one kernel for every fleet, whose sizes and choices are no constants: slower, and compiled once.
+    #[cfg(test)]
+    pub(super) fn for_any_fleet() -> Result<Self, KnobError> {
+        Ok(Device { any: true, ..Device::open()? })
     }
 
     /// The GPU's name.
@@ -104,7 +112,7 @@ impl Device {
     /// When the GPU fails, or has no memory for one replica.
     pub fn watch(&self, replicas: &[Replica]) -> Result<Vec<Observed>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Curves, true))?).map(|some| watch(self, some));
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Curves, self.puts()))?).map(|some| watch(self, some));
         Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -114,7 +122,7 @@ impl Device {
     /// When the GPU fails, or has no memory for one replica.
     pub fn success(&self, replicas: &[Replica]) -> Result<Vec<Vec<f64>>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Success, true))?).map(|some| success(self, some));
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Success, self.puts()))?).map(|some| success(self, some));
         Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -127,7 +135,7 @@ impl Device {
     /// For trees.
     pub fn follow(&self, replicas: &[Replica]) -> Result<Trail, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        follow(self, replicas, self.room(&Plan::new(replicas, Wanted::Trail, true))?)
+        follow(self, replicas, self.room(&Plan::new(replicas, Wanted::Trail, self.puts()))?)
     }
 
     /// Replicas that fit into the free memory.
@@ -142,7 +150,7 @@ impl Device {
 
     /// A function of the kernel compiled for `plan`.
     fn function(&self, plan: &Plan, name: &str) -> Result<CudaFunction, KnobError> {
-        let source = source(&plan.header());
+        let source = source(&if self.any { plan.open_header() } else { plan.header() });
         let mut modules = self.modules.lock().expect("no compilation panics");
         let module = match modules.get(&source) {
             Some(module) => module.clone(),
@@ -153,11 +161,28 @@ impl Device {
                 module
             }
         };
+        if self.any {
+            self.set_shape(&module, plan)?;
+        }
         let function = module.load_function(name).map_err(failed("find the kernel"))?;
         let shared = (plan.shared() * plan.threads() * size_of::<u32>()) as i32;
         let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         function.set_attribute(attribute, shared).map_err(failed("ask for shared memory"))?;
         Ok(function)
+    }
+
+    /// Sets the sizes and choices of the kernel for every fleet.
+    fn set_shape(&self, module: &Arc<CudaModule>, plan: &Plan) -> Result<(), KnobError> {
+        let kernel = module.load_function("set_shape").map_err(failed("find the kernel"))?;
+        let stream = self.context.default_stream();
+        let constants: Vec<u32> = plan.constants.iter().map(|(_, value)| *value).collect();
+        let constants = stream.clone_htod(&constants).map_err(failed("copy sizes and choices"))?;
+        let one = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (1, 1, 1), shared_mem_bytes: 0 };
+        let mut launch = stream.launch_builder(&kernel);
+        launch.arg(&constants);
+        // SAFETY: this is the parameter of `set_shape`, which reads as many constants as the header has names.
+        unsafe { launch.launch(one) }.map_err(failed("set sizes and choices"))?;
+        Ok(())
     }
 }
 
@@ -229,7 +254,7 @@ impl Machine for Device {
     type Memory = Memory;
 
     fn puts(&self) -> bool {
-        true
+        !self.any
     }
 
     fn load(&self, plan: &Plan, inputs: &Inputs, replicas: usize) -> Result<Memory, KnobError> {

@@ -17,12 +17,12 @@ impl Plan {
     }
 
     /// For any fleet: constants are variables, set by `set_shape` in their order.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "cuda"))]
     pub(super) fn open_header(&self) -> String {
         let names: Vec<&str> = self.constants.iter().map(|(name, _)| &name[..]).collect();
         let sets = names.iter().enumerate().map(|(i, name)| format!("{name} = x[{i}];"));
-        let set = block("extern \"C\" void set_shape(const u32 *x)", sets, "}");
-        let variables = format!("static thread_local u32 {};\n\n", names.join(", "));
+        let set = block("extern \"C\" __global__ void set_shape(const u32 *x)", sets, "}");
+        let variables = format!("VARIABLE u32 {};\n\n", names.join(", "));
         [fixed(self.threads()), unroll("ARMS", false), unroll("GROUP", false), variables, set, self.structs()].concat()
     }
 

@@ -8,6 +8,7 @@
 #define __global__
 #define __launch_bounds__(...)
 #define __align__(n)
+#define VARIABLE static thread_local
 
 struct Three {
     unsigned x, y, z;

@@ -14,6 +14,11 @@ typedef unsigned long long u64;
 #define SHARED_WORDS extern __shared__ u32 shared_words[]
 #endif
 
+// What sizes and choices are where one kernel is compiled for every fleet.
+#ifndef VARIABLE
+#define VARIABLE static __device__
+#endif
+
 // ---- tables -----------------------------------------------------------------------------------------------------------------------------------------------
 
 /// One replica's column of a table `[row][replica]`.
@@ -682,13 +687,13 @@ DEVICE void add(Measured &sums, float success, float mode, float covariance, flo
 /// Adds the measures of one prompt of bandits.
 DEVICE void measure_one(const Replica &me, u32 prompt, Measured &sums) {
     float top = -infinity(), mode = 0.0f;
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         mode = x > top ? (is_right(me, prompt, arm) ? 1.0f : 0.0f) : mode;
         top = x > top ? x : top;
     }
     float total = 0.0f, moment = 0.0f, success = 0.0f, success_moment = 0.0f, gained = 0.0f;
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         const Power w = exp2_of(x - top);
         const float share = is_right(me, prompt, arm) ? w.value : 0.0f;

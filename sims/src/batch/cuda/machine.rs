@@ -1,7 +1,7 @@
 //! Launches: a fleet's run on whatever runs the kernel.
 
 use super::carry::Inputs;
-use super::tables::{Place, Plan, Wanted};
+use super::tables::{Place, Plan, Wanted, layout};
 use super::{LAUNCH, PARTS, carry};
 use crate::batch::block::Replica;
 use crate::batch::fleet::{Observed, Trail};
@@ -83,6 +83,17 @@ pub(super) fn follow<M: Machine>(machine: &M, replicas: &[Replica], room: usize)
 }
 
 impl Plan {
+    /// The rows of a table in memory among those of all.
+    pub(super) fn rows(&self, name: &str) -> Range<usize> {
+        let place = self.tables.iter().position(|table| table.name == name).expect("tables are asked for by their names");
+        layout(&self.tables)[place].clone()
+    }
+
+    /// Rows of all tables in memory.
+    pub(super) fn height(&self) -> usize {
+        layout(&self.tables).last().map_or(0, |rows| rows.end)
+    }
+
     /// Rows of all tables in shared memory.
     pub(super) fn shared(&self) -> usize {
         self.tables.iter().filter(|table| table.place == Place::Shared).map(|table| table.rows).sum()

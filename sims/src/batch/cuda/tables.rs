@@ -40,8 +40,6 @@ pub(super) struct Plan {
     pub(super) constants: Vec<(String, u32)>,
     /// Inputs, then what is wanted in the end, then the rest: one behind the other in memory.
     pub(super) tables: Vec<Table>,
-    /// The rows of each in memory.
-    layout: Vec<Range<usize>>,
 }
 
 /// A table `[row][replica]` of 32-bit numbers, or of tiles: `[tile][replica][ROW]`.
@@ -179,8 +177,8 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Where tables lie one behind the other; tiles at whole ones.
-fn layout(tables: &[Table]) -> Vec<Range<usize>> {
+/// The rows of each table in memory, one behind the other; tiles begin at whole ones.
+pub(super) fn layout(tables: &[Table]) -> Vec<Range<usize>> {
     let mut end = 0usize;
     let range = |table: &Table| {
         let start = if table.is_tiled() { end.next_multiple_of(ROW) } else { end };
@@ -208,22 +206,10 @@ impl Plan {
             put(&mut tables, &shape);
         }
         let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, &shape, uses, wanted)].concat();
-        let layout = layout(&tables);
-        let rows = tables.iter().zip(&layout).map(|(table, rows)| (table.start(), rows.start));
+        let rows = tables.iter().zip(layout(&tables)).map(|(table, rows)| (table.start(), rows.start));
         let all = constants.into_iter().map(|(name, value)| (name.to_string(), value)).chain(rows);
         let constants = all.map(|(name, value)| (name, u32::try_from(value).expect("supported sizes have 32 bits"))).collect();
-        Plan { shape, constants, tables, layout }
-    }
-
-    /// The rows of a table in memory among those of all.
-    pub(super) fn rows(&self, name: &str) -> Range<usize> {
-        let place = self.tables.iter().position(|table| table.name == name).expect("tables are asked for by their names");
-        self.layout[place].clone()
-    }
-
-    /// Rows of all tables in memory.
-    pub(super) fn height(&self) -> usize {
-        self.layout.last().map_or(0, |rows| rows.end)
+        Plan { shape, constants, tables }
     }
 
     /// Threads of a block. Trees are few and wait for memory: small blocks spread them over all multiprocessors.

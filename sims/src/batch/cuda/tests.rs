@@ -246,7 +246,10 @@ fn a_fleet_s_own_kernel_gives_the_same() {
 mod device {
     use super::*;
     use crate::batch::cuda::device::{Device, compile, has_nvrtc};
-    use crate::batch::cuda::source_for;
+    use crate::batch::cuda::{source, source_for};
+    use crate::knob::KnobError;
+    use crate::registry::find;
+    use crate::workloads::WORKLOADS;
 
     #[test]
     fn without_a_driver_or_a_device_there_is_one_clear_error() {
@@ -262,29 +265,44 @@ mod device {
         if !has_nvrtc() {
             return println!("no NVRTC: the kernel is not compiled for a device");
         }
-        for recipe in pairs(Mode::Sampled, 4).step_by(97).chain(tree_pairs(4).step_by(97)) {
-            let text = with(&recipe, 2, |replicas| compile(&source_for(replicas, Wanted::Curves), "compute_90").unwrap());
-            assert!(text.contains(".entry run_replicas") && text.contains(".entry sum_rows"), "{}", name(&recipe));
+        let own = |recipe: Ready| (name(&recipe), with(&recipe, 2, |replicas| source_for(replicas, Wanted::Curves)));
+        let fleet = find("workload", WORKLOADS, "w2").unwrap().fleet(2);
+        let any = with(&tree_pairs(0).next().unwrap(), 1, |replicas| source(&Plan::new(replicas, Wanted::Curves, false).open_header()));
+        let others = [("w2".into(), source_for(&fleet.replicas(), Wanted::Success)), ("every pair".into(), any)];
+        for (name, source) in pairs(Mode::Sampled, 4).step_by(97).chain(tree_pairs(4).step_by(97)).map(own).chain(others) {
+            let text = compile(&source, "compute_90").unwrap();
+            assert!(text.contains(".entry run_replicas") && text.contains(".entry sum_rows"), "{name}");
             for word in ["div.approx", "div.full", "sqrt.approx", ".ftz", "ex2.approx"] {
-                assert!(!text.contains(word), "{word} in the kernel of {}", name(&recipe));
+                assert!(!text.contains(word), "{word} in the kernel of {name}");
             }
         }
     }
 
-    /// On a GPU, every pair gives the bits of the batched engine.
+    /// What `open` opens; says so where there is no GPU.
+    fn device(open: impl Fn() -> Result<Device, KnobError>) -> Option<Device> {
+        open().inspect_err(|error| println!("no device: {error}")).ok()
+    }
+
+    fn assert_same(device: &Device, recipe: &Ready) {
+        with(recipe, 67, |replicas| {
+            assert!(device.watch(replicas).unwrap() == crate::batch::watch(replicas, Options::default()), "{}", name(recipe));
+        });
+    }
+
+    /// On a GPU, every pair gives the bits of the batched engine, in the kernel for every fleet.
     #[test]
     fn a_device_gives_the_bits_of_the_batched_engine() {
-        let device = match Device::open() {
-            Ok(device) => device,
-            Err(error) => return println!("no device: {error}"),
-        };
-        for round in 0..rounds() {
-            for recipe in all(round) {
-                with(&recipe, 67, |replicas| {
-                    let seen = device.watch(replicas).unwrap();
-                    assert!(seen == crate::batch::watch(replicas, Options::default()), "round {round}: {}", name(&recipe));
-                });
-            }
-        }
+        let Some(device) = device(Device::for_any_fleet) else { return };
+        (0..rounds()).flat_map(all).for_each(|recipe| assert_same(&device, &recipe));
+    }
+
+    /// And some in kernels of their own, which take a second to compile.
+    #[test]
+    fn a_device_s_own_kernels_give_the_bits_of_the_batched_engine() {
+        let Some(device) = device(Device::open) else { return };
+        pairs(Mode::Sampled, 0).step_by(53).chain(tree_pairs(0).step_by(53)).for_each(|recipe| assert_same(&device, &recipe));
+        let fleet = find("workload", WORKLOADS, "w2").unwrap().fleet(67);
+        let replicas = fleet.replicas();
+        assert!(device.success(&replicas).unwrap() == crate::batch::success(&replicas, Options::default()));
     }
 }

@@ -190,16 +190,24 @@ fn listed(vocab: usize, depth: usize, seed: u64) -> World {
 
 /// Fleets of trees whose success is followed.
 pub(super) fn successes() -> Vec<Vec<(World, Ready)>> {
-    let cases =
-        [(0.0, [4, 3, 1], true), (0.0, [9, 2, 1], true), (0.0, [6, 4, 3], false), (0.5, [6, 3, 3], false), (0.0, [33, 2, 2], false)];
-    let case = |(sharing, size, is_listed): (f64, [usize; 3], bool)| {
+    let cases = [
+        (0.0, [4, 3, 1], "listed"),
+        (0.0, [9, 2, 1], "listed"),
+        (0.0, [6, 4, 3], ""),
+        (0.0, [5, 4, 2], "ends"),
+        (0.5, [6, 3, 3], ""),
+        (0.5, [7, 3, 2], "ends"),
+        (0.0, [33, 2, 2], ""),
+    ];
+    let case = |(sharing, size, kind): (f64, [usize; 3], &str)| {
         let mut recipe = Ready::new("success", SIGNALS[0], RULES[0]);
         let c = &mut recipe.config;
         [c.world.vocab, c.world.depth, c.world.prompts] = size;
         (c.world.bad_quality, c.train.steps, c.train.eval_every) = (0.3, 12, 3);
         (c.train.train_batch_size, c.train.group_size, c.policy.sharing) = (2, 8, sharing);
+        c.world.end_token = kind == "ends";
         c.world.held_out = 0;
-        if is_listed { (0..19).map(|i| (listed(size[0], size[1], i / 4), recipe.clone())).collect() } else { fleet(&recipe, 19) }
+        if kind == "listed" { (0..19).map(|i| (listed(size[0], size[1], i / 4), recipe.clone())).collect() } else { fleet(&recipe, 19) }
     };
     cases.map(case).to_vec()
 }
