@@ -788,7 +788,8 @@ DEVICE void take_step(const Replica &me, u32 step, u32 launched) {
     }
 }
 
-/// Steps `first` to `end` of every replica. Three blocks at a time on a multiprocessor leave a thread 168 registers: enough, by its compiler, for 64 arms.
+/// Steps `first` to `end` of every replica. Three blocks at a time on a multiprocessor leave a thread 168 registers: enough, by its compiler, for 64 arms. The
+/// smaller blocks of trees leave it all that it can name.
 extern "C" __global__ void __launch_bounds__(THREADS, 3) run_replicas(u32 *tables, const u32 *lists, u32 count, u32 first, u32 end) {
     const u32 number = blockIdx.x * blockDim.x + threadIdx.x;
     const u64 replicas = count;

@@ -12,6 +12,10 @@
 //! Device                               device      NVRTC, memory and launches, with the feature `cuda`
 //! ```
 //!
+//! A tree of a replica lies in tables of fixed size: nodes come into being where rollouts first move them, so steps times rollouts bound their number at each depth,
+//! and so do paths where these are fewer. Rows of a node lie together, for every thread stands at a node of its own; all else is `[row][replica]`. Right responses
+//! that are listed lie once per world beside the tables.
+//!
 //! A new signal or rule needs nothing here: its formula is the one generic function of its file, run on [`term::Term`]. The kernel is one source. For a device it
 //! is compiled once per shape of fleet, with sizes and choices as constants; for the tests it is compiled once as C++, with the same names as variables, and run
 //! against the batched engine on every pair of signal and rule.

@@ -3,6 +3,7 @@
 use super::carry::{self, Inputs};
 use super::host::{Host, compiler};
 use super::machine::{Machine, follow, run, success, watch};
+use super::supports;
 use super::tables::{Plan, Wanted};
 use crate::batch::block::{Block, Replica};
 use crate::batch::fleet::{Options, Watched};
@@ -224,6 +225,19 @@ fn what_is_followed_is_what_the_batched_engine_follows() {
     }
 }
 
+#[test]
+fn what_is_not_supported_says_why() {
+    let exact = pairs(Mode::Exact, 0).next().unwrap();
+    assert_eq!(supports(&exact).unwrap_err().to_string(), "mode = exact: must be sampled in the CUDA engine");
+    let mut long = tree_pairs(0).next().unwrap();
+    let c = &mut long.config;
+    (c.world.vocab, c.world.depth, c.world.end_token) = (4, 24, false);
+    (c.train.steps, c.train.train_batch_size, c.train.group_size) = (1 << 18, 1, 16);
+    let expected = "steps = 262144: times rollouts, depth and vocab must be at most 2^28 in the CUDA engine";
+    assert!(crate::batch::supports(&long).is_ok());
+    assert_eq!(supports(&long).unwrap_err().to_string(), expected);
+}
+
 /// A kernel with constants, as a device compiles it.
 #[test]
 fn a_fleet_s_own_kernel_gives_the_same() {
@@ -269,7 +283,7 @@ mod device {
         let fleet = find("workload", WORKLOADS, "w2").unwrap().fleet(2);
         let any = with(&tree_pairs(0).next().unwrap(), 1, |replicas| source(&Plan::new(replicas, Wanted::Curves, false).open_header()));
         let others = [("w2".into(), source_for(&fleet.replicas(), Wanted::Success)), ("every pair".into(), any)];
-        for (name, source) in pairs(Mode::Sampled, 4).step_by(97).chain(tree_pairs(4).step_by(97)).map(own).chain(others) {
+        for (name, source) in pairs(Mode::Sampled, 4).step_by(199).chain(tree_pairs(4).step_by(199)).map(own).chain(others) {
             let text = compile(&source, "compute_90").unwrap();
             assert!(text.contains(".entry run_replicas") && text.contains(".entry sum_rows"), "{name}");
             for word in ["div.approx", "div.full", "sqrt.approx", ".ftz", "ex2.approx"] {
@@ -300,7 +314,7 @@ mod device {
     #[test]
     fn a_device_s_own_kernels_give_the_bits_of_the_batched_engine() {
         let Some(device) = device(Device::open) else { return };
-        pairs(Mode::Sampled, 0).step_by(53).chain(tree_pairs(0).step_by(53)).for_each(|recipe| assert_same(&device, &recipe));
+        pairs(Mode::Sampled, 0).step_by(97).chain(tree_pairs(0).step_by(97)).for_each(|recipe| assert_same(&device, &recipe));
         let fleet = find("workload", WORKLOADS, "w2").unwrap().fleet(67);
         let replicas = fleet.replicas();
         assert!(device.success(&replicas).unwrap() == crate::batch::success(&replicas, Options::default()));
