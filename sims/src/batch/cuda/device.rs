@@ -110,6 +110,9 @@ impl Device {
     ///
     /// # Errors
     /// When the GPU fails, or has no memory for one replica.
+    ///
+    /// # Panics
+    /// As [`crate::batch::watch`].
     pub fn watch(&self, replicas: &[Replica]) -> Result<Vec<Observed>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
         let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Curves, self.puts()))?).map(|some| watch(self, some));
@@ -120,6 +123,9 @@ impl Device {
     ///
     /// # Errors
     /// When the GPU fails, or has no memory for one replica.
+    ///
+    /// # Panics
+    /// As [`crate::batch::success`].
     pub fn success(&self, replicas: &[Replica]) -> Result<Vec<Vec<f64>>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
         let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Success, self.puts()))?).map(|some| success(self, some));

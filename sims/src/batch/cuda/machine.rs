@@ -52,6 +52,10 @@ pub(super) fn success<M: Machine>(machine: &M, replicas: &[Replica]) -> Result<V
 
 /// All steps of a run.
 pub(super) fn run<M: Machine>(machine: &M, plan: &Plan, replicas: &[Replica]) -> Result<M::Memory, M::Failure> {
+    assert!(
+        plan.constant("LISTS") == 0 || plan.constant("KEEPS_SUCCESS") == 1,
+        "worlds whose right responses are listed show their success only, and only without shared skill"
+    );
     let mut memory = machine.load(plan, &Inputs::of(plan, replicas), replicas.len())?;
     for steps in launches(plan) {
         machine.launch(plan, &mut memory, steps)?;

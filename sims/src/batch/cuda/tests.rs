@@ -13,7 +13,9 @@ use crate::batch::tests::{fleet, pairs, prompts, replicas, successes, tree_pairs
 use crate::batch::{Node, recall};
 use crate::config::Mode;
 use crate::recipe::Ready;
+use crate::registry::find;
 use crate::stream::Seed;
+use crate::workloads::WORKLOADS;
 use pulp::Scalar;
 use rayon::prelude::*;
 use std::f64::consts::LN_2;
@@ -226,6 +228,14 @@ fn what_is_followed_is_what_the_batched_engine_follows() {
 }
 
 #[test]
+#[should_panic(expected = "right responses are listed")]
+fn worlds_that_list_right_responses_show_their_success_only() {
+    let Some(host) = HOST.as_ref() else { panic!("no C++ compiler to see where right responses are listed") };
+    let fleet = find("workload", WORKLOADS, "w2").unwrap().fleet(1);
+    let _ = watch(host, &fleet.replicas());
+}
+
+#[test]
 fn what_is_not_supported_says_why() {
     let exact = pairs(Mode::Exact, 0).next().unwrap();
     assert_eq!(supports(&exact).unwrap_err().to_string(), "mode = exact: must be sampled in the CUDA engine");
@@ -262,8 +272,6 @@ mod device {
     use crate::batch::cuda::device::{Device, compile, has_nvrtc};
     use crate::batch::cuda::{source, source_for};
     use crate::knob::KnobError;
-    use crate::registry::find;
-    use crate::workloads::WORKLOADS;
 
     #[test]
     fn without_a_driver_or_a_device_there_is_one_clear_error() {
