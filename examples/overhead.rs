@@ -19,7 +19,7 @@ const TINY: &str =
 
 fn main() -> Result<(), mta_sim::error::Error> {
     let cells = std::env::args().nth(1).and_then(|n| n.parse::<usize>().ok()).unwrap_or(20_000);
-    let plan = Plan::new(&Settings::parse(&format!("{TINY}seeds = {cells}\n"), Path::new("tiny"))?)?;
+    let plan = Plan::new(&Settings::parse(&format!("{TINY}backend = 'reference'\nseeds = {cells}\n"), Path::new("tiny"))?)?;
     let per_cell = |clock: Instant| clock.elapsed().as_secs_f64() * 1e6 / cells as f64;
     let clock = Instant::now();
     let sum: f64 = (0..cells).map(|row| plan.cell(row).run().map_or(0.0, |curves| curves.alignment)).sum();

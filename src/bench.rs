@@ -1,6 +1,8 @@
 //! How fast each engine is on fixed workloads, beside what this machine can do at most, all measured in the same minutes.
 
 use crate::engine::Backend;
+use crate::error::Error;
+use crate::gpu;
 use mta_sims::batch::Options;
 use mta_sims::batch::ceiling::Ceilings;
 use mta_sims::batch::lanes::Vectors;
@@ -16,15 +18,21 @@ impl Backend {
     fn share(self, asked: usize) -> usize {
         match self {
             Backend::Reference => asked.div_ceil(100),
-            Backend::Cpu => asked,
+            Backend::Cpu | Backend::Cuda => asked,
         }
     }
 
+    /// Whether it runs a fleet: the kernel does not run all.
+    fn runs(self, fleet: &Fleet) -> bool {
+        self != Backend::Cuda || gpu::supports(&fleet.recipe).is_ok()
+    }
+
     /// Runs a fleet; success at the end, by replica.
-    fn run(self, fleet: &Fleet) -> Vec<f64> {
+    fn run(self, fleet: &Fleet) -> Result<Vec<f64>, Error> {
         match self {
-            Backend::Reference => reference(&fleet.replicas()),
-            Backend::Cpu => batched(&fleet.replicas(), Options::default()),
+            Backend::Reference => Ok(reference(&fleet.replicas())),
+            Backend::Cpu => Ok(batched(&fleet.replicas(), Options::default())),
+            Backend::Cuda => gpu::success(&fleet.replicas()),
         }
     }
 }
@@ -97,30 +105,35 @@ pub struct Run {
 }
 
 /// Times everything that is asked for, on the threads of the current pool.
-pub fn measure(request: &Request) -> Report {
+///
+/// # Errors
+/// When a device fails.
+pub fn measure(request: &Request) -> Result<Report, Error> {
     let ceilings = Ceilings::measure(Vectors::default());
-    let runs = request.workloads.iter().flat_map(|workload| time(workload, request, &ceilings)).collect();
+    let runs: Vec<Vec<Run>> = request.workloads.iter().map(|workload| time(workload, request, &ceilings)).collect::<Result<_, _>>()?;
+    let runs = runs.into_iter().flatten().collect();
     let ceilings = Rates { fma: Some(ceilings.fma), exp: ceilings.exp, words: ceilings.words, bytes: Some(ceilings.bytes) };
-    Report { threads: rayon::current_num_threads(), ceilings, runs }
+    Ok(Report { threads: rayon::current_num_threads(), ceilings, runs })
 }
 
 /// Alternating runs of all engines on one workload.
-fn time(workload: &Workload, request: &Request, ceilings: &Ceilings) -> Vec<Run> {
+fn time(workload: &Workload, request: &Request, ceilings: &Ceilings) -> Result<Vec<Run>, Error> {
     let asked = request.replicas.unwrap_or(workload.replicas);
-    let fleets: Vec<(Backend, Fleet)> = request.backends.iter().map(|b| (*b, workload.fleet(b.share(asked)))).collect();
+    let fleets = request.backends.iter().map(|b| (*b, workload.fleet(b.share(asked))));
+    let fleets: Vec<(Backend, Fleet)> = fleets.filter(|(b, fleet)| b.runs(fleet)).collect();
     let mut times = vec![Vec::new(); fleets.len()];
     let mut success = vec![Vec::new(); fleets.len()];
     for repeat in 0..=request.repeats {
         for (i, (backend, fleet)) in fleets.iter().enumerate() {
             let clock = Instant::now();
-            success[i] = backend.run(fleet);
+            success[i] = backend.run(fleet)?;
             if repeat > 0 {
                 times[i].push(clock.elapsed().as_secs_f64());
             }
         }
     }
     let timed = fleets.iter().zip(times.into_iter().zip(&success));
-    timed.map(|((backend, fleet), (times, success))| Run::new(workload, *backend, fleet, times, success, ceilings)).collect()
+    Ok(timed.map(|((backend, fleet), (times, success))| Run::new(workload, *backend, fleet, times, success, ceilings)).collect())
 }
 
 impl Run {

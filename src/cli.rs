@@ -44,8 +44,12 @@ pub fn settings_flags() -> Vec<Arg> {
         flag("rule", "NAME", "Update rule of every recipe, instead of its own (mta-sim list rules)"),
         flag("seeds", "N", "Seeds per cell [default: 24]").value_parser(value_parser!(u64).range(1..=1_000_000)),
         flag("seed", "N", "First seed [default: 0]").value_parser(value_parser!(u64)),
-        flag("backend", "NAME", "What runs the cells: the readable loop in f64, or vectors of cells in f32 [default: reference]")
-            .value_parser(PossibleValuesParser::new(Backend::ALL.map(Backend::name))),
+        flag(
+            "backend",
+            "NAME",
+            "What runs the cells: the readable loop in f64, vectors of cells in f32, or a GPU [default: cpu; reference in exact mode]",
+        )
+        .value_parser(PossibleValuesParser::new(Backend::ALL.map(Backend::name))),
         flag("out", "FOLDER", "Run folder [default: runs/sweep-<hash of the plan>]").value_parser(value_parser!(PathBuf)),
     ]
 }

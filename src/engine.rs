@@ -1,13 +1,17 @@
-//! What runs cells: the reference loop on tables, the batched engine, or the loop on transformers.
+//! What runs cells: the reference loop on tables, the batched engine on vectors or on a GPU, or the loop on transformers.
 
 use crate::error::{Error, Origin};
+use crate::gpu::Gpu;
 use crate::id::Id;
 use mta_sims::batch::{self, Options};
 use mta_sims::cell::Cell;
-use mta_sims::config::AlignBy;
+use mta_sims::config::{AlignBy, Mode};
+use mta_sims::cost;
+use mta_sims::recipe::Ready;
 use mta_sims::record::Curves;
 use mta_sims::world::World;
 use rayon::prelude::*;
+use std::ops::RangeInclusive;
 
 /// Something that turns cells into curves.
 pub trait Engine: Sync {
@@ -19,6 +23,14 @@ pub trait Engine: Sync {
     /// # Errors
     /// When this engine cannot run it.
     fn check(&self, cell: &Cell, first: bool) -> Result<(), Error>;
+
+    /// Makes sure that it can be used on this machine.
+    ///
+    /// # Errors
+    /// When a device or its driver is missing.
+    fn open(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Makes what several of the cells that are about to run need, on the threads of the current pool.
     ///
@@ -34,9 +46,14 @@ pub trait Engine: Sync {
     /// When it fails.
     fn run(&self, cell: &Cell) -> Result<Curves, Error>;
 
-    /// Cells that are best run together.
-    fn at_once(&self) -> usize {
-        1
+    /// What cost predicts of it.
+    fn costs(&self) -> cost::Engine {
+        cost::Engine::Reference
+    }
+
+    /// The least and the most cells that are best run together.
+    fn at_once(&self) -> RangeInclusive<usize> {
+        1..=1
     }
 
     /// Runs cells together; what becomes of one does not depend on the others.
@@ -46,24 +63,32 @@ pub trait Engine: Sync {
 }
 
 /// The engines that a sweep may ask for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// The readable loop in `f64`.
-    #[default]
     Reference,
     /// One cell per SIMD lane in `f32`; cells that it does not run, such as those of a critic, the reference loop runs.
     Cpu,
+    /// The same on the first GPU, one cell per thread.
+    Cuda,
 }
 
 impl Backend {
     /// All of them.
-    pub const ALL: [Backend; 2] = [Backend::Reference, Backend::Cpu];
+    pub const ALL: [Backend; 3] = [Backend::Reference, Backend::Cpu, Backend::Cuda];
+
+    /// What runs recipes unless told otherwise: the batched engine where all are sampled, since other draws move a sampled answer more than `f32` does; where
+    /// some are exact, the loop in `f64`.
+    pub fn suited_to(recipes: &[Ready]) -> Self {
+        if recipes.iter().all(|r| r.config.train.mode == Mode::Sampled) { Backend::Cpu } else { Backend::Reference }
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Backend::Reference => "reference",
             Backend::Cpu => "cpu",
+            Backend::Cuda => "cuda",
         }
     }
 
@@ -77,6 +102,7 @@ impl Backend {
         match self {
             Backend::Reference => &Reference,
             Backend::Cpu => &Batched,
+            Backend::Cuda => &Gpu,
         }
     }
 }
@@ -106,8 +132,9 @@ impl Engine for Reference {
 /// The batched engine.
 pub struct Batched;
 
-/// Cells that the batched engine is given: enough to fill vectors of most recipes, and few enough to be done in a second or two.
-const BATCH: usize = 1024;
+/// Cells that the batched engine is given at least, enough to fill vectors on two threads, and at most.
+const FEW: usize = 4 * cost::LANES;
+const MANY: usize = 1024;
 
 impl Engine for Batched {
     fn id(&self, description: &str) -> Id {
@@ -122,8 +149,12 @@ impl Engine for Batched {
         self.run_together(std::slice::from_ref(cell)).remove(0)
     }
 
-    fn at_once(&self) -> usize {
-        BATCH
+    fn costs(&self) -> cost::Engine {
+        cost::Engine::Batched
+    }
+
+    fn at_once(&self) -> RangeInclusive<usize> {
+        FEW..=MANY
     }
 
     /// What the batched engine denies, the reference loop runs, or says why it cannot be run.
@@ -136,7 +167,7 @@ impl Engine for Batched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mta_sims::recipe::{RECIPES, Ready};
+    use mta_sims::recipe::RECIPES;
     use mta_sims::stream::Seed;
 
     #[test]
@@ -156,7 +187,8 @@ mod tests {
 
     #[test]
     fn engines_call_the_same_cell_differently() {
-        assert_ne!(Batched.id("seed = 1\n"), Reference.id("seed = 1\n"));
+        let ids: std::collections::HashSet<Id> = Backend::ALL.iter().map(|backend| backend.engine().id("seed = 1\n")).collect();
+        assert_eq!(ids.len(), Backend::ALL.len());
         assert!(Backend::ALL.iter().all(|backend| Backend::named(backend.name()) == Some(*backend)));
     }
 }

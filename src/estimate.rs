@@ -2,6 +2,8 @@
 
 use crate::plan::Plan;
 use crate::runner;
+use mta_sims::cost;
+use rayon::prelude::*;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -21,14 +23,27 @@ pub fn describe(plan: &Plan, folder: &Path, threads: usize) -> String {
     if plan.settings() > SHOWN {
         let _ = writeln!(text, "... and {} more lines", plan.settings() - SHOWN);
     }
-    let seconds = total(plan) / threads as f64;
-    let _ = writeln!(text, "{} cells, about {} on {threads} threads; folder {}", plan.rows(), words(seconds), folder.display());
+    let seconds = total(plan) / threads as f64 * cost::slowness(plan.backend.engine().costs());
+    let memory = memory(plan, threads) / f64::from(1 << 20);
+    let (cells, folder) = (plan.rows(), folder.display());
+    let _ = writeln!(text, "{cells} cells, about {} and {memory:.0} MiB on {threads} threads; folder {folder}", words(seconds));
     text
 }
 
 /// Seconds that one thread would need for all rows.
 pub fn total(plan: &Plan) -> f64 {
     plan.costs.iter().sum::<f64>() * plan.seeds.len() as f64
+}
+
+/// Bytes that the cells run together take at most.
+fn memory(plan: &Plan, threads: usize) -> f64 {
+    let engine = plan.backend.engine();
+    let bytes = |setting: usize| {
+        let ready = plan.ready(setting / plan.recipes.len(), setting % plan.recipes.len());
+        let cells = (*engine.at_once().end()).clamp(threads, plan.rows().max(threads));
+        cost::bytes(&ready, engine.costs(), cells, threads)
+    };
+    (0..plan.settings()).into_par_iter().map(bytes).reduce(|| 0.0, f64::max)
 }
 
 /// A time in words.

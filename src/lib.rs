@@ -6,14 +6,13 @@
 //! cli        the command line, made from the list of knobs
 //! settings   file and flags in layers            grid      numbers as people write them
 //! plan       grid points x recipes x seeds       resolved  the settings as run
-//! engine     what runs a cell                    greenhouse  grown transformers as an engine
+//! engine     what runs a cell                    gpu, greenhouse  a GPU and grown transformers as engines
 //! bridge     forecasts, then transformers, then verdicts: the llm rung
 //! shard      the parts of a plan, run anywhere   gather    their cells as tables
 //! runner     pending cells on all threads        stop      being asked to stop
 //! status     how far shards have come            slurm     an array of shards
 //! store/     plan, journals, Parquet, locks      tables    results and history
-//! cost       what a cell is expected to take     estimate  --dry-run: what a plan is expected to take
-//! id         names of cells
+//! id         names of cells                      estimate  --dry-run: what a plan is expected to take
 //! groups     results by grid point and recipe    report    the table and the sentence
 //! sweep      from the plan to the tables         progress  bars on a terminal
 //! page/      runs as one HTML file, and served   commands/ one file per subcommand
@@ -30,12 +29,12 @@ pub mod bench;
 pub mod bridge;
 pub mod cli;
 pub mod commands;
-pub mod cost;
 pub mod engine;
 pub mod error;
 pub mod estimate;
 pub mod export;
 pub mod gather;
+pub mod gpu;
 pub mod greenhouse;
 pub mod grid;
 pub mod groups;

@@ -3,14 +3,15 @@
 //! A plan holds the name of each row, sixteen bytes, and what its cell is expected to cost; settings of a cell are made when they are asked for, so that a
 //! million rows fit in tens of megabytes. What a plan looks like on the disk is said in [`crate::store::planned`].
 
-use crate::cost;
 use crate::engine::{Backend, Engine};
 use crate::error::{Error, Origin};
 use crate::id::Id;
 use crate::runner::Work;
 use crate::settings::{Assignment, Settings, set};
 use mta_sims::cell::{self, Cell};
-use mta_sims::knob::Value;
+use mta_sims::config::KNOBS;
+use mta_sims::cost;
+use mta_sims::knob::{Kind, Value};
 use mta_sims::recipe::{RECIPES, Ready};
 use mta_sims::registry::Named;
 use mta_sims::stream::Seed;
@@ -53,12 +54,14 @@ pub struct Row {
 }
 
 impl Plan {
-    /// A plan for the engine that the settings ask for.
+    /// A plan for the engine that the settings ask for, or that suits the recipes.
     ///
     /// # Errors
     /// As [`Plan::with`].
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        Plan::with(settings, settings.run.backend.unwrap_or_default().engine())
+        let plan = Plan::outline(settings)?;
+        let engine = plan.backend.engine();
+        plan.resolved(engine)
     }
 
     /// Resolves settings into cells for `engine`, and checks every one of them before any work starts.
@@ -66,7 +69,12 @@ impl Plan {
     /// # Errors
     /// When a setting is wrong, or the engine cannot run a cell.
     pub fn with(settings: &Settings, engine: &dyn Engine) -> Result<Self, Error> {
-        let mut plan = Plan::outline(settings)?;
+        Plan::outline(settings)?.resolved(engine)
+    }
+
+    /// With names and costs, checked.
+    fn resolved(mut self, engine: &dyn Engine) -> Result<Self, Error> {
+        let plan = &mut self;
         let named: Vec<Result<_, Error>> = (0..plan.settings()).into_par_iter().map(|at| plan.named(at, engine)).collect();
         for named in named {
             let (ids, cost) = named?;
@@ -74,7 +82,7 @@ impl Plan {
             plan.costs.push(cost);
         }
         plan.check(engine)?;
-        Ok(plan)
+        Ok(self)
     }
 
     /// The plan without names, costs and checks: what is known of a plan whose cells were written down before.
@@ -89,7 +97,7 @@ impl Plan {
         let points = axes.iter().map(|axis| axis.values.len() as f64).product::<f64>();
         check_size(points * recipes.len() as f64 * (seeds.end - seeds.start) as f64)?;
         let fixed = recipes.iter().map(|r| axes.iter().filter(|a| settings.fixes(&r.name, a)).map(|a| a.knob).collect()).collect();
-        let (seeds, backend) = (seeds.map(Seed).collect(), settings.run.backend.unwrap_or_default());
+        let (seeds, backend) = (seeds.map(Seed).collect(), settings.run.backend.unwrap_or_else(|| Backend::suited_to(&recipes)));
         Ok(Plan { axes, recipes, fixed, seeds, backend, ids: Vec::new(), costs: Vec::new() })
     }
 
@@ -141,7 +149,13 @@ impl Plan {
         ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
         let text = ready.description();
         let ids = self.seeds.iter().map(|seed| engine.id(&cell::description(*seed, &text))).collect();
-        Ok((ids, cost::seconds(&ready.config)))
+        Ok((ids, cost::seconds(&ready, engine.costs(), self.alike())))
+    }
+
+    /// Cells of a recipe that differ in seed and real-valued knobs only.
+    fn alike(&self) -> usize {
+        let real = |axis: &&Assignment| KNOBS.iter().any(|k| k.name == axis.knob && matches!((k.kind)(), Kind::Real(_)));
+        self.axes.iter().filter(real).map(|axis| axis.values.len()).product::<usize>() * self.seeds.len()
     }
 
     /// Makes sure that the rows which differ in seed only are called what they are now, and may be run.
@@ -233,6 +247,10 @@ impl Work for Plan {
 
     fn recipe(&self, row: usize) -> usize {
         self.row(row).recipe
+    }
+
+    fn cost(&self, row: usize) -> f64 {
+        self.cost(row)
     }
 }
 

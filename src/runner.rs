@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use mta_sims::cell::Cell;
 use mta_sims::record::Curves;
 use rayon::prelude::*;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -23,6 +24,9 @@ const WAITING: usize = 1024;
 /// Bytes after which waiting cells are written.
 const MUCH: usize = 1 << 20;
 
+/// Seconds that cells run together may take.
+const SOON: f64 = 2.0;
+
 /// Cells to run, made when they are asked for.
 pub trait Work: Sync {
     /// Name of a cell.
@@ -34,6 +38,11 @@ pub trait Work: Sync {
     /// The number of its recipe: cells of one recipe are best run together.
     fn recipe(&self, _at: usize) -> usize {
         0
+    }
+
+    /// Seconds that a cell is expected to take one thread.
+    fn cost(&self, _at: usize) -> f64 {
+        0.0
     }
 }
 
@@ -92,7 +101,7 @@ fn run_all(work: &dyn Work, pending: &[usize], engine: &dyn Engine, sender: Sync
             nobody_listens.store(true, Ordering::Relaxed);
         }
     };
-    if engine.at_once() == 1 {
+    if *engine.at_once().end() == 1 {
         let run = |sender: &mut SyncSender<Outcome>, at: &usize| {
             if !asked() {
                 tell(sender, *at, engine.run(&work.cell(*at)));
@@ -102,11 +111,25 @@ fn run_all(work: &dyn Work, pending: &[usize], engine: &dyn Engine, sender: Sync
     }
     let mut pending = pending.to_vec();
     pending.sort_by_key(|at| work.recipe(*at));
-    for some in pending.chunks(engine.at_once()).take_while(|_| !asked()) {
+    let mut rest = &pending[..];
+    while !(rest.is_empty() || asked()) {
+        let (some, others) = rest.split_at(first_few(work, rest, engine.at_once()));
+        rest = others;
         let cells: Vec<Cell> = some.iter().map(|at| work.cell(*at)).collect();
         let ran = engine.run_together(&cells);
         some.par_iter().zip(ran).for_each_with(sender.clone(), |sender, (at, ran)| tell(sender, *at, ran));
     }
+}
+
+/// How many of the `pending` cells are run together: such as are expected to be done soon, within the bounds of the engine.
+fn first_few(work: &dyn Work, pending: &[usize], bounds: RangeInclusive<usize>) -> usize {
+    let enough = SOON * rayon::current_num_threads() as f64;
+    let mut seconds = 0.0;
+    let soon = pending.iter().take_while(|at| {
+        seconds += work.cost(**at);
+        seconds <= enough
+    });
+    soon.count().clamp(*bounds.start(), *bounds.end()).min(pending.len())
 }
 
 /// Writes cells as they come, all that wait at once.

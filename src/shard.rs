@@ -140,6 +140,7 @@ pub struct Ran {
 /// # Errors
 /// When somebody else runs it, a cell fails, files cannot be read or written, or somebody asks to stop before the end.
 pub fn run(folder: &Path, shard: Shard, work: &dyn Work, rows: &[usize], engine: &dyn Engine, threads: usize) -> Result<Ran, Error> {
+    engine.open()?;
     let shards = folder.join(cells::FOLDER);
     std::fs::create_dir_all(&shards).map_err(Error::file(&shards, "is no folder to write to"))?;
     let mut journal = Journal::open(&cells::journal(folder, &shard.to_string()))?;

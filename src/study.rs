@@ -1,6 +1,5 @@
 //! The runs that figures need: a study is run where it is not finished, and any finished run can be read back.
 
-use crate::engine::Reference;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::settings::Settings;
@@ -49,7 +48,7 @@ pub fn finish(study: &Study, effort: Effort, runs: &Path, threads: usize, comman
         Data::Sweep { settings, quick } => {
             let layers = [settings, effort.of("", quick, quick), effort.of("", "", "seeds = 2")];
             let plan = plan(study.name, &layers)?;
-            let outcome = sweep::execute(&plan, &Reference, &runs.join(format!("{}-{}", study.name, plan.id())), threads)?;
+            let outcome = sweep::execute(&plan, plan.backend.engine(), &runs.join(format!("{}-{}", study.name, plan.id())), threads)?;
             let (knob, others) = (plan.main_column(), plan.other_columns());
             Ok(Finished { results: outcome.results()?, history: outcome.history()?, knob, others, command: command.into() })
         }

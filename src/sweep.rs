@@ -64,6 +64,7 @@ impl Begun {
 /// # Errors
 /// When a file cannot be read or written, a cell fails, or somebody asks to stop.
 pub fn execute(plan: &Plan, engine: &dyn Engine, folder: &Path, threads: usize) -> Result<Outcome, Error> {
+    engine.open()?;
     let begun = Begun::now();
     let _alone = put(plan, folder)?;
     let ran = shard::run(folder, Shard::WHOLE, plan, &Shard::WHOLE.rows(plan), engine, threads)?;

@@ -319,6 +319,24 @@ fn damage(path: &Path, how: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
+#[test]
+fn a_gpu_that_is_not_there_is_one_error_before_any_work() {
+    if Path::new("/dev/nvidiactl").exists() {
+        eprintln!("skipped: this machine has an NVIDIA driver");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for typed in ["sweep --backend cuda --out run", "bench --backend cuda"] {
+        assert!(
+            is_refusal(&run(folder.path(), typed), "backend = cuda: needs an NVIDIA driver, and libcuda.so.1 cannot be loaded"),
+            "{typed}"
+        );
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let text = succeed(folder.path(), "sweep plan --backend cuda --steps 1 --seeds 1 --out planned");
+    assert!(text.contains("planned"), "a plan can be made where there is no GPU: {text}");
+}
+
 /// Whether the answer is exit code 2, one message that says `fragment`, and silence otherwise.
 fn is_refusal(output: &Output, fragment: &str) -> bool {
     let stderr = String::from_utf8_lossy(&output.stderr);

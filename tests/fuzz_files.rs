@@ -2,7 +2,6 @@
 //!
 //! `MTA_FUZZ_SECONDS=900 cargo test --release --test fuzz_files` attacks each for a quarter of an hour; settings are attacked by `fuzz_config`.
 
-use mta_sim::engine::Reference;
 use mta_sim::error::Error;
 use mta_sim::id::Id;
 use mta_sim::import::{self, Asked, IMPORTERS, Importer, THRESHOLD};
@@ -137,7 +136,7 @@ fn a_damaged_plan_is_a_plan_or_an_error() {
             if let Some(read) = accept(planned::read(folder.path())) {
                 assert_eq!((read.ids.len(), read.costs.len()), (read.rows(), read.settings()));
                 (0..read.settings()).for_each(|at| {
-                    accept(read.confirm(at, &Reference));
+                    accept(read.confirm(at, read.backend.engine()));
                 });
             }
         });

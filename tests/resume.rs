@@ -113,7 +113,7 @@ fn a_cut_journal_loses_the_cut_cell_only() {
 }
 
 /// Settings that make every cell take some milliseconds.
-const SLOW: &str = "--steps 60 --num-iterations 4 --threads 1";
+const SLOW: &str = "--backend reference --steps 60 --num-iterations 4 --threads 1";
 
 fn start(folder: &Path, out: &str) -> Child {
     let typed = format!("sweep --config settings.toml --no-figures --out {out} {SLOW}");

@@ -158,10 +158,10 @@ fn a_corrupted_shard_is_named_and_its_cells_run_again_once_it_is_removed() {
 }
 
 /// Settings that make the plan last for a second or two.
-const SLOW: &str = "--num-iterations 4 --steps 30,60";
+const SLOW: &str = "--backend reference --num-iterations 4 --steps 30,60";
 
 /// Settings that make it last for longer than others wait to be refused.
-const SLOWER: &str = "--num-iterations 4 --steps 100,200";
+const SLOWER: &str = "--backend reference --num-iterations 4 --steps 100,200";
 
 fn spawn(folder: &Path, typed: &str) -> Child {
     program(folder).args(typed.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()

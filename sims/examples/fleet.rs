@@ -22,16 +22,10 @@ fn processor_time() -> Result<f64, Box<dyn std::error::Error>> {
 type Engine = Box<dyn Fn(&[Replica]) -> Result<Vec<f64>, Box<dyn std::error::Error>>>;
 
 #[cfg(feature = "cuda")]
-fn is_tree(fleet: &[Replica]) -> bool {
-    fleet.iter().any(|replica| replica.recipe.config.world.depth > 1)
-}
-
-#[cfg(feature = "cuda")]
 fn device() -> Result<Engine, Box<dyn std::error::Error>> {
     let device = mta_sims::batch::cuda::Device::open()?;
     println!("{}", device.name()?);
-    let last = |trails: Vec<Vec<f64>>| trails.iter().filter_map(|trail| trail.last().copied()).collect();
-    Ok(Box::new(move |fleet| if is_tree(fleet) { Ok(last(device.success(fleet)?)) } else { Ok(device.follow(fleet)?.success) }))
+    Ok(Box::new(move |fleet| Ok(device.last_success(fleet)?)))
 }
 
 #[cfg(not(feature = "cuda"))]

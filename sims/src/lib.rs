@@ -17,6 +17,7 @@
 //! Recipe = signal + rule + data        recipe      under one name
 //! Cell -> Curves                       cell        one recipe, one world, one seed
 //! [Cell] -> [Curves]                   batch/      many cells at once, one per SIMD lane or thread of a GPU, in f32
+//! Recipe -> seconds                    cost        what a cell is expected to take
 //! Workload -> fleet of replicas        workloads   what engines are timed on
 //! Proposition -> Simulated             against/    what the engine measures of the theory's outputs
 //! ```
@@ -31,6 +32,7 @@ pub mod cell;
 pub mod choices;
 pub mod claims;
 pub mod config;
+pub mod cost;
 pub mod critic;
 pub mod data;
 pub mod digest;

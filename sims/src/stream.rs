@@ -66,7 +66,7 @@ impl Seed {
     pub fn stream(self, purpose: Purpose, step: usize, slot: usize) -> Stream {
         assert!(step < MAX_STEPS, "step {step} does not fit the stream's address");
         let high = [slot as u32, (step as u32) << 8 | purpose as u32];
-        Stream { key: [self.0 as u32, (self.0 >> 32) as u32], high, next: 0 }
+        Stream { key: [self.0 as u32, (self.0 >> 32) as u32], high, next: 0, block: [0; 4] }
     }
 }
 
@@ -78,7 +78,9 @@ pub const MAX_STEPS: usize = 1 << 24;
 pub struct Stream {
     key: [u32; 2],
     high: [u32; 2],
+    /// Index of the next word read in order, and the block it is from unless it is the first of one.
     next: u64,
+    block: [u32; 4],
 }
 
 impl Stream {
@@ -107,9 +109,12 @@ impl Stream {
 
 impl RngCore for Stream {
     fn next_u32(&mut self) -> u32 {
-        let word = self.word(self.next);
+        let within = (self.next % 4) as usize;
+        if within == 0 {
+            self.block = self.block(self.next / 4);
+        }
         self.next += 1;
-        word
+        self.block[within]
     }
 
     fn next_u64(&mut self) -> u64 {

@@ -7,7 +7,7 @@
 //! | `w3` | bandits of 64 arms, logits drawn from N(0, 1); the exact gradient of E[log pi] less 0.25 KL to the initial policy, step size 0.01 | 1000 |
 
 use crate::batch::{Options, Replica, follow, success};
-use crate::config::{KlForm, KlPlace, LossAgg, Mode};
+use crate::config::{Baseline, KlForm, KlPlace, LossAgg, Mode};
 use crate::measure::measure;
 use crate::recipe::Ready;
 use crate::registry::{Entry, Named, find};
@@ -116,7 +116,9 @@ fn exact_flow() -> Ready {
     let c = &mut recipe.config;
     (c.world.vocab, c.world.prompts, c.world.held_out) = (ARMS, 1, 0);
     (c.train.mode, c.train.steps, c.train.learning_rate) = (Mode::Exact, 1000, 0.01);
-    (c.train.train_batch_size, c.policy.sharing) = (1, 1.0);
+    (c.train.train_batch_size, c.train.eval_every, c.policy.sharing) = (1, 1000, 1.0);
+    // what is taken off all rewards changes no expected gradient
+    c.objective.baseline = Baseline::None;
     // the expected gradient of k2 in the loss is that of the KL divergence
     (c.objective.kl_beta, c.objective.kl_form, c.objective.kl_place) = (0.25, KlForm::K2, KlPlace::Loss);
     recipe
@@ -182,10 +184,10 @@ impl Fleet {
     }
 }
 
-/// Success at the training prompts after the last update, by replica: by the batched engine, which also follows success and entropy of bandits in every step, and
-/// success of trees in evaluated ones.
+/// Success at the training prompts after the last update, by replica: by the batched engine, which also follows success and entropy of sampled bandits in every
+/// step, and else success in evaluated ones.
 pub fn batched(replicas: &[Replica], options: Options) -> Vec<f64> {
-    if replicas.iter().any(|replica| replica.recipe.config.world.depth > 1) {
+    if replicas.iter().any(|replica| replica.recipe.config.world.depth > 1 || replica.recipe.config.train.mode == Mode::Exact) {
         success(replicas, options).into_iter().filter_map(|trail| trail.last().copied()).collect()
     } else {
         follow(replicas, options).success

@@ -24,7 +24,7 @@ pub fn command() -> Command {
         .after_help(HELP)
         .arg(Arg::new("workloads").num_args(0..).value_name("WORKLOAD").help("Workloads to time, all unless named").value_parser(names))
         .arg(
-            option("backend", "NAME", "Time this engine only [default: all]")
+            option("backend", "NAME", "Time this engine only [default: all that this machine has]")
                 .value_parser(PossibleValuesParser::new(Backend::ALL.map(Backend::name)))
                 .action(ArgAction::Append),
         )
@@ -37,8 +37,8 @@ pub fn command() -> Command {
 /// Runs the subcommand and prints its answer.
 pub fn bench(matches: &ArgMatches) -> Result<(), Error> {
     let threads = usize::from(*matches.get_one::<u16>("threads").expect("it has a default"));
-    let request = request(matches);
-    let report = runner::pool(threads)?.install(|| measure(&request));
+    let request = request(matches)?;
+    let report = runner::pool(threads)?.install(|| measure(&request))?;
     if let Some(file) = matches.get_one::<PathBuf>("json") {
         let json = serde_json::to_string_pretty(&report).expect("numbers and text always serialise");
         store::write_whole(file, (json + "\n").as_bytes())?;
@@ -47,14 +47,19 @@ pub fn bench(matches: &ArgMatches) -> Result<(), Error> {
     Ok(())
 }
 
-fn request(matches: &ArgMatches) -> Request {
+fn request(matches: &ArgMatches) -> Result<Request, Error> {
     let given = |name: &str| matches.get_many::<String>(name).into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
     let asked = |names: &[&str], name: &str| names.is_empty() || names.contains(&name);
-    let (workloads, backends) = (given("workloads"), given("backend"));
-    Request {
+    let (workloads, named) = (given("workloads"), given("backend"));
+    let mut backends: Vec<Backend> = Backend::ALL.into_iter().filter(|b| asked(&named, b.name())).collect();
+    if named.is_empty() {
+        backends.retain(|b| b.engine().open().is_ok());
+    }
+    backends.iter().try_for_each(|b| b.engine().open())?;
+    Ok(Request {
         workloads: WORKLOADS.iter().copied().filter(|w| asked(&workloads, w.name())).collect(),
-        backends: Backend::ALL.into_iter().filter(|b| asked(&backends, b.name())).collect(),
+        backends,
         replicas: matches.get_one::<u32>("replicas").map(|n| *n as usize),
         repeats: usize::from(*matches.get_one::<u16>("repeats").expect("it has a default")),
-    }
+    })
 }

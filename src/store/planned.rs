@@ -137,7 +137,7 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(text.lines().nth(15).unwrap()).unwrap();
         assert_eq!(line["point"], serde_json::json!({"alignment": 0.25, "steps": 1}));
         assert_eq!((&line["recipe"], &line["seed"]), (&"a \"q\" é".into(), &0.into()));
-        (0..again.settings()).for_each(|at| again.confirm(at, &crate::engine::Reference).unwrap());
+        (0..again.settings()).for_each(|at| again.confirm(at, again.backend.engine()).unwrap());
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         let other = whole.replacen(first, "{\"id\":\"00000000000000000000000000000000\"", 1);
         std::fs::write(&path, other).unwrap();
         let changed = read(folder.path()).unwrap();
-        assert!(changed.confirm(0, &crate::engine::Reference).unwrap_err().to_string().contains("plan again"));
-        changed.confirm(1, &crate::engine::Reference).unwrap();
+        assert!(changed.confirm(0, changed.backend.engine()).unwrap_err().to_string().contains("plan again"));
+        changed.confirm(1, changed.backend.engine()).unwrap();
     }
 }

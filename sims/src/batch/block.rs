@@ -7,6 +7,7 @@ use super::philox::{BLOCK, Keys, Streams};
 use super::search::{bit_rows, padded};
 use super::shape::Shape;
 use super::tree::{PAD, Tree};
+use super::update::Centre;
 use crate::config::{Config, Objective};
 use crate::objective::{Blocks, Dials};
 use crate::policy::SoftmaxPolicy;
@@ -132,6 +133,8 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) now: Vec<Lane<S>>,
     /// Rewards of rollouts trained on, shaped in place.
     pub(super) shaped: Vec<Lane<S>>,
+    /// What the rewards of every slot are centred and scaled by.
+    pub(super) centre: Vec<Centre<S>>,
     /// Their advantages.
     pub(super) advantage: Vec<Lane<S>>,
     /// What they add to their log pi, before the step size.
@@ -143,8 +146,8 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) correct: Vec<S::m32s>,
     /// Weights of a whole batch: 1/G each where responses are sampled.
     pub(super) weight: Vec<Lane<S>>,
-    /// Exact mode: probability of every arm of a slot as the policy now is, and of its coin.
-    pub(super) chance: Table<S::f32s>,
+    /// Exact mode: probability of every arm of a slot as the policy now is, where the weight is another number; and of its coin.
+    pub(super) chance: Vec<Lane<S>>,
     pub(super) coin: Table<S::f32s>,
     /// Scratch of one slot: slopes by arm.
     pub(super) slope: Table<S::f32s>,
@@ -183,12 +186,13 @@ impl<S: Lanes> StepTables<S> {
             ref_logprob: vec![zero; by_group],
             now: vec![zero; shape.group],
             shaped: vec![zero; by_group],
+            centre: vec![Centre { factor: zero, baseline: zero }; shape.batch],
             advantage: vec![zero; by_group],
             push: vec![zero; by_group],
             correct: vec![none; by_group],
             weight: vec![Lane { s, x: s.splat_f32s(1.0 / shape.group as f32) }; by_group],
-            chance: memory::floats(s, if shape.exact { shape.batch * shape.arms } else { 0 }),
-            coin: memory::floats(s, if shape.exact { shape.batch * shape.arms } else { 0 }),
+            chance: vec![zero; if shape.weighs_apart() { shape.batch * shape.arms } else { 0 }],
+            coin: memory::floats(s, if shape.is_split() { shape.batch * shape.arms } else { 0 }),
             slope: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),

@@ -2,26 +2,33 @@
 
 use super::block::Block;
 use super::lanes::Lanes;
-use super::math::{exp2, log2};
 use super::memory;
 use super::number::Lane;
+use super::sample::{Keep, Weights};
 use super::search::Bits;
-use crate::config::Geometry;
+use super::update::{Did, Pushing};
+use crate::config::{Geometry, KlForm, KlPlace};
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
+use std::mem::take;
 use std::ops::Range;
+
+/// Weights, soon to be probabilities.
+struct Chances;
+
+impl<S: Lanes> Keep<S> for Chances {
+    type Row = Lane<S>;
+    #[inline(always)]
+    fn row(s: S, weight: S::f32s, _: S::f32s) -> Lane<S> {
+        Lane { s, x: weight }
+    }
+}
 
 impl<S: Lanes> Block<'_, S> {
     /// The arm of an enumerated rollout.
     #[inline(always)]
     pub(super) fn arm(&self, rollout: usize) -> usize {
         if rollout < self.shape.arms { rollout } else { rollout - self.shape.arms }
-    }
-
-    /// Whether responses come as two outcomes of a coin each.
-    #[inline(always)]
-    fn is_split(&self) -> bool {
-        self.shape.group > self.shape.arms
     }
 
     /// Writes down what no step changes: the prompts and responses of a batch, and what is said of them.
@@ -47,17 +54,17 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Weighs and pays the responses to every prompt of the batch; where `watched`, also says how many of them are right.
     #[inline(always)]
-    pub(super) fn enumerate(&mut self, signal: &Signal, watched: bool) {
+    pub(super) fn enumerate(&mut self, signal: &Signal, step: usize, watched: bool) {
         let (arms, group) = (self.shape.arms, self.shape.group);
         for slot in 0..self.shape.batch {
-            self.spread(slot);
+            self.fetch_right(slot, watched, step == 0);
+            let weights = self.find_chances(slot, watched);
+            self.describe_weights(slot, &weights);
             self.step.right[..arms].copy_from_slice(&self.step.correct[slot * group..][..arms]);
-            if watched {
-                self.find_success(slot);
+            if self.shape.weighs_apart() {
+                self.step.weight[slot * group..][..arms].copy_from_slice(&self.step.chance[slot * arms..][..arms]);
             }
-            self.weigh_responses(slot);
             if self.shape.greedy {
-                self.fetch_bits(slot);
                 self.choose_greedily(slot);
             }
             self.reward(signal, slot);
@@ -68,63 +75,32 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
-    /// The probability of every arm; with it log-sum and entropy. As in [`Block::find_policy`], a single prompt needs no look at all logits before.
+    /// Computes the policy at the slot's prompt: the probability of every arm.
     #[inline(always)]
-    pub(super) fn spread(&mut self, slot: usize) {
-        let s = self.s;
-        let mut shift = if self.is_single() { self.step.log_sum[slot] } else { self.load_many(slot) };
-        if self.is_single() {
-            self.load_single(slot);
-        }
-        let [mut total, mut moment] = self.spread_less(slot, shift);
-        let far = self.is_far(total);
-        if s.any(far) {
-            shift = s.select_f32s(far, self.largest_logit(slot), shift);
-            [total, moment] = self.spread_less(slot, shift);
-        }
-        let inverse = s.div_f32s(s.splat_f32s(1.0), total);
-        for chance in &mut self.step.chance[slot * self.shape.arms..][..self.shape.arms] {
-            *chance = s.mul_f32s(*chance, inverse);
-        }
-        let bits = log2(s, total).0;
-        self.step.log_sum[slot] = s.add_f32s(shift, bits);
-        self.step.entropy[slot] = s.mul_f32s(s.sub_f32s(bits, s.mul_f32s(moment, inverse)), s.splat_f32s(LN_2));
-    }
-
-    /// Weights less `shift`, in place of chances; their sum and moment.
-    #[inline(always)]
-    fn spread_less(&mut self, slot: usize, shift: S::f32s) -> [S::f32s; 2] {
+    pub(super) fn find_chances(&mut self, slot: usize, watched: bool) -> Weights<S> {
         let (s, arms) = (self.s, self.shape.arms);
-        let [mut total, mut moment] = [s.splat_f32s(0.0); 2];
-        let most = s.splat_f32s(126.0);
-        for (chance, logit) in self.step.chance[slot * arms..][..arms].iter_mut().zip(&self.step.logits[slot * arms..][..arms]) {
-            let (x, w) = exp2(s, s.min_f32s(s.sub_f32s(*logit, shift), most));
-            total = s.add_f32s(total, w);
-            moment = s.mul_add_f32s(w, x, moment);
-            *chance = w;
+        let mut all = take(self.chances_mut());
+        let chances = &mut all[slot * arms..][..arms];
+        let weights = self.find_policy::<Chances>(slot, watched, chances);
+        let inverse = s.div_f32s(s.splat_f32s(1.0), weights.total);
+        for chance in chances {
+            chance.x = s.mul_f32s(chance.x, inverse);
         }
-        [total, moment]
+        *self.chances_mut() = all;
+        weights
     }
 
-    /// The chance of a right response.
+    /// Where the probabilities of arms are.
     #[inline(always)]
-    fn find_success(&mut self, slot: usize) {
-        let (s, arms) = (self.s, self.shape.arms);
-        let zero = s.splat_f32s(0.0);
-        let mut success = zero;
-        for (is_right, chance) in self.step.right[..arms].iter().zip(&self.step.chance[slot * arms..][..arms]) {
-            success = s.add_f32s(success, s.select_f32s(*is_right, *chance, zero));
-        }
-        self.step.success[slot] = success;
+    fn chances_mut(&mut self) -> &mut Vec<Lane<S>> {
+        if self.shape.weighs_apart() { &mut self.step.chance } else { &mut self.step.weight }
     }
 
-    /// Weights before coins are split.
+    /// The probability of every arm of a slot as the policy now is.
     #[inline(always)]
-    fn weigh_responses(&mut self, slot: usize) {
-        let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
-        for (weight, chance) in self.step.weight[slot * group..].iter_mut().zip(&self.step.chance[slot * arms..][..arms]) {
-            *weight = Lane { s, x: *chance };
-        }
+    fn chances(&self, slot: usize) -> &[Lane<S>] {
+        let arms = self.shape.arms;
+        &(if self.shape.weighs_apart() { &self.step.chance } else { &self.step.weight })[slot * arms..][..arms]
     }
 
     /// Rewards dealt at random: a coin with the mean reward, for every response.
@@ -132,8 +108,8 @@ impl<S: Lanes> Block<'_, S> {
     fn deal(&mut self, slot: usize) {
         let (s, arms, first) = (self.s, self.shape.arms, slot * self.shape.paid());
         let mut mean = s.splat_f32s(0.0);
-        for arm in 0..arms {
-            mean = s.mul_add_f32s(self.step.chance[slot * arms + arm], self.step.reward[first + arm], mean);
+        for (chance, reward) in self.chances(slot).iter().zip(&self.step.reward[first..][..arms]) {
+            mean = s.mul_add_f32s(chance.x, *reward, mean);
         }
         for reward in &mut self.step.reward[first..][..arms] {
             *reward = mean;
@@ -148,13 +124,14 @@ impl<S: Lanes> Block<'_, S> {
             let rewards = memory::flat::<S>(&self.step.reward[first..][..arms]);
             self.step.greedy[slot] = Lane { s, x: s.gather(rewards, self.step.position[first + group]) };
         }
-        if self.is_split() {
+        if self.shape.is_split() {
             self.split(slot);
         }
         for (shaped, reward) in self.step.shaped[slot * group..].iter_mut().zip(&self.step.reward[first..][..group]) {
             *shaped = Lane { s, x: *reward };
         }
-        if self.uses.kl || self.shape.goes_off_policy() {
+        let looks_once = self.pushes_at_once() && self.rule.kl_place == KlPlace::Loss;
+        if (self.uses.kl && !looks_once) || self.shape.goes_off_policy() {
             self.keep_logprobs(slot);
         }
     }
@@ -167,7 +144,7 @@ impl<S: Lanes> Block<'_, S> {
         let (zero, one) = (s.splat_f32s(0.0), s.splat_f32s(1.0));
         for arm in 0..arms {
             let coin = self.step.reward[first + arm];
-            let chance = self.step.chance[slot * arms + arm];
+            let chance = self.step.chance[slot * arms + arm].x;
             let rest = s.sub_f32s(one, coin);
             self.step.coin[slot * arms + arm] = coin;
             self.step.weight[slot * group + arm] = Lane { s, x: s.mul_f32s(chance, coin) };
@@ -185,7 +162,7 @@ impl<S: Lanes> Block<'_, S> {
         let never = s.less_than_f32s(zero, zero);
         let (mut most, mut majority, mut wrong) = (zero, s.splat_u32s(0), never);
         for arm in 0..arms {
-            let share = self.step.chance[slot * arms + arm];
+            let share = self.chances(slot)[arm].x;
             let more = s.greater_than_f32s(share, most);
             let errs = s.not_m32s(self.step.right[arm]);
             self.step.share[arm] = share;
@@ -202,8 +179,8 @@ impl<S: Lanes> Block<'_, S> {
         let (s, arms) = (self.s, self.shape.arms);
         let (zero, one) = (s.splat_f32s(0.0), s.splat_f32s(1.0));
         let mut wrong = zero;
-        for arm in 0..arms {
-            wrong = s.add_f32s(wrong, s.select_f32s(self.step.right[arm], zero, self.step.chance[slot * arms + arm]));
+        for (is_right, chance) in self.step.right[..arms].iter().zip(self.chances(slot)) {
+            wrong = s.add_f32s(wrong, s.select_f32s(*is_right, zero, chance.x));
         }
         let mut all_wrong = one;
         for _ in 1..self.replicas[0].recipe.config.signal.pass_k {
@@ -220,20 +197,73 @@ impl<S: Lanes> Block<'_, S> {
     /// ```
     #[inline(always)]
     pub(super) fn ascend_in_expectation(&mut self, slots: Range<usize>) {
-        let s = self.s;
-        let share = self.splat(1.0 / slots.len() as f64);
-        let rates = [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)];
+        let rates = self.rates_of(slots.len());
         for slot in slots {
             if self.rule.geometry == Geometry::Natural {
                 self.find_natural_slopes(slot);
             } else {
                 self.find_slopes(slot);
             }
-            if self.uses.entropy {
-                self.add_entropy_slopes(slot);
-            }
             self.move_logits(slot, rates);
         }
+    }
+
+    /// Step sizes of skill and memory in an update on so many prompts.
+    #[inline(always)]
+    fn rates_of(&self, prompts: usize) -> [S::f32s; 2] {
+        let (s, share) = (self.s, self.splat(1.0 / prompts as f64));
+        [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)]
+    }
+
+    /// All updates of a batch, where each response is looked at once.
+    #[inline(always)]
+    pub(super) fn ascend_at_once(&mut self, did: &mut Did<S>) {
+        let rates = self.rates_of(self.shape.batch);
+        for slot in 0..self.shape.batch {
+            self.count(slot, did);
+            let total = self.find_slopes_at_once(slot, self.pushing(true), did);
+            self.finish_slopes(slot, total);
+            self.move_logits(slot, rates);
+        }
+    }
+
+    /// From rewards to weighted pushes by arm; gives their sum. The loop is compiled once for each of the plainer choices, so that nothing in it branches.
+    #[inline(always)]
+    fn find_slopes_at_once(&mut self, slot: usize, how: Pushing, did: &mut Did<S>) -> S::f32s {
+        let plain = |kl| Pushing { on_policy: true, cut: false, kl };
+        match how.kl {
+            _ if how.cut || self.uses.signs => self.slopes_of::<true>(slot, how, did),
+            None => self.slopes_of::<false>(slot, plain(None), did),
+            Some(KlForm::K1) => self.slopes_of::<false>(slot, plain(Some(KlForm::K1)), did),
+            Some(KlForm::K2 | KlForm::K3Plus) => self.slopes_of::<false>(slot, plain(Some(KlForm::K2)), did),
+            Some(KlForm::K3) => self.slopes_of::<false>(slot, plain(Some(KlForm::K3)), did),
+        }
+    }
+
+    /// The same, `how` being known; `SIGNED` where weights by sign are asked for.
+    #[inline(always)]
+    fn slopes_of<const SIGNED: bool>(&mut self, slot: usize, how: Pushing, did: &mut Did<S>) -> S::f32s {
+        let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
+        let mut slopes = take(&mut self.step.slope);
+        let (step, blocks, nats) = (&self.step, self.blocks(), self.number(f64::from(LN_2)));
+        let (centre, log_sum, mut total) = (step.centre[slot], step.log_sum[slot], s.splat_f32s(0.0));
+        let outcomes = step.shaped[slot * group..][..group].chunks(arms).zip(step.weight[slot * group..][..group].chunks(arms));
+        for (outcome, (rewards, weights)) in outcomes.enumerate() {
+            let scores = step.logits[slot * arms..][..arms].iter().zip(self.base_row(slot));
+            for (((slope, reward), weight), (logit, base)) in slopes.iter_mut().zip(rewards).zip(weights).zip(scores) {
+                let mut advantage = centre.advantage(*reward);
+                if SIGNED {
+                    advantage = advantage * blocks.sign_weight(*reward);
+                }
+                let now = Lane { s, x: s.sub_f32s(*logit, log_sum) } * nats;
+                let push = self.push(how, advantage, *weight, [now, Lane { s, x: *base } * nats, now], did);
+                let part = s.mul_f32s(weight.x, push.x);
+                *slope = if outcome == 0 { part } else { s.add_f32s(*slope, part) };
+                total = s.add_f32s(total, part);
+            }
+        }
+        self.step.slope = slopes;
+        total
     }
 
     /// The expected gradient in the logits of a slot.
@@ -251,17 +281,29 @@ impl<S: Lanes> Block<'_, S> {
                 total = s.add_f32s(total, part);
             }
         }
+        self.finish_slopes(slot, total);
+    }
+
+    /// Takes the `total` of all pushes off slopes, each arm its share, and adds the entropy bonus.
+    #[inline(always)]
+    fn finish_slopes(&mut self, slot: usize, total: S::f32s) {
+        let s = self.s;
         if self.uses.dense {
-            for (slope, chance) in step.slope.iter_mut().zip(&step.chance[slot * arms..][..arms]) {
-                *slope = s.sub_f32s(*slope, s.mul_f32s(total, *chance));
+            let mut slopes = take(&mut self.step.slope);
+            for (slope, chance) in slopes.iter_mut().zip(self.chances(slot)) {
+                *slope = s.sub_f32s(*slope, s.mul_f32s(total, chance.x));
             }
+            self.step.slope = slopes;
+        }
+        if self.uses.entropy {
+            self.add_entropy_slopes(slot);
         }
     }
 
     /// The natural gradient: the mean push of each arm, unless that is too unlikely to count, see [`crate::rollout::Rollout::counts`].
     #[inline(always)]
     fn find_natural_slopes(&mut self, slot: usize) {
-        let (s, arms, group, split) = (self.s, self.shape.arms, self.shape.group, self.is_split());
+        let (s, arms, group, split) = (self.s, self.shape.arms, self.shape.group, self.shape.is_split());
         let (zero, one, least) = (s.splat_f32s(0.0), s.splat_f32s(1.0), s.splat_f32s(f64::MIN_EXP as f32 - 1.0));
         for arm in 0..arms {
             let mut mean = self.step.push[slot * group + arm].x;
@@ -271,6 +313,9 @@ impl<S: Lanes> Block<'_, S> {
             }
             let x = s.sub_f32s(self.step.logits[slot * arms + arm], self.step.log_sum[slot]);
             self.step.slope[arm] = s.select_f32s(s.less_than_f32s(x, least), zero, mean);
+        }
+        if self.uses.entropy {
+            self.add_entropy_slopes(slot);
         }
     }
 
@@ -283,7 +328,7 @@ impl<S: Lanes> Block<'_, S> {
         for arm in 0..arms {
             let x = s.sub_f32s(self.step.logits[slot * arms + arm], self.step.log_sum[slot]);
             let pull = s.mul_f32s(self.dials.entropy_coeff.x, s.mul_add_f32s(x, s.splat_f32s(LN_2), entropy));
-            let pull = if natural { pull } else { s.mul_f32s(pull, self.step.chance[slot * arms + arm]) };
+            let pull = if natural { pull } else { s.mul_f32s(pull, self.chances(slot)[arm].x) };
             self.step.slope[arm] = s.sub_f32s(self.step.slope[arm], pull);
         }
     }

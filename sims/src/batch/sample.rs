@@ -16,10 +16,29 @@ use std::mem::take;
 const FAR: f32 = 1e18;
 
 /// The policy at one prompt: sum of weights 2^(logit - shift), their moment, and their sum over right arms.
-struct Weights<S: Lanes> {
-    total: S::f32s,
+pub(super) struct Weights<S: Lanes> {
+    pub(super) total: S::f32s,
     moment: S::f32s,
     right: S::f32s,
+}
+
+/// What is kept of every arm of a policy.
+pub(super) trait Keep<S: Lanes> {
+    /// A row of the table it is kept in.
+    type Row;
+    /// That of an arm of some `weight`, `sum` being that of all up to it.
+    fn row(s: S, weight: S::f32s, sum: S::f32s) -> Self::Row;
+}
+
+/// Running sums, to be searched.
+struct Sums;
+
+impl<S: Lanes> Keep<S> for Sums {
+    type Row = S::f32s;
+    #[inline(always)]
+    fn row(_: S, _: S::f32s, sum: S::f32s) -> S::f32s {
+        sum
+    }
 }
 
 /// The largest of each lane, in four chains: the order of maxima changes nothing.
@@ -40,7 +59,7 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn roll_out(&mut self, step: usize, watched: bool) {
         let signal = self.replicas[0].recipe.signal;
         if self.shape.exact {
-            return self.enumerate(signal, watched);
+            return self.enumerate(signal, step, watched);
         }
         if step == 0 {
             self.fetch_words(0, 0);
@@ -138,45 +157,60 @@ impl<S: Lanes> Block<'_, S> {
         s.not_m32s(s.and_m32s(s.greater_than_or_equal_f32s(total, low), s.less_than_or_equal_f32s(total, high)))
     }
 
-    /// Computes the policy at the slot's prompt: weights and their running sums; where `watched`, also the weight of right arms.
+    /// Computes the policy at the slot's prompt, and keeps its weights, or their running sums, in `kept`; where `watched`, also the weight of right arms.
     #[inline(always)]
-    fn find_policy(&mut self, slot: usize, watched: bool) -> Weights<S> {
+    pub(super) fn find_policy<K: Keep<S>>(&mut self, slot: usize, watched: bool, kept: &mut [K::Row]) -> Weights<S> {
         let (shift, weights) = if self.is_single() {
-            if watched { self.weigh_single::<true>(slot) } else { self.weigh_single::<false>(slot) }
+            if watched { self.weigh_single::<true, K>(slot, kept) } else { self.weigh_single::<false, K>(slot, kept) }
         } else {
             let top = self.load_many(slot);
-            (top, if watched { self.weigh::<true, false>(slot, top) } else { self.weigh::<false, false>(slot, top) })
+            (top, if watched { self.weigh::<true, false, K>(slot, top, kept) } else { self.weigh::<false, false, K>(slot, top, kept) })
         };
         self.step.log_sum[slot] = self.s.add_f32s(shift, log2(self.s, weights.total).0);
         weights
     }
 
+    /// The same, with running sums to be searched.
+    #[inline(always)]
+    fn find_sums(&mut self, slot: usize, watched: bool) -> Weights<S> {
+        let (mut sums, arms) = (take(&mut self.step.sums), self.shape.arms);
+        let weights = self.find_policy::<Sums>(slot, watched, &mut sums[..arms]);
+        sums[arms - 1] = self.s.splat_f32s(f32::INFINITY);
+        self.step.sums = sums;
+        weights
+    }
+
     /// Weights of logits less what the sum of their powers was last, which needs no look at them all before; where it has moved far, less the largest.
     #[inline(always)]
-    fn weigh_single<const WATCHED: bool>(&mut self, slot: usize) -> (S::f32s, Weights<S>) {
+    fn weigh_single<const WATCHED: bool, K: Keep<S>>(&mut self, slot: usize, kept: &mut [K::Row]) -> (S::f32s, Weights<S>) {
         let s = self.s;
         let mut shift = self.step.log_sum[slot];
-        let mut weights = self.weigh::<WATCHED, true>(slot, shift);
+        let mut weights = self.weigh::<WATCHED, true, K>(slot, shift, kept);
         let far = self.is_far(weights.total);
         if s.any(far) {
             self.load_single(slot);
             shift = s.select_f32s(far, self.largest_logit(slot), shift);
-            weights = self.weigh::<WATCHED, false>(slot, shift);
+            weights = self.weigh::<WATCHED, false, K>(slot, shift, kept);
         }
         (shift, weights)
     }
 
-    /// Weights less `shift`, and their running sums; where `WATCHED`, also the weight of right arms. Logits are those loaded, or, where all train on a
+    /// Weights less `shift`, and what is kept of them; where `WATCHED`, also the weight of right arms. Logits are those loaded, or, where all train on a
     /// `SINGLE` prompt, are computed on the way.
     #[inline(always)]
-    fn weigh<const WATCHED: bool, const SINGLE: bool>(&mut self, slot: usize, shift: S::f32s) -> Weights<S> {
+    fn weigh<const WATCHED: bool, const SINGLE: bool, K: Keep<S>>(
+        &mut self,
+        slot: usize,
+        shift: S::f32s,
+        kept: &mut [K::Row],
+    ) -> Weights<S> {
         let (s, arms, keeps) = (self.s, self.shape.arms, self.keeps_logits);
         let (zero, most) = (s.splat_f32s(0.0), s.splat_f32s(126.0));
         let [mut total, mut moment, mut right] = [zero; 3];
         let base = if SINGLE { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] };
         let logits = &mut self.step.logits[slot * arms..][..arms];
         let rows = logits.iter_mut().zip(base).zip(&self.skill[..arms]).zip(&self.memory[..arms]);
-        for ((((logit, base), skill), own), (sum, is_right)) in rows.zip(self.step.sums[..arms].iter_mut().zip(self.step.is_right.iter())) {
+        for ((((logit, base), skill), own), (kept, is_right)) in rows.zip(kept.iter_mut().zip(self.step.is_right.iter())) {
             let mut x = *logit;
             if SINGLE {
                 x = s.add_f32s(*base, *skill);
@@ -193,29 +227,39 @@ impl<S: Lanes> Block<'_, S> {
             let (x, w) = exp2(s, x);
             total = s.add_f32s(total, w);
             moment = s.mul_add_f32s(w, x, moment);
-            *sum = total;
+            *kept = K::row(s, w, total);
             if WATCHED {
                 right = s.mul_add_f32s(w, *is_right, right);
             }
         }
-        self.step.sums[arms - 1] = s.splat_f32s(f32::INFINITY);
         Weights { total, moment, right }
+    }
+
+    /// Entropy and chance of a right answer under the policy sampled from.
+    #[inline(always)]
+    pub(super) fn describe_weights(&mut self, slot: usize, weights: &Weights<S>) {
+        let s = self.s;
+        let bits = log2(s, weights.total).0;
+        let entropy = s.sub_f32s(bits, s.div_f32s(weights.moment, weights.total));
+        self.step.entropy[slot] = s.mul_f32s(entropy, s.splat_f32s(LN_2));
+        self.step.success[slot] = s.div_f32s(weights.right, weights.total);
+    }
+
+    /// What is right for the slot's prompt, as bits and, where the policy is `watched`, as numbers; where all train on a single prompt, it stays as it is.
+    #[inline(always)]
+    pub(super) fn fetch_right(&mut self, slot: usize, watched: bool, first: bool) {
+        if !self.is_single() || first {
+            self.fetch_bits(slot);
+            self.number_bits(watched || self.is_single());
+        }
     }
 
     /// Computes the policy at the slot's prompt and samples and pays its group.
     #[inline(always)]
     fn sample(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
-        let s = self.s;
-        // where all train on a single prompt, what is right stays
-        if !self.is_single() || (step, slot) == (0, 0) {
-            self.fetch_bits(slot);
-            self.number_bits(watched || self.is_single());
-        }
-        let weights = self.find_policy(slot, watched);
-        let bits = log2(s, weights.total).0;
-        let entropy = s.sub_f32s(bits, s.div_f32s(weights.moment, weights.total));
-        self.step.entropy[slot] = s.mul_f32s(entropy, s.splat_f32s(LN_2));
-        self.step.success[slot] = s.div_f32s(weights.right, weights.total);
+        self.fetch_right(slot, watched, (step, slot) == (0, 0));
+        let weights = self.find_sums(slot, watched);
+        self.describe_weights(slot, &weights);
         match self.step.sums.len() {
             32 => self.draw::<32>(slot, weights.total),
             64 => self.draw::<64>(slot, weights.total),
@@ -320,9 +364,9 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn rescore(&mut self, slot: usize) {
         if self.shape.exact {
-            self.spread(slot);
+            self.find_chances(slot, false);
         } else {
-            self.find_policy(slot, false);
+            self.find_sums(slot, false);
         }
     }
 

@@ -119,6 +119,16 @@ impl Shape {
         }
     }
 
+    /// Whether enumerated responses come as two outcomes of a coin each.
+    pub(super) fn is_split(&self) -> bool {
+        self.exact && self.group > self.arms
+    }
+
+    /// Whether the weights of enumerated responses are other numbers than the probabilities of arms as they now are.
+    pub(super) fn weighs_apart(&self) -> bool {
+        self.is_split() || (self.exact && self.goes_off_policy())
+    }
+
     /// Whether responses may have more than one token.
     pub(super) fn is_tree(&self) -> bool {
         self.depth > 1

@@ -8,6 +8,7 @@ use crate::signals::{Params, Rates};
 use std::f32::consts::LN_2;
 
 /// The draws of one group in one vector of replicas.
+#[derive(Clone, Copy)]
 pub struct Shown<'a, S: Lanes> {
     /// The backend.
     pub s: S,
@@ -38,6 +39,7 @@ pub struct Shown<'a, S: Lanes> {
 }
 
 /// What is done with coins.
+#[derive(Clone, Copy)]
 pub enum Coins<'a, S: Lanes> {
     /// They are tossed.
     Tossed {
@@ -51,6 +53,7 @@ pub enum Coins<'a, S: Lanes> {
 }
 
 /// Log-probabilities, entropies and certainties of the draws of one group.
+#[derive(Clone, Copy)]
 pub enum Scores<'a, S: Lanes> {
     /// Of arms: found for a draw when it is asked for.
     Arms {
@@ -85,6 +88,7 @@ pub struct Path<S: Lanes> {
 }
 
 /// How a group votes.
+#[derive(Clone, Copy)]
 pub struct Votes<'a, S: Lanes> {
     /// Position of the majority's answer.
     pub majority: S::u32s,

@@ -5,7 +5,7 @@ use super::lanes::Lanes;
 use super::math::exp2;
 use super::memory;
 use super::number::{Lane, Mask};
-use crate::config::{Baseline, KlPlace, PolicyLoss, RewardMap};
+use crate::config::{Baseline, Geometry, KlForm, KlPlace, PolicyLoss, RewardMap};
 use crate::objective::{Around, kl_slope, kl_value};
 use crate::paid::Earned;
 use crate::real::{Choice, Real, Truth};
@@ -27,6 +27,31 @@ pub(super) struct Did<S: Lanes> {
     pub(super) tokens: Lane<S>,
     pub(super) low: Lane<S>,
     pub(super) high: Lane<S>,
+}
+
+/// What the rewards of a group are centred and scaled by.
+#[derive(Clone, Copy)]
+pub(super) struct Centre<S: Lanes> {
+    pub(super) factor: Lane<S>,
+    pub(super) baseline: Lane<S>,
+}
+
+impl<S: Lanes> Centre<S> {
+    #[inline(always)]
+    pub(super) fn advantage(&self, reward: Lane<S>) -> Lane<S> {
+        self.factor * (reward - self.baseline)
+    }
+}
+
+/// How advantages become pushes in one update.
+#[derive(Clone, Copy)]
+pub(super) struct Pushing {
+    /// Whether the policy is the one sampled from.
+    pub(super) on_policy: bool,
+    /// Whether a ratio may be cut: every clip leaves a ratio of 1 as it is, but for a dual clip below 1.
+    pub(super) cut: bool,
+    /// The estimator of the KL penalty in the loss.
+    pub(super) kl: Option<KlForm>,
 }
 
 impl<S: Lanes> Block<'_, S> {
@@ -144,10 +169,10 @@ impl<S: Lanes> Block<'_, S> {
         self.dials.kl_beta * kl_value(self.rule.kl_form, self.ref_logprob(slot, rollout) - logprob)
     }
 
-    /// Advantages of the batch's rollouts, before they are whitened or weighed by sign.
+    /// Advantages of the batch's rollouts, before they are whitened or weighed by sign; where [`Block::pushes_at_once`], only what they are made of.
     #[inline(always)]
     pub(super) fn find_advantages(&mut self) {
-        let (blocks, group, size) = (self.blocks(), self.shape.group, self.size());
+        let (blocks, group, size, at_once) = (self.blocks(), self.shape.group, self.size(), self.pushes_at_once());
         let batch = blocks.of_batch(&Earned { weights: &self.step.weight, rewards: &self.step.shaped, size: None });
         for slot in 0..self.shape.batch {
             if self.shape.ends() {
@@ -168,9 +193,12 @@ impl<S: Lanes> Block<'_, S> {
                 }
             } else {
                 let (factor, baseline) = blocks.baseline(&own, mean, &around);
-                let factor = factor / scale;
-                for (a, r) in advantages.iter_mut().zip(own.rewards) {
-                    *a = factor * (*r - baseline);
+                let centre = Centre { factor: factor / scale, baseline };
+                step.centre[slot] = centre;
+                if !at_once {
+                    for (a, r) in advantages.iter_mut().zip(own.rewards) {
+                        *a = centre.advantage(*r);
+                    }
                 }
             }
         }
@@ -197,6 +225,9 @@ impl<S: Lanes> Block<'_, S> {
     /// All updates of a batch of bandits.
     #[inline(always)]
     pub(super) fn update(&mut self, step: usize, did: &mut Did<S>) {
+        if self.pushes_at_once() {
+            return self.ascend_at_once(did);
+        }
         self.weigh_advantages();
         if !self.shape.exact {
             self.fetch_coins(step + 1, 0);
@@ -214,21 +245,28 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
+    /// Whether an update looks at each response once, from reward to slope: in exact mode, where the policy is the one weighed, and no advantage depends on others.
+    #[inline(always)]
+    pub(super) fn pushes_at_once(&self) -> bool {
+        let plain = self.rule.geometry != Geometry::Natural && self.rule.baseline != Baseline::SecondBest && !self.rule.whiten;
+        plain && self.shape.exact && !self.shape.goes_off_policy()
+    }
+
+    /// How advantages become pushes.
+    #[inline(always)]
+    pub(super) fn pushing(&self, on_policy: bool) -> Pushing {
+        let rated = self.rule.policy_loss != PolicyLoss::Score;
+        let penalised = self.uses.kl && self.rule.kl_place == KlPlace::Loss;
+        Pushing { on_policy, cut: rated && (!on_policy || self.uses.dual), kl: penalised.then_some(self.rule.kl_form) }
+    }
+
     /// Coefficients of log pi of the slot's rollouts.
     #[inline(always)]
     fn find_pushes(&mut self, slot: usize, on_policy: bool, did: &mut Did<S>) {
-        let (blocks, group) = (self.blocks(), self.shape.group);
-        let (zero, one) = (self.number(0.0), self.number(1.0));
-        let penalised = self.uses.kl && self.rule.kl_place == KlPlace::Loss;
-        let rated = self.rule.policy_loss != PolicyLoss::Score;
-        // every clip leaves a ratio of 1 as it is, but for a dual clip below 1
-        let cut = !on_policy || self.uses.dual;
-        if rated {
-            did.tokens = did.tokens + self.counted(slot);
-        }
+        let (group, how) = (self.shape.group, self.pushing(on_policy));
+        self.count(slot, did);
         let rollouts = slot * group..(slot + 1) * group;
-        let cut = rated && cut;
-        if !(penalised || cut) {
+        if how.kl.is_none() && !how.cut {
             self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
             return;
         }
@@ -237,25 +275,42 @@ impl<S: Lanes> Block<'_, S> {
             self.find_logprobs(slot, &mut now);
             self.step.now = now;
         }
-        let step = &mut self.step;
+        let mut push = std::mem::take(&mut self.step.push);
+        let step = &self.step;
         let old = &step.logprob[rollouts.clone()];
         let now = if on_policy { old } else { &step.now };
-        let old = old.iter().zip(&step.ref_logprob[rollouts.clone()]).zip(now);
+        let logprobs = old.iter().zip(&step.ref_logprob[rollouts.clone()]).zip(now);
         let given = step.advantage[rollouts.clone()].iter().zip(&step.weight[rollouts.clone()]);
-        for ((to, (advantage, weight)), ((old, reference), now)) in step.push[rollouts].iter_mut().zip(given).zip(old) {
-            let mut push = *advantage;
-            if cut {
-                let ratio = if on_policy { one } else { (*now - *old).exp() };
-                let (slope, [low, high]) = blocks.push(ratio, push);
-                push = slope;
-                let counts = Lane::choose(weight.above(zero), one, zero);
-                did.low = did.low + Lane::choose(low, counts, zero);
-                did.high = did.high + Lane::choose(high, counts, zero);
-            }
-            if penalised {
-                push = push - self.dials.kl_beta * kl_slope(self.rule.kl_form, *reference - *now);
-            }
-            *to = push;
+        for ((to, (advantage, weight)), ((old, reference), now)) in push[rollouts].iter_mut().zip(given).zip(logprobs) {
+            *to = self.push(how, *advantage, *weight, [*old, *reference, *now], did);
+        }
+        self.step.push = push;
+    }
+
+    /// The coefficient of log pi of one rollout; its log pi is that when sampled, under the base model, and now.
+    #[inline(always)]
+    pub(super) fn push(&self, how: Pushing, advantage: Lane<S>, weight: Lane<S>, logprobs: [Lane<S>; 3], did: &mut Did<S>) -> Lane<S> {
+        let ([old, reference, now], zero, one) = (logprobs, advantage.like(0.0), advantage.like(1.0));
+        let mut push = advantage;
+        if how.cut {
+            let ratio = if how.on_policy { one } else { (now - old).exp() };
+            let (slope, [low, high]) = self.blocks().push(ratio, push);
+            push = slope;
+            let counts = Lane::choose(weight.above(zero), one, zero);
+            did.low = did.low + Lane::choose(low, counts, zero);
+            did.high = did.high + Lane::choose(high, counts, zero);
+        }
+        if let Some(form) = how.kl {
+            push = push - self.dials.kl_beta * kl_slope(form, reference - now);
+        }
+        push
+    }
+
+    /// Counts the slot's rollouts where they go through a ratio.
+    #[inline(always)]
+    pub(super) fn count(&self, slot: usize, did: &mut Did<S>) {
+        if self.rule.policy_loss != PolicyLoss::Score {
+            did.tokens = did.tokens + self.counted(slot);
         }
     }
 

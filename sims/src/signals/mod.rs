@@ -335,8 +335,10 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
     type Output = ();
     #[inline(always)]
     fn run(self, _: S) {
+        // a copy of its own, which rewards cannot be written into: what it holds is then read once
+        let shown = *self.shown;
         for (index, reward) in self.rewards.iter_mut().enumerate() {
-            *reward = F::reward(&Draw { shown: self.shown, index });
+            *reward = F::reward(&Draw { shown: &shown, index });
         }
     }
 }

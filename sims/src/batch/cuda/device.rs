@@ -144,6 +144,18 @@ impl Device {
         follow(self, replicas, self.room(&Plan::new(replicas, Wanted::Trail, self.puts()))?)
     }
 
+    /// Success at the training prompts after the last update, by replica, as [`crate::workloads::batched`] gives it.
+    ///
+    /// # Errors
+    /// When the GPU fails, or has no memory for one replica.
+    pub fn last_success(&self, replicas: &[Replica]) -> Result<Vec<f64>, KnobError> {
+        if replicas.iter().any(|replica| replica.recipe.config.world.depth > 1) {
+            Ok(self.success(replicas)?.into_iter().filter_map(|trail| trail.last().copied()).collect())
+        } else {
+            Ok(self.follow(replicas)?.success)
+        }
+    }
+
     /// Replicas that fit into the free memory.
     fn room(&self, plan: &Plan) -> Result<usize, KnobError> {
         self.context.bind_to_thread().map_err(failed("use the GPU in another thread"))?;

@@ -1,0 +1,266 @@
+//! What a cell costs, known from its recipe alone: so many pieces of elementary work, and what each takes.
+//!
+//! ```text
+//! seconds of a cell = sum over PIECES of count(recipe) * nanoseconds(engine) * 1e-9
+//! bytes of a run    = cells * (bytes of a world and of what is seen) + threads * bytes worked on
+//! ```
+//!
+//! The nanoseconds were fitted (least squares of relative errors, none below 0) to the processor time of random cells on one 2.9 GHz server core with AVX-512, of
+//! the batched engine in full vectors. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
+//! Counts are deterministic: shards are packed by them.
+
+use crate::batch::lanes::ROW;
+use crate::batch::{self, Options};
+use crate::cell::Cell;
+use crate::config::{Baseline, Config, Mode, Regime, SelectBy};
+use crate::recipe::{RECIPES, Ready};
+use crate::record::METRICS;
+use crate::rollout::Label;
+use crate::stream::Seed;
+use std::hint::black_box;
+use std::time::Instant;
+
+/// What runs a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The readable loop.
+    Reference,
+    /// The batched engine, in full vectors; what that denies, the readable loop.
+    Batched,
+}
+
+/// Elementary work.
+pub struct Piece {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+    /// How often a cell does it.
+    pub count: fn(&Sizes) -> f64,
+    /// Nanoseconds that it takes: the readable loop sampled, the same enumerating all responses; the batched engine on bandits, on trees, enumerating all arms.
+    nanoseconds: [f64; KINDS],
+}
+
+/// Share of rollouts that move something where whole groups may earn the same, and how much sharper than the base model policies are; both fitted.
+const MOVING: f64 = 0.05;
+const CONCENTRATION: f64 = 0.8;
+
+/// Kinds of runs that nanoseconds are fitted to.
+const KINDS: usize = 5;
+
+/// Numbers that counts are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    steps: f64,
+    /// Prompts of a step, and of the world.
+    batch: f64,
+    prompts: f64,
+    /// Rollouts of a prompt that are paid, and that are trained on.
+    paid: f64,
+    group: f64,
+    /// Actions at a node, and tokens of a response.
+    actions: f64,
+    depth: f64,
+    /// Policies computed for a prompt and step: once, and once more for every update with rollouts of an older one.
+    policies: f64,
+    passes: f64,
+    /// Evaluated steps, the first among them.
+    looks: f64,
+    /// Prompts trained on, and rollouts of each in the whole run that move something in its own tree: none where there is no such tree.
+    trained: f64,
+    visits: f64,
+    /// As many actions, chosen uniformly, have about the entropy of the policy at a node.
+    perplexity: f64,
+    votes: bool,
+    scores: bool,
+    private: bool,
+    shuffles: bool,
+    single: bool,
+}
+
+impl Sizes {
+    /// Those of a recipe.
+    pub fn of(recipe: &Ready) -> Self {
+        let Config { world, train, data, policy, objective, .. } = &recipe.config;
+        let exact = train.mode == Mode::Exact;
+        let trained = match data.regime {
+            Regime::Full => world.prompts,
+            Regime::TestTime => world.held_out,
+            Regime::OneShot => 1,
+            Regime::Few => data.few,
+        };
+        let group = if exact { world.responses() * (1.0 + f64::from(u8::from(recipe.signal.splits()))) } else { train.group_size as f64 };
+        let voters = if exact { 0 } else { recipe.signal.voters(&recipe.config.signal, train.group_size) };
+        let batch = (if exact { trained } else { train.train_batch_size }) as f64;
+        let (steps, passes) = (train.steps as f64, train.num_iterations as f64);
+        let minibatches = (train.minibatches as f64).min(batch);
+        let private = policy.sharing < 1.0 && world.depth > 1;
+        let spread = world.confidence.powi(2) + world.idiosyncrasy.powi(2);
+        let formula = recipe.signal.formula;
+        let punished = objective.baseline == Baseline::None && objective.negative_weight != 0.0;
+        let moving = if formula.looks_at_scores() || formula.tosses() || punished { 1.0 } else { MOVING };
+        Sizes {
+            steps,
+            batch,
+            prompts: world.all_prompts() as f64,
+            paid: group.max(voters as f64),
+            group,
+            actions: world.widest() as f64,
+            depth: world.depth as f64,
+            policies: 1.0 + passes - 1.0 / minibatches,
+            passes,
+            looks: 1.0 + (steps / train.eval_every as f64).ceil(),
+            trained: trained as f64,
+            perplexity: (CONCENTRATION * world.vocab as f64 * (-0.5 * spread).exp()).max(1.0),
+            visits: when(private, moving * steps * batch * group / trained as f64),
+            votes: formula.looks_at_votes(),
+            private,
+            scores: formula.looks_at_scores() || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
+            shuffles: recipe.signal.shuffles,
+            single: (if data.regime == Regime::TestTime { world.held_out } else { world.prompts }) == 1,
+        }
+    }
+
+    /// Prompts of all steps.
+    fn slots(&self) -> f64 {
+        self.steps * self.batch
+    }
+
+    /// Nodes of which a prompt remembers something after a part of the run, if visits are spread over as many nodes as if each were chosen uniformly.
+    fn remembered(&self, part: f64) -> f64 {
+        let visits = part * self.visits;
+        (1..self.depth as i32).map(|h| self.perplexity.powi(h)).map(|nodes| nodes * -(-visits / nodes).exp_m1()).fold(0.0, |all, n| all + n)
+    }
+
+    /// Tokens drawn.
+    fn tokens(&self) -> f64 {
+        self.slots() * self.paid * self.depth
+    }
+}
+
+/// `x` where something is done.
+fn when(done: bool, x: f64) -> f64 {
+    if done { x } else { 0.0 }
+}
+
+const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; KINDS], doc: &'static str) -> Piece {
+    Piece { name, doc, count, nanoseconds }
+}
+
+/// All pieces.
+#[rustfmt::skip]
+pub static PIECES: &[Piece] = &[
+    piece("cell", |_| 1.0, [15000.0, 8620.0, 20900.0, 22800.0, 21200.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [54.9, 23.9, 70.8, 83.3, 67.8], "An action of the base model."),
+    piece("step", |s| s.steps, [649.0, 546.0, 63.8, 0.0, 0.0], "A step."),
+    piece("slot", Sizes::slots, [593.0, 941.0, 0.0, 0.0, 0.0], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [16.5, 170.0, 0.912, 0.301, 1.46], "An action of a policy."),
+    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [6.45, 0.0, 0.615, 0.0, 0.0], "The same at the first token, looked up by prompt."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [16.8, 0.0, 0.0, 0.0, 0.0863], "A halving in the search for it."),
+    piece("visit", |s| s.tokens() * s.actions, [0.0, 0.0, 0.0, 0.153, 0.0], "An action that may be drawn."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 1.68, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.45, 0.0], "An action that may be drawn there."),
+    piece("score", |s| when(s.scores, s.tokens() * s.policies), [66.8, 109.0, 2.5, 0.488, 0.394], "The log-probability of a token."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [2.93, 0.402, 0.0479, 0.404, 0.0], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [47.0, 0.0, 16.1, 21.3, 0.0], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [296.0, 276.0, 2.35, 3.65, 0.566], "The push of a token."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.181, 0.0, 0.0163, 0.0694, 0.0], "An action that it moves."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [17.2, 13.6, 0.786, 1.67, 1.67], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [188.0, 0.0, 0.0, 46.4, 0.0], "A remembered node measured."),
+    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [8.2, 0.0, 0.0, 0.294, 0.0], "An action there."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [765.0, 0.0, 0.0, 25.8, 0.0], "A node that is remembered for the first time."),
+];
+
+/// The column of [`Piece::nanoseconds`] for a recipe.
+pub fn kind(recipe: &Ready, engine: Engine) -> usize {
+    let exact = recipe.config.train.mode == Mode::Exact;
+    match engine {
+        Engine::Batched if batch::supports(recipe).is_ok() => match (exact, recipe.config.world.depth) {
+            (true, _) => 4,
+            (false, 1) => 2,
+            (false, _) => 3,
+        },
+        _ => usize::from(exact),
+    }
+}
+
+/// Seconds of processor time that a cell takes where `together` of its kind can share vectors.
+pub fn seconds(recipe: &Ready, engine: Engine, together: usize) -> f64 {
+    let (sizes, kind) = (Sizes::of(recipe), kind(recipe, engine));
+    let idle = if kind < 2 { 1.0 } else { together.next_multiple_of(LANES) as f64 / together.max(1) as f64 };
+    let own: f64 =
+        PIECES.iter().enumerate().map(|(i, p)| (p.count)(&sizes) * p.nanoseconds[kind] * if i < ALONE { 1.0 } else { idle }).sum();
+    own * 1e-9 + pilot(recipe)
+}
+
+/// Pieces, the first ones, that are done cell by cell by every engine.
+const ALONE: usize = 2;
+
+/// Replicas of a vector of the machine that was measured.
+pub const LANES: usize = 16;
+
+/// Bytes that `cells` of a recipe take while they are run together on `threads` threads: their worlds, what is seen of each, and what a thread works on.
+pub fn bytes(recipe: &Ready, engine: Engine, cells: usize, threads: usize) -> f64 {
+    let s = Sizes::of(recipe);
+    let number = size_of::<f64>() as f64;
+    let actions = s.prompts * s.depth * s.actions;
+    let world =
+        actions * (number + 1.0) + s.prompts * (size_of::<Label>() + size_of::<usize>()) as f64 + 5.0 * s.depth * s.actions * number;
+    let policy = OVERLAP * (when(s.depth == 1.0, s.trained) + s.depth) * s.actions * number;
+    // what the engine has seen of a cell goes as its curves are made, which are larger
+    let look = (METRICS * size_of::<Option<f64>>()) as f64;
+    let held = if kind(recipe, engine) < 2 { threads as f64 } else { cells as f64 };
+    FIXED + held * (world + policy) + cells as f64 * s.looks * look + threads as f64 * working(&s, recipe, engine)
+}
+
+/// Bytes that a thread works on.
+fn working(s: &Sizes, recipe: &Ready, engine: Engine) -> f64 {
+    let tokens = s.batch * s.paid * s.depth;
+    if kind(recipe, engine) < 2 {
+        return tokens * REFERENCE_TOKEN;
+    }
+    let row = if s.depth > 1.0 { (s.actions / ROW as f64).ceil() * ROW as f64 } else { s.actions };
+    let tables = s.prompts * s.depth * row + s.batch * s.depth * (2.0 * row + 8.0);
+    let bandit = when(s.depth == 1.0, s.trained * s.actions) + s.batch * s.paid * ROLLOUT_WORDS;
+    let tree = when(s.depth > 1.0, tokens * (2.0 * row + TOKEN_WORDS) + s.trained * s.remembered(1.0) * (2.0 * row + NODE_WORDS));
+    (tables + bandit + tree) * (LANES * size_of::<f32>()) as f64
+}
+
+/// Bytes beside all that (fitted); bytes of a token in the readable loop; words of a vector by rollout, by token and by remembered node in the batched engine.
+const FIXED: f64 = 3.2e6;
+/// Share of what cells have learned that is held at once with all their worlds (fitted).
+const OVERLAP: f64 = 0.7;
+const REFERENCE_TOKEN: f64 = 300.0;
+const ROLLOUT_WORDS: f64 = 10.0;
+const TOKEN_WORDS: f64 = 16.0;
+const NODE_WORDS: f64 = 12.0;
+
+/// How many times slower than predicted this machine is now, by some milliseconds of a default cell on one thread.
+pub fn slowness(engine: Engine) -> f64 {
+    let mut recipe = Ready::named(RECIPES[0]);
+    let (cells, steps) = if engine == Engine::Reference { (1, 10) } else { (4 * LANES as u64, 10) };
+    recipe.config.train.steps = steps;
+    let cells: Vec<Cell> = (0..cells).map(|seed| Cell { recipe: recipe.clone(), seed: Seed(seed) }).collect();
+    let run = || match engine {
+        Engine::Reference => cells.iter().for_each(|cell| drop(black_box(cell.run()))),
+        Engine::Batched => drop(black_box(batch::run(&cells, Options::default()))),
+    };
+    let timed = || {
+        let clock = Instant::now();
+        run();
+        clock.elapsed().as_secs_f64()
+    };
+    let least = (0..3).map(|_| timed()).fold(f64::INFINITY, f64::min);
+    least / (seconds(&recipe, engine, cells.len()) * cells.len() as f64)
+}
+
+/// What choosing prompts by a pilot run takes on top, which the readable loop makes.
+fn pilot(recipe: &Ready) -> f64 {
+    let data = &recipe.config.data;
+    if !matches!(data.regime, Regime::OneShot | Regime::Few) || data.select_by != SelectBy::Variance {
+        return 0.0;
+    }
+    let mut run = recipe.clone();
+    (run.config.data.regime, run.config.train.eval_every) = (Regime::Full, 1);
+    seconds(&run, Engine::Reference, 1)
+}
