@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a GPU must show: the kernel's bits on every pair of signal and rule, the speed of the fixed workloads, and that of peers on the same GPU.
+# What a GPU must show: the kernel's bits on every pair of signal and rule, the speed of the sampled workloads, and that of peers on the same GPU.
 #
 #   sims/bench/device.sh build DIR         builds into DIR; needs Rust, no GPU and no CUDA toolkit
 #   sims/bench/device.sh run DIR [PEERS]   runs what lies in DIR; needs a GPU, its driver and NVRTC, no Rust. PEERS: a folder with peer.py (see compare.py)
@@ -31,16 +31,20 @@ part() {
   timeout "$limit" "$@" || { echo "$name: exit code $?"; failures=$((failures + 1)); }
 }
 
+jax() {
+  part 50 "JAX, $2, $3 replicas" env -C "$1" python3 peer.py --engine jax --device gpu --workload "$2" --replicas "$3" --repeats 3
+}
+
 run() {
   local peers=${2:-} failures=0 replicas
   nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv,noheader
   find_libraries
   part 150 "bits on the device" "$1/mta_sims" batch::cuda --nocapture
-  for replicas in 65536 1048576; do part 40 "w1, $replicas replicas" "$1/fleet" w1 "$replicas" 5 cuda; done
+  for replicas in 65536 1048576; do part 30 "w1, $replicas replicas" "$1/fleet" w1 "$replicas" 5 cuda; done
+  for replicas in 64 512 8192; do part 20 "w2, $replicas replicas" "$1/fleet" w2 "$replicas" 5 cuda; done
   if [ -n "$peers" ]; then
-    for replicas in 65536 1048576; do
-      part 80 "JAX, W1, $replicas replicas" env -C "$peers" python3 peer.py --engine jax --device gpu --workload W1 --replicas "$replicas" --repeats 3
-    done
+    for replicas in 65536 1048576; do jax "$peers" W1 "$replicas"; done
+    for replicas in 512 8192; do jax "$peers" W2 "$replicas"; done
   fi
   echo "== done (${SECONDS}s), $failures failures"
   return "$failures"

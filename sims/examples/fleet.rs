@@ -25,7 +25,7 @@ type Engine = Box<dyn Fn(&[Replica]) -> Result<Vec<f64>, Box<dyn std::error::Err
 fn device() -> Result<Engine, Box<dyn std::error::Error>> {
     let device = mta_sims::batch::cuda::Device::open()?;
     println!("{}", device.name()?);
-    Ok(Box::new(move |fleet| Ok(device.follow(fleet)?.success)))
+    Ok(Box::new(move |fleet| Ok(device.last_success(fleet)?)))
 }
 
 #[cfg(not(feature = "cuda"))]

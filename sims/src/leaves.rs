@@ -43,6 +43,12 @@ impl Leaves {
         &self.right
     }
 
+    /// The chance of a right response below every child of every prefix but the longest, under the base model: by depth, prefix and token.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn chances(&self) -> impl Iterator<Item = f32> {
+        self.chances.iter().flatten().copied()
+    }
+
     /// Writes the chance of a right response below every child of a prefix of `h` tokens, under the base model, by token.
     #[inline(always)]
     pub(crate) fn write_below(&self, h: usize, prefix: usize, below: &mut [f32]) {

@@ -162,6 +162,16 @@ impl Task {
         code * (self.settings.widest() as u128 + 1) + u128::from(token) + 1
     }
 
+    /// The path with this code.
+    pub(crate) fn tokens(&self, code: u128) -> Vec<u32> {
+        let base = self.settings.widest() as u128 + 1;
+        let shorter = |code: &u128| Some((code - 1) / base).filter(|code| *code > 0);
+        let mut tokens: Vec<u32> =
+            std::iter::successors(Some(code).filter(|code| *code > 0), shorter).map(|code| ((code - 1) % base) as u32).collect();
+        tokens.reverse();
+        tokens
+    }
+
     /// The label of prompt `x`: its luck, and the first wrong answer of 64 uniformly random ones.
     fn draw_label(&self, seed: Seed, x: usize) -> Label {
         let mut stream = seed.stream(Purpose::Label, 0, slot(&self.settings, x));

@@ -10,6 +10,7 @@ use crate::measure::Measured;
 use crate::recipe::Ready;
 use pulp::Scalar;
 use rayon::prelude::*;
+use std::collections::HashMap;
 
 /// Replicas whose columns are made at a time.
 const AT_A_TIME: usize = 1024;
@@ -19,8 +20,41 @@ fn block<'a>(replica: &'a [Replica<'a>; 1]) -> Block<'a, Scalar> {
     Block::new(Scalar::new(), replica)
 }
 
-/// The inputs of a fleet, as bits.
-pub(super) fn inputs(plan: &Plan, replicas: &[Replica]) -> Vec<u32> {
+/// What a run starts from, as bits.
+pub(super) struct Inputs {
+    /// The tables of inputs, `[row][replica]`.
+    pub(super) tables: Vec<u32>,
+    /// The right responses of worlds that list them, world after world; never empty, for memory of no size cannot be had.
+    pub(super) lists: Vec<u32>,
+}
+
+impl Inputs {
+    /// Those of a fleet.
+    pub(super) fn of(plan: &Plan, replicas: &[Replica]) -> Self {
+        let (mut tables, (lists, from)) = (columns(plan, replicas), lists(replicas));
+        let first = plan.rows("listed_from").start * replicas.len();
+        tables[first..][..from.len()].copy_from_slice(&from);
+        Inputs { tables, lists }
+    }
+}
+
+/// Lists of right responses with the chances below every prefix, of every world once, and where that of each replica begins; nothing where worlds list none.
+fn lists(replicas: &[Replica]) -> (Vec<u32>, Vec<u32>) {
+    let mut known = HashMap::new();
+    let (mut lists, mut from) = (vec![0], Vec::new());
+    for replica in replicas {
+        let Some(leaves) = replica.world.task.leaves() else { return (vec![0], Vec::new()) };
+        let begins = *known.entry(std::ptr::from_ref(replica.world)).or_insert(lists.len());
+        if begins == lists.len() {
+            lists.extend(leaves.words());
+            lists.extend(leaves.chances().map(f32::to_bits));
+        }
+        from.push(u32::try_from(begins).expect("supported lists have 32 bits"));
+    }
+    (lists, from)
+}
+
+fn columns(plan: &Plan, replicas: &[Replica]) -> Vec<u32> {
     let mut tables = vec![0; plan.wanted().start * replicas.len()];
     for first in (0..replicas.len()).step_by(AT_A_TIME) {
         let some = &replicas[first..replicas.len().min(first + AT_A_TIME)];
@@ -64,6 +98,12 @@ pub(super) fn measured(rows: &[u32], replicas: usize) -> Vec<Measured> {
     (0..replicas).map(|lane| means(lane).lane(0)).collect()
 }
 
+/// The chance of a right response at evaluated steps, by replica, from a row for each.
+pub(super) fn trails(rows: &[u32], replicas: usize) -> Vec<Vec<f64>> {
+    let trail = |lane: usize| rows.iter().skip(lane).step_by(replicas).map(|x| f64::from(f32::from_bits(*x))).collect();
+    (0..replicas).map(trail).collect()
+}
+
 /// The evaluated steps of a replica.
 fn read(recipe: &Ready, rows: &[f32]) -> Vec<Look<Scalar>> {
     let means = |rows: &[f32]| Means(rows.try_into().expect("a row per measure"));
@@ -80,6 +120,6 @@ fn read(recipe: &Ready, rows: &[f32]) -> Vec<Look<Scalar>> {
 /// What a step did, in the kernel's order.
 fn did_of(numbers: [f32; DID]) -> Did<Scalar> {
     let s = Scalar::new();
-    let [reward, reward_std, flat, accuracy, entropy, success, tokens, low, high] = numbers.map(|x| Lane { s, x });
-    Did { reward, reward_std, flat, accuracy, entropy, success, length: Lane { s, x: 1.0 }, tokens, low, high }
+    let [reward, reward_std, flat, accuracy, entropy, success, length, tokens, low, high] = numbers.map(|x| Lane { s, x });
+    Did { reward, reward_std, flat, accuracy, entropy, success, length, tokens, low, high }
 }

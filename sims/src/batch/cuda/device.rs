@@ -1,9 +1,10 @@
 //! The kernel on an NVIDIA GPU. Driver and NVRTC are loaded when a device is opened; nothing of CUDA is needed to build.
 #![allow(unsafe_code)]
 
-use super::machine::{Machine, follow, watch};
-use super::tables::Plan;
-use super::{PARTS, THREADS, source, supports};
+use super::carry::Inputs;
+use super::machine::{Machine, follow, success, watch};
+use super::tables::{Plan, Wanted};
+use super::{PARTS, source, supports};
 use crate::batch::block::Replica;
 use crate::batch::fleet::{Observed, Trail};
 use crate::batch::run_by;
@@ -29,6 +30,8 @@ pub struct Device {
     context: Arc<CudaContext>,
     /// The virtual architecture that NVRTC compiles for.
     architecture: String,
+    /// Whether one kernel serves every fleet, slowly.
+    any: bool,
     modules: Mutex<HashMap<String, Arc<CudaModule>>>,
     /// Fleets run one after another.
     turn: Mutex<()>,
@@ -78,7 +81,13 @@ impl Device {
         let context = CudaContext::new(0).map_err(|error| refuse(format!("needs an NVIDIA GPU, and the driver says: {error}")))?;
         let (major, minor) = context.compute_capability().map_err(failed("ask for the GPU's architecture"))?;
         let architecture = format!("compute_{major}{minor}");
-        Ok(Device { context, architecture, modules: Mutex::default(), turn: Mutex::default() })
+        Ok(Device { context, architecture, any: false, modules: Mutex::default(), turn: Mutex::default() })
+    }
+
+    /// The same with one kernel for every fleet, whose sizes and choices are no constants: slower, and compiled once.
+    #[cfg(test)]
+    pub(super) fn for_any_fleet() -> Result<Self, KnobError> {
+        Ok(Device { any: true, ..Device::open()? })
     }
 
     /// The GPU's name.
@@ -101,9 +110,25 @@ impl Device {
     ///
     /// # Errors
     /// When the GPU fails, or has no memory for one replica.
+    ///
+    /// # Panics
+    /// As [`crate::batch::watch`].
     pub fn watch(&self, replicas: &[Replica]) -> Result<Vec<Observed>, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        let parts = replicas.chunks(self.room(&Plan::new(replicas, false, true))?).map(|some| watch(self, some));
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Curves, self.puts()))?).map(|some| watch(self, some));
+        Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Runs replicas and gives of each its chance of a right response after evaluated steps, as [`crate::batch::success`] does.
+    ///
+    /// # Errors
+    /// When the GPU fails, or has no memory for one replica.
+    ///
+    /// # Panics
+    /// As [`crate::batch::success`].
+    pub fn success(&self, replicas: &[Replica]) -> Result<Vec<Vec<f64>>, KnobError> {
+        let _turn = self.turn.lock().expect("no fleet panics");
+        let parts = replicas.chunks(self.room(&Plan::new(replicas, Wanted::Success, self.puts()))?).map(|some| success(self, some));
         Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -111,9 +136,24 @@ impl Device {
     ///
     /// # Errors
     /// When the GPU fails, or has no memory for one replica.
+    ///
+    /// # Panics
+    /// For trees.
     pub fn follow(&self, replicas: &[Replica]) -> Result<Trail, KnobError> {
         let _turn = self.turn.lock().expect("no fleet panics");
-        follow(self, replicas, self.room(&Plan::new(replicas, true, true))?)
+        follow(self, replicas, self.room(&Plan::new(replicas, Wanted::Trail, self.puts()))?)
+    }
+
+    /// Success at the training prompts after the last update, by replica, as [`crate::workloads::batched`] gives it.
+    ///
+    /// # Errors
+    /// When the GPU fails, or has no memory for one replica.
+    pub fn last_success(&self, replicas: &[Replica]) -> Result<Vec<f64>, KnobError> {
+        if replicas.iter().any(|replica| replica.recipe.config.world.depth > 1) {
+            Ok(self.success(replicas)?.into_iter().filter_map(|trail| trail.last().copied()).collect())
+        } else {
+            Ok(self.follow(replicas)?.success)
+        }
     }
 
     /// Replicas that fit into the free memory.
@@ -128,7 +168,7 @@ impl Device {
 
     /// A function of the kernel compiled for `plan`.
     fn function(&self, plan: &Plan, name: &str) -> Result<CudaFunction, KnobError> {
-        let source = source(&plan.header());
+        let source = source(&if self.any { plan.open_header() } else { plan.header() });
         let mut modules = self.modules.lock().expect("no compilation panics");
         let module = match modules.get(&source) {
             Some(module) => module.clone(),
@@ -139,11 +179,28 @@ impl Device {
                 module
             }
         };
+        if self.any {
+            self.set_shape(&module, plan)?;
+        }
         let function = module.load_function(name).map_err(failed("find the kernel"))?;
-        let shared = (plan.shared() * THREADS * size_of::<u32>()) as i32;
+        let shared = (plan.shared() * plan.threads() * size_of::<u32>()) as i32;
         let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         function.set_attribute(attribute, shared).map_err(failed("ask for shared memory"))?;
         Ok(function)
+    }
+
+    /// Sets the sizes and choices of the kernel for every fleet.
+    fn set_shape(&self, module: &Arc<CudaModule>, plan: &Plan) -> Result<(), KnobError> {
+        let kernel = module.load_function("set_shape").map_err(failed("find the kernel"))?;
+        let stream = self.context.default_stream();
+        let constants: Vec<u32> = plan.constants.iter().map(|(_, value)| *value).collect();
+        let constants = stream.clone_htod(&constants).map_err(failed("copy sizes and choices"))?;
+        let one = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (1, 1, 1), shared_mem_bytes: 0 };
+        let mut launch = stream.launch_builder(&kernel);
+        launch.arg(&constants);
+        // SAFETY: this is the parameter of `set_shape`, which reads as many constants as the header has names.
+        unsafe { launch.launch(one) }.map_err(failed("set sizes and choices"))?;
+        Ok(())
     }
 }
 
@@ -199,13 +256,15 @@ pub(super) fn compile(source: &str, architecture: &str) -> Result<String, KnobEr
 pub(super) struct Memory {
     stream: Arc<CudaStream>,
     words: CudaSlice<u32>,
+    lists: CudaSlice<u32>,
     replicas: usize,
 }
 
-/// As many blocks as `threads` threads need, with these rows of shared memory.
-fn blocks(threads: usize, shared: usize) -> LaunchConfig {
-    let shared_mem_bytes = (shared * THREADS * size_of::<u32>()) as u32;
-    LaunchConfig { grid_dim: (threads.div_ceil(THREADS) as u32, 1, 1), block_dim: (THREADS as u32, 1, 1), shared_mem_bytes }
+/// As many blocks as `count` threads need, with these rows of shared memory.
+fn blocks(plan: &Plan, count: usize, shared: usize) -> LaunchConfig {
+    let threads = plan.threads();
+    let shared_mem_bytes = (shared * threads * size_of::<u32>()) as u32;
+    LaunchConfig { grid_dim: (count.div_ceil(threads) as u32, 1, 1), block_dim: (threads as u32, 1, 1), shared_mem_bytes }
 }
 
 impl Machine for Device {
@@ -213,23 +272,24 @@ impl Machine for Device {
     type Memory = Memory;
 
     fn puts(&self) -> bool {
-        true
+        !self.any
     }
 
-    fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Memory, KnobError> {
+    fn load(&self, plan: &Plan, inputs: &Inputs, replicas: usize) -> Result<Memory, KnobError> {
         let stream = self.context.default_stream();
         let mut words = stream.alloc_zeros(plan.height() * replicas).map_err(failed("hold the tables"))?;
-        stream.memcpy_htod(inputs, &mut words.slice_mut(..inputs.len())).map_err(failed("copy the tables"))?;
-        Ok(Memory { stream, words, replicas })
+        stream.memcpy_htod(&inputs.tables, &mut words.slice_mut(..inputs.tables.len())).map_err(failed("copy the tables"))?;
+        let lists = stream.clone_htod(&inputs.lists).map_err(failed("copy the lists of right responses"))?;
+        Ok(Memory { stream, words, lists, replicas })
     }
 
     fn launch(&self, plan: &Plan, memory: &mut Memory, steps: Range<usize>) -> Result<(), KnobError> {
         let kernel = self.function(plan, "run_replicas")?;
         let [replicas, first, end] = [memory.replicas, steps.start, steps.end].map(|n| n as u32);
         let mut launch = memory.stream.launch_builder(&kernel);
-        launch.arg(&mut memory.words).arg(&replicas).arg(&first).arg(&end);
+        launch.arg(&mut memory.words).arg(&memory.lists).arg(&replicas).arg(&first).arg(&end);
         // SAFETY: these are the parameters of `run_replicas` in their order, and the memory has all rows of the plan's tables, in which the kernel stays.
-        unsafe { launch.launch(blocks(memory.replicas, plan.shared())) }.map_err(failed("run the kernel"))?;
+        unsafe { launch.launch(blocks(plan, memory.replicas, plan.shared())) }.map_err(failed("run the kernel"))?;
         Ok(())
     }
 
@@ -241,7 +301,7 @@ impl Machine for Device {
         let mut launch = memory.stream.launch_builder(&kernel);
         launch.arg(&memory.words).arg(&replicas).arg(&first).arg(&end).arg(&mut parts);
         // SAFETY: these are the parameters of `sum_rows` in their order, the rows are the plan's, and there is a part for every thread.
-        unsafe { launch.launch(blocks(count, 0)) }.map_err(failed("sum rows"))?;
+        unsafe { launch.launch(blocks(plan, count, 0)) }.map_err(failed("sum rows"))?;
         memory.stream.clone_dtoh(&parts).map_err(failed("copy sums"))
     }
 

@@ -3,7 +3,7 @@
 
 use super::term::{Book, Fact, Term, literal};
 use crate::batch::math;
-use crate::config::{Baseline, KlForm, Objective, PolicyLoss, RewardMap, Scale};
+use crate::config::{Baseline, KlForm, LossAgg, Objective, PolicyLoss, RatioLevel, RewardMap, Scale};
 use crate::objective::{Around, Blocks, Dials, OfBatch, kl_slope, kl_value};
 use crate::paid::Earned;
 use crate::registry::Named;
@@ -18,7 +18,9 @@ struct Family {
 }
 
 const KNOBS: (&str, &str) = ("const Knobs &", "knobs");
-const OWN: (&str, &str) = ("const Earned &", "own");
+/// Rewards with weights, of a group, a batch, or all tokens.
+const OWN: (&str, &str) = ("const Own &", "own");
+const BY_LENGTH: (&str, &str) = ("const ByLength &", "by_length");
 const DRAW: (&str, &str) = ("const Draw &", "draw");
 const MEAN: (&str, &str) = ("float", "mean");
 const REWARD: (&str, &str) = ("float", "reward");
@@ -26,7 +28,8 @@ const REWARD: (&str, &str) = ("float", "reward");
 impl Family {
     fn head(&self, suffix: &str) -> String {
         let parameters: Vec<String> = self.parameters.iter().map(|(kind, name)| format!("{kind} {name}").replace("& ", "&")).collect();
-        format!("DEVICE {} {}{suffix}({})", self.returns, self.name, parameters.join(", "))
+        let template = if self.parameters.contains(&OWN) { "template <class Own> " } else { "" };
+        format!("{template}DEVICE {} {}{suffix}({})", self.returns, self.name, parameters.join(", "))
     }
 
     /// The one function of a family without choice.
@@ -49,7 +52,7 @@ impl Family {
 
 /// All formulas, as C.
 pub(super) fn print() -> String {
-    [polynomials(), signals(), moments(), maps(), of_batch(), centring(), losses(), penalties()].concat()
+    [polynomials(), signals(), moments(), maps(), of_batch(), centring(), tokens(), losses(), penalties()].concat()
 }
 
 /// The two polynomials of [`math`], by Horner's rule.
@@ -68,7 +71,7 @@ fn signals() -> String {
     family.choice("SIGNAL", all, |book, signal| vec![signal.formula.printed(&super::term::Sample(book)).text()])
 }
 
-/// The columns of `own`, a group or a batch, as the printed formulas name them.
+/// The columns of `own`, or of another thing of its kind, as the printed formulas name them.
 struct Own<'b> {
     weights: [Term<'b>; 1],
     rewards: [Term<'b>; 1],
@@ -81,7 +84,11 @@ impl<'b> Own<'b> {
     }
 
     fn batch(book: &'b Book) -> Self {
-        Own { weights: [book.leaf("own.weights[0]")], rewards: [book.leaf("own.rewards[0]")], size: None }
+        Own::named(book, "own")
+    }
+
+    fn named(book: &'b Book, name: &str) -> Self {
+        Own { weights: [book.leaf(format!("{name}.weights[0]"))], rewards: [book.leaf(format!("{name}.rewards[0]"))], size: None }
     }
 
     fn earned(&self) -> Earned<'_, Term<'b>> {
@@ -90,9 +97,9 @@ impl<'b> Own<'b> {
 }
 
 /// What a group's advantages depend on, as the printed formulas name it.
-fn around<'o, 'b>(book: &'b Book, own: &'o Own<'b>) -> Around<'o, Term<'b>> {
+fn around<'o, 'b>(book: &'b Book, by_length: &'o Own<'b>) -> Around<'o, Term<'b>> {
     let batch = OfBatch { mean: book.leaf("of_batch.mean"), scale: book.leaf("of_batch.scale") };
-    Around { batch, by_length: own.earned(), greedy: book.leaf("greedy"), density: book.leaf("1.0f") }
+    Around { batch, by_length: by_length.earned(), greedy: book.leaf("greedy"), density: book.leaf("1.0f") }
 }
 
 /// The blocks of `choice`, with knobs by name.
@@ -122,7 +129,7 @@ fn variants<V: Copy>(all: &[V], name: fn(V) -> &'static str, choose: fn(&mut Obj
     all.iter().map(move |variant| {
         let mut objective = Objective::DEFAULT;
         choose(&mut objective, *variant);
-        (name(*variant).to_string(), objective)
+        (name(*variant).replace('-', "_"), objective)
     })
 }
 
@@ -167,19 +174,40 @@ fn of_batch() -> String {
 }
 
 fn centring() -> String {
-    const PARAMETERS: &[(&str, &str)] = &[KNOBS, OWN, MEAN, ("const OfBatch &", "of_batch"), ("float", "greedy")];
+    const PARAMETERS: &[(&str, &str)] = &[KNOBS, OWN, BY_LENGTH, MEAN, ("const OfBatch &", "of_batch"), ("float", "greedy")];
     let baseline = Family { name: "baseline", returns: "Centre", parameters: PARAMETERS };
     let divisor = Family { name: "divisor", returns: "float", parameters: PARAMETERS };
     let centre = |book: &Book, o: Objective| {
-        let own = Own::group(book);
-        let (factor, baseline) = blocks(book, &o).baseline(&own.earned(), book.leaf("mean"), &around(book, &own));
+        let (own, by_length) = (Own::group(book), Own::named(book, BY_LENGTH.1));
+        let (factor, baseline) = blocks(book, &o).baseline(&own.earned(), book.leaf("mean"), &around(book, &by_length));
         vec![factor.text(), baseline.text()]
     };
     let divide = |book: &Book, o: Objective| {
-        let own = Own::group(book);
-        vec![blocks(book, &o).divisor(&own.earned(), book.leaf("mean"), &around(book, &own)).text()]
+        let (own, by_length) = (Own::group(book), Own::named(book, BY_LENGTH.1));
+        vec![blocks(book, &o).divisor(&own.earned(), book.leaf("mean"), &around(book, &by_length)).text()]
     };
     baseline.choice("BASELINE", baselines(), centre) + &divisor.choice("SCALE", scales(), divide)
+}
+
+/// What only responses of more than one token ask for.
+fn tokens() -> String {
+    let weight = Family {
+        name: "token_weight",
+        returns: "float",
+        parameters: &[("float", "weight"), ("float", "length"), ("float", "mean_length"), ("float", "longest")],
+    };
+    let ratio = Family { name: "log_ratio", returns: "float", parameters: &[("float", "own"), ("float", "sum"), ("float", "length")] };
+    let ways = variants(LossAgg::ALL, LossAgg::name, |o, way| o.loss_agg_mode = way);
+    let levels = variants(RatioLevel::ALL, RatioLevel::name, |o, level| o.importance_sampling_level = level);
+    let weigh = |book: &Book, o: Objective| {
+        let [weight, length, mean_length, longest] = ["weight", "length", "mean_length", "longest"].map(|name| book.leaf(name));
+        vec![blocks(book, &o).token_weight(weight, length, mean_length, longest).text()]
+    };
+    let relate = |book: &Book, o: Objective| {
+        let [own, sum, length] = ["own", "sum", "length"].map(|name| book.leaf(name));
+        vec![blocks(book, &o).log_ratio(own, sum, length).text()]
+    };
+    weight.choice("LOSS_AGG", ways, weigh) + &ratio.choice("RATIO_LEVEL", levels, relate)
 }
 
 fn losses() -> String {

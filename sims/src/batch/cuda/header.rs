@@ -1,8 +1,9 @@
 //! `shape.h`: sizes and choices as constants, a replica's columns of the tables, and its knobs.
 
+use super::PARTS;
 use super::tables::{LOOK_ROWS, Place, Plan, Table, chances, numbers, unrolls_arms, unrolls_groups};
-use super::{PARTS, THREADS};
 use crate::batch::evaluate::{CHUNK, MEASURES};
+use crate::batch::lanes::ROW;
 use crate::measure::PASS_KS;
 use crate::stream::Purpose;
 use std::f32::consts::{LN_2, LOG2_E};
@@ -12,17 +13,17 @@ impl Plan {
     pub(super) fn header(&self) -> String {
         let constants: String = self.constants.iter().map(|(name, value)| constant(name, *value)).collect();
         let unrolled = unroll("ARMS", unrolls_arms(&self.shape)) + &unroll("GROUP", unrolls_groups(&self.shape));
-        fixed() + &unrolled + &constants + &self.structs()
+        fixed(self.threads()) + &unrolled + &constants + &self.structs()
     }
 
     /// For any fleet: constants are variables, set by `set_shape` in their order.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "cuda"))]
     pub(super) fn open_header(&self) -> String {
         let names: Vec<&str> = self.constants.iter().map(|(name, _)| &name[..]).collect();
         let sets = names.iter().enumerate().map(|(i, name)| format!("{name} = x[{i}];"));
-        let set = block("extern \"C\" void set_shape(const u32 *x)", sets, "}");
-        let variables = format!("static thread_local u32 {};\n\n", names.join(", "));
-        [fixed(), unroll("ARMS", false), unroll("GROUP", false), variables, set, self.structs()].concat()
+        let set = block("extern \"C\" __global__ void set_shape(const u32 *x)", sets, "}");
+        let variables = format!("VARIABLE u32 {};\n\n", names.join(", "));
+        [fixed(self.threads()), unroll("ARMS", false), unroll("GROUP", false), variables, set, self.structs()].concat()
     }
 
     fn structs(&self) -> String {
@@ -75,7 +76,7 @@ fn column(table: &Table, row: usize) -> String {
     match table.place {
         Place::Shared => format!("{{({kind} *)shared + {row} * THREADS + threadIdx.x, THREADS}}"),
         Place::Own if table.rows > 0 => format!("{{own_{name}, 1}}"),
-        _ => format!("{{({kind} *)all + {} * replicas + number, replicas}}", table.start()),
+        _ => format!("{{({kind} *)(all + {} * replicas) + number, replicas}}", table.start()),
     }
 }
 
@@ -94,15 +95,16 @@ fn unroll(loops: &str, unrolls: bool) -> String {
     format!("#define UNROLL_{loops}{}\n", if unrolls { " _Pragma(\"unroll\")" } else { "" })
 }
 
-/// Constants that no fleet changes.
-fn fixed() -> String {
+/// Constants that no variable of the open kernel stands for.
+fn fixed(threads: usize) -> String {
     let sizes = [
         ("PASS_KS", PASS_KS.len()),
         ("MEASURES", MEASURES),
         ("CHUNK", CHUNK),
+        ("TILE", ROW),
         ("LOOK_ROWS", LOOK_ROWS),
         ("PARTS", PARTS),
-        ("THREADS", THREADS),
+        ("THREADS", threads),
         ("DICE_PROMPTS", Purpose::Prompts as usize),
         ("DICE_ROLLOUT", Purpose::Rollout as usize),
         ("DICE_REWARD", Purpose::Reward as usize),

@@ -7,6 +7,8 @@
 #define __forceinline__ inline
 #define __global__
 #define __launch_bounds__(...)
+#define __align__(n)
+#define VARIABLE static thread_local
 
 struct Three {
     unsigned x, y, z;
@@ -38,8 +40,8 @@ template <class F> static void each(u32 threads, F thread) {
         for (threadIdx.x = 0; threadIdx.x < THREADS; ++threadIdx.x) thread();
 }
 
-extern "C" void launch_replicas(u32 *tables, u32 replicas, u32 first, u32 end) {
-    each(replicas, [=] { run_replicas(tables, replicas, first, end); });
+extern "C" void launch_replicas(u32 *tables, const u32 *lists, u32 replicas, u32 first, u32 end) {
+    each(replicas, [=] { run_replicas(tables, lists, replicas, first, end); });
 }
 
 extern "C" void launch_sums(const u32 *tables, u32 replicas, u32 first, u32 end, double *parts) {

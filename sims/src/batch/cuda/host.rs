@@ -1,9 +1,10 @@
 //! The kernel compiled as C++ and run on the CPU: for the tests.
 #![allow(unsafe_code)]
 
+use super::carry::Inputs;
 use super::machine::Machine;
 use super::tables::Plan;
-use super::{PARTS, THREADS, source};
+use super::{PARTS, source};
 use libloading::{Library, Symbol};
 use std::convert::Infallible;
 use std::ops::Range;
@@ -75,6 +76,7 @@ fn load(path: &Path) -> Library {
 /// Tables of a fleet.
 pub(super) struct Memory {
     pub(super) words: Vec<u32>,
+    lists: Vec<u32>,
     replicas: usize,
 }
 
@@ -105,19 +107,19 @@ impl Machine for Host {
         !self.open
     }
 
-    fn load(&self, plan: &Plan, inputs: &[u32], replicas: usize) -> Result<Memory, Infallible> {
-        assert!(plan.shared() * THREADS <= SHARED_WORDS, "host.cpp has less shared memory than the plan asks for");
+    fn load(&self, plan: &Plan, inputs: &Inputs, replicas: usize) -> Result<Memory, Infallible> {
+        assert!(plan.shared() * plan.threads() <= SHARED_WORDS, "host.cpp has less shared memory than the plan asks for");
         let mut words = vec![0; plan.height() * replicas];
-        words[..inputs.len()].copy_from_slice(inputs);
-        Ok(Memory { words, replicas })
+        words[..inputs.tables.len()].copy_from_slice(&inputs.tables);
+        Ok(Memory { words, lists: inputs.lists.clone(), replicas })
     }
 
     fn launch(&self, plan: &Plan, memory: &mut Memory, steps: Range<usize>) -> Result<(), Infallible> {
         let [replicas, first, end] = [memory.replicas, steps.start, steps.end].map(|n| n as u32);
         // SAFETY: this is the type of `launch_replicas`, and the memory has all rows of the plan's tables, in which the kernel stays.
         unsafe {
-            let launch: Symbol<unsafe extern "C" fn(*mut u32, u32, u32, u32)> = self.function(plan, b"launch_replicas");
-            launch(memory.words.as_mut_ptr(), replicas, first, end);
+            let launch: Symbol<unsafe extern "C" fn(*mut u32, *const u32, u32, u32, u32)> = self.function(plan, b"launch_replicas");
+            launch(memory.words.as_mut_ptr(), memory.lists.as_ptr(), replicas, first, end);
         }
         Ok(())
     }

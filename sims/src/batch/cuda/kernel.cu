@@ -2,7 +2,8 @@
 // bits: compiled without contraction, and `fmaf` only where that engine fuses.
 //
 // The same text is compiled by NVRTC for a device and as C++ for the tests. `shape.h` and `formulas.h` are printed for it: sizes and choices of a fleet, by name
-// in capitals, with the tables it works on; and every formula of signals and rules, from the one place where it is defined.
+// in capitals, with the tables it works on; and every formula of signals and rules, from the one place where it is defined. What trees do differently from
+// bandits stands in `trees.cu`, which is pasted in where it is included.
 
 typedef unsigned int u32;
 typedef unsigned long long u64;
@@ -11,6 +12,11 @@ typedef unsigned long long u64;
 
 #ifndef SHARED_WORDS
 #define SHARED_WORDS extern __shared__ u32 shared_words[]
+#endif
+
+// What sizes and choices are where one kernel is compiled for every fleet.
+#ifndef VARIABLE
+#define VARIABLE static __device__
 #endif
 
 // ---- tables -----------------------------------------------------------------------------------------------------------------------------------------------
@@ -23,15 +29,28 @@ template <class T> struct Column {
     __device__ Column from(u32 row) const { return {first + row * stride, stride}; }
 };
 
+/// So many numbers of a row that lie together, replica after replica: one access where a thread reads them all.
+template <class T, u32 N> struct __align__(16) Tile {
+    T x[N];
+};
+
 #include "shape.h"
 
-/// A replica: its columns, its knobs, and the key of its dice.
+/// A replica: its columns, its knobs, the key of its dice, and the lists of right responses of all worlds.
 struct Replica : Columns {
     Knobs knobs;
     u32 key[2];
+    const u32 *lists;
 };
 
 // ---- arithmetic -------------------------------------------------------------------------------------------------------------------------------------------
+
+/// Asks for what lies at an address, which will be read soon.
+#ifdef __CUDA_ARCH__
+#define PREFETCH(address) asm volatile("prefetch.L1 [%0];" ::"l"(address))
+#else
+#define PREFETCH(address) (void)(address)
+#endif
 
 DEVICE float infinity() { return __uint_as_float(0x7f800000u); }
 
@@ -40,17 +59,19 @@ DEVICE float one_over(u32 n) { return (float)(1.0 / n); }
 DEVICE float exp2_polynomial(float x);
 DEVICE float log2_polynomial(float x);
 
-/// x and 2^x, after raising x to at least -126; for x < 127.
+/// x and 2^x, after raising x to at least a floor of -126 or more; for x < 127.
 struct Power {
     float exponent, value;
 };
 
-DEVICE Power exp2_of(float x) {
-    x = fmaxf(x, -126.0f);
+DEVICE Power exp2_above(float floor, float x) {
+    x = fmaxf(x, floor);
     const float rounded = x + 12582912.0f; // 3/2 2^23: leaves the nearest integer in the low bits
     const float value = exp2_polynomial(x - (rounded - 12582912.0f));
     return {x, __uint_as_float(__float_as_uint(value) + (__float_as_uint(rounded) << 23))};
 }
+
+DEVICE Power exp2_of(float x) { return exp2_above(-126.0f, x); }
 
 /// log2(x) of a positive normal x = 2^e m with m in [sqrt(1/2), sqrt(2)).
 DEVICE float log2_of(float x) {
@@ -179,8 +200,33 @@ DEVICE u32 find(const Replica &me, float target) {
 
 // ---- groups -----------------------------------------------------------------------------------------------------------------------------------------------
 
-/// The arm of a rollout: trained on, only voting, or greedy, in this order.
+/// The arm of a rollout: trained on, only voting, or greedy, in this order. In a tree what stands for its answer: the number of the first rollout of its path.
 DEVICE u32 &arm_of(const Replica &me, u32 slot, u32 rollout) { return me.arm[slot * PAID + rollout]; }
+
+/// Number of a visit: a rollout at one depth.
+DEVICE u32 visit_of(u32 slot, u32 rollout, u32 h) { return (slot * PAID + rollout) * DEPTH + h; }
+
+/// Number of tokens of a rollout.
+DEVICE u32 length_of(const Replica &me, u32 slot, u32 rollout) { return ENDS ? me.length[slot * PAID + rollout] : DEPTH; }
+
+/// Whether a rollout still goes on before its token number `h`.
+DEVICE bool is_token(const Replica &me, u32 slot, u32 rollout, u32 h) { return length_of(me, slot, rollout) > h; }
+
+/// What `verdict` says of a path, as bits.
+constexpr u32 RIGHT = 1, WELL_FORMED = 2;
+
+/// Whether a rollout is right.
+DEVICE bool right_of(const Replica &me, u32 slot, u32 rollout) {
+    return TREE ? me.verdict[slot * PAID + rollout] & RIGHT : is_right(me, prompt_of(me, slot), arm_of(me, slot, rollout));
+}
+
+/// Whether a rollout gives the answer that the label of its prompt names if it is wrong.
+DEVICE bool is_labelled(const Replica &me, u32 slot, u32 prompt, u32 rollout) {
+    if (!TREE) return arm_of(me, slot, rollout) == me.label[prompt];
+    bool same = true;
+    for (u32 h = 0; h < DEPTH; ++h) same = same && me.token[visit_of(slot, rollout, h)] == me.label[prompt * DEPTH + h];
+    return same;
+}
 
 /// How a group votes.
 struct Votes {
@@ -201,13 +247,13 @@ DEVICE Votes count_votes(const Replica &me, u32 slot) {
         majority = count > most ? arm : majority;
         most = count > most ? count : most;
     }
-    return {majority, !is_right(me, prompt_of(me, slot), majority), most == 1};
+    return {majority, TREE ? !right_of(me, slot, majority) : !is_right(me, prompt_of(me, slot), majority), most == 1};
 }
 
 /// Chance that others succeed, as a wrong rollout sees it.
 DEVICE float others_of(const Replica &me, u32 slot) {
     u32 right = 0;
-    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) right += is_right(me, prompt_of(me, slot), arm_of(me, slot, g));
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) right += right_of(me, slot, g);
     return me.others[right];
 }
 
@@ -215,26 +261,34 @@ DEVICE float others_of(const Replica &me, u32 slot) {
 struct Draw {
     const Replica &me;
     u32 slot, prompt;
-    float entropy, others_succeed;
+    /// Of a bandit's policy.
+    float entropy;
+    float others_succeed;
     Votes votes;
-    u32 arm, coin;
+    u32 rollout, arm, coin;
 
-    __device__ bool correct() const { return is_right(me, prompt, arm); }
-    __device__ bool formatted() const { return has_bit(me.formatted, 0, arm); }
-    __device__ bool opens_with(u32 token) const { return arm == token; }
-    __device__ float logprob() const { return ::logprob(me, slot, arm); }
-    __device__ float ref_logprob() const { return ::ref_logprob(me, prompt, arm); }
-    /// Mean over arms of -log pi.
-    __device__ float certainty() const {
+    __device__ bool correct() const { return right_of(me, slot, rollout); }
+    __device__ bool formatted() const {
+        return TREE ? me.verdict[slot * PAID + rollout] & WELL_FORMED : has_bit(me.formatted, 0, arm);
+    }
+    __device__ bool opens_with(u32 token) const { return (TREE ? me.token[visit_of(slot, rollout, 0)] : arm) == token; }
+    __device__ float length() const { return (float)length_of(me, slot, rollout); }
+    __device__ float logprob() const { return TREE ? me.path_logprob[rollout] : ::logprob(me, slot, arm); }
+    __device__ float ref_logprob() const { return TREE ? me.path_ref_logprob[rollout] : ::ref_logprob(me, prompt, arm); }
+    __device__ float mean_logprob() const { return TREE ? logprob() / length() : logprob(); }
+    __device__ float mean_ref_logprob() const { return TREE ? ref_logprob() / length() : ref_logprob(); }
+    __device__ float mean_entropy() const { return TREE ? me.path_entropy[rollout] / length() : entropy; }
+    /// Mean over tokens of the mean over actions of -log pi.
+    __device__ float mean_certainty() const {
+        if (TREE) return me.path_certainty[rollout] / length();
         float sum = 0.0f;
         UNROLL_ARMS for (u32 a = 0; a < ARMS; ++a) sum = sum + (me.log_sum[slot] - logit(me, slot, a));
         return sum * one_over(ARMS) * LN_2;
     }
     __device__ bool in_majority() const { return arm == votes.majority; }
     __device__ float share() const { return (float)votes_for(me, slot, arm) * one_over(VOTES); }
-    /// A label is the arm it names if it is wrong, and in its highest bit whether it is.
-    __device__ bool mislabelled() const { return me.label[prompt] >> 31; }
-    __device__ bool as_mislabelled() const { return arm == (me.label[prompt] & 0x7fffffffu); }
+    __device__ bool mislabelled() const { return me.luck[prompt]; }
+    __device__ bool as_mislabelled() const { return is_labelled(me, slot, prompt, rollout); }
     /// Whether the coin pays at the rate of this threshold; word 0 counts as 1.
     __device__ bool pays_at(u32 threshold) const { return threshold >= (coin > 1 ? coin : 1); }
 };
@@ -248,6 +302,37 @@ struct Same {
 /// Rewards with weights: of a group of `size`, or of a batch.
 struct Earned {
     Same weights;
+    Column<float> rewards;
+    u32 count;
+    float size;
+};
+
+/// Weights of a group's rollouts by length; those of the group where all are of one length.
+struct Lengths {
+    const Replica &me;
+    u32 slot;
+    __device__ float operator[](u32 g) const { return ENDS ? one_over(GROUP) * (float)length_of(me, slot, g) : one_over(GROUP); }
+};
+
+/// Rewards of a group, weighted by length.
+struct ByLength {
+    Lengths weights;
+    Column<float> rewards;
+    u32 count;
+};
+
+/// Weights of the tokens of all rollouts trained on.
+struct TokenWeights {
+    const Replica &me;
+    __device__ float operator[](u32 token) const {
+        const u32 rollout = token / DEPTH;
+        return is_token(me, rollout / GROUP, rollout % GROUP, token % DEPTH) ? one_over(GROUP) : 0.0f;
+    }
+};
+
+/// Their advantages.
+struct Tokens {
+    TokenWeights weights;
     Column<float> rewards;
     u32 count;
     float size;
@@ -286,12 +371,23 @@ DEVICE Earned batch_of(const Column<float> &rewards) { return {{one_over(GROUP)}
 // ---- what a step did --------------------------------------------------------------------------------------------------------------------------------------
 
 struct Did {
-    float reward, reward_std, flat, accuracy, entropy, success, tokens, low, high;
+    float reward, reward_std, flat, accuracy, entropy, success, length, tokens, low, high;
 };
+
+/// Mean number of tokens of the rollouts of some slots.
+DEVICE float mean_length(const Replica &me, u32 first, u32 end) {
+    if (!ENDS) return (float)DEPTH;
+    float sum = 0.0f;
+    for (u32 slot = first; slot < end; ++slot)
+        for (u32 g = 0; g < GROUP; ++g) sum = sum + (float)length_of(me, slot, g);
+    return sum * one_over((end - first) * GROUP);
+}
+
 
 /// Averages over the groups of the batch, before rewards are shaped.
 DEVICE void describe(const Replica &me, Did &did) {
     const float per_slot = one_over(BATCH);
+    did.length = mean_length(me, 0, BATCH);
     for (u32 slot = 0; slot < BATCH; ++slot) {
         const Earned own = group_of(me, slot);
         did.reward = did.reward + mean_of(own) * per_slot;
@@ -299,7 +395,7 @@ DEVICE void describe(const Replica &me, Did &did) {
         did.flat = did.flat + (is_flat(own) ? per_slot : 0.0f);
         float agreed = 0.0f;
         UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
-            const bool correct = is_right(me, prompt_of(me, slot), arm_of(me, slot, g));
+            const bool correct = right_of(me, slot, g);
             agreed = agreed + (correct == (own.rewards[g] > 0.0f) ? own.weights[g] : 0.0f);
         }
         did.accuracy = did.accuracy + agreed * per_slot;
@@ -340,7 +436,7 @@ DEVICE void choose_greedily(const Replica &me, u32 slot) {
 
 /// Pays a group, into `reward`.
 DEVICE void pay_group(const Replica &me, u32 step, u32 slot, float entropy) {
-    Draw one = {me, slot, prompt_of(me, slot), entropy, 0.0f, {0, false, false}, 0, 0};
+    Draw one = {me, slot, prompt_of(me, slot), entropy, 0.0f, {0, false, false}, 0, 0, 0};
     if (LOOKS_AT_VOTES) one.votes = count_votes(me, slot);
     if (LOOKS_AT_OTHERS) one.others_succeed = others_of(me, slot);
     UNROLL_GROUP for (u32 first = 0; first < PAID; first += 4) {
@@ -348,7 +444,8 @@ DEVICE void pay_group(const Replica &me, u32 step, u32 slot, float entropy) {
 #pragma unroll
         for (u32 i = 0; i < 4; ++i) {
             if (first + i >= PAID) continue;
-            one.arm = arm_of(me, slot, first + i);
+            one.rollout = first + i;
+            if (!TREE || LOOKS_AT_VOTES) one.arm = arm_of(me, slot, first + i);
             one.coin = coins.x[i];
             me.reward[first + i] = pay(one, me.knobs);
         }
@@ -377,9 +474,16 @@ DEVICE void shuffle(const Replica &me, u32 step, u32 slot) {
 DEVICE void keep(const Replica &me, u32 slot) {
     UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
         me.shaped[slot * GROUP + g] = me.reward[g];
-        if (KEEPS_LOGPROBS) me.logprob[slot * GROUP + g] = logprob(me, slot, arm_of(me, slot, g));
+        if (!TREE && KEEPS_LOGPROBS) me.logprob[slot * GROUP + g] = logprob(me, slot, arm_of(me, slot, g));
     }
     if (GREEDY) me.greedy[slot] = me.reward[SAMPLED];
+}
+
+/// Pays the group of a slot, and keeps what the update needs of it.
+DEVICE void pay_slot(const Replica &me, u32 step, u32 slot, float entropy) {
+    pay_group(me, step, slot, entropy);
+    if (SHUFFLES) shuffle(me, step, slot);
+    keep(me, slot);
 }
 
 /// Samples and pays the group of a slot.
@@ -390,15 +494,20 @@ DEVICE void sample(const Replica &me, u32 step, u32 slot, bool watched, Did &did
     did.success = did.success + weights.right / weights.total * one_over(BATCH);
     draw(me, step, slot, weights.total);
     if (GREEDY) choose_greedily(me, slot);
-    pay_group(me, step, slot, entropy);
-    if (SHUFFLES) shuffle(me, step, slot);
-    keep(me, slot);
+    pay_slot(me, step, slot, entropy);
 }
 
 // ---- advantages -------------------------------------------------------------------------------------------------------------------------------------------
 
-DEVICE float penalty(const Replica &me, u32 slot, u32 rollout, float now) {
-    return me.knobs.kl_beta * kl_value(ref_logprob(me, prompt_of(me, slot), arm_of(me, slot, rollout)) - now);
+/// KL penalty of a path.
+DEVICE float path_penalty(const Replica &me, u32 slot, u32 rollout);
+
+/// KL penalty of a rollout.
+DEVICE float penalty(const Replica &me, u32 slot, u32 rollout) {
+    if (TREE) return path_penalty(me, slot, rollout);
+    const u32 arm = arm_of(me, slot, rollout);
+    const float now = rollout < GROUP ? me.logprob[slot * GROUP + rollout] : logprob(me, slot, arm);
+    return me.knobs.kl_beta * kl_value(ref_logprob(me, prompt_of(me, slot), arm) - now);
 }
 
 /// Maps rewards and takes the KL penalty off them.
@@ -406,21 +515,21 @@ DEVICE void shape_rewards(const Replica &me) {
     for (u32 slot = 0; slot < BATCH; ++slot) {
         UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) {
             const float reward = mapped(me.knobs, me.shaped[slot * GROUP + g]);
-            me.shaped[slot * GROUP + g] = KL_IN_REWARD ? reward - penalty(me, slot, g, me.logprob[slot * GROUP + g]) : reward;
+            me.shaped[slot * GROUP + g] = KL_IN_REWARD ? reward - penalty(me, slot, g) : reward;
         }
         if (!GREEDY) continue;
         const float reward = mapped(me.knobs, me.greedy[slot]);
-        const float now = KL_IN_REWARD ? logprob(me, slot, arm_of(me, slot, SAMPLED)) : 0.0f;
-        me.greedy[slot] = KL_IN_REWARD ? reward - penalty(me, slot, SAMPLED, now) : reward;
+        me.greedy[slot] = KL_IN_REWARD ? reward - penalty(me, slot, SAMPLED) : reward;
     }
 }
 
 /// Advantages of a group.
 DEVICE void compare(const Replica &me, u32 slot, const OfBatch &of_batch) {
     const Earned own = group_of(me, slot);
+    const ByLength by_length = {{me, slot}, own.rewards, GROUP};
     const Column<float> advantage = me.advantage.from(slot * GROUP);
     const float mean = mean_of(own), greedy = GREEDY ? me.greedy[slot] : 0.0f;
-    const float scale = divisor(me.knobs, own, mean, of_batch, greedy);
+    const float scale = divisor(me.knobs, own, by_length, mean, of_batch, greedy);
     if (ONLY_BEST) {
         const Two two = best_two(own);
         Lead next = {0.0f, 0.0f};
@@ -430,16 +539,20 @@ DEVICE void compare(const Replica &me, u32 slot, const OfBatch &of_batch) {
         }
         return;
     }
-    const Centre centre = baseline(me.knobs, own, mean, of_batch, greedy);
+    const Centre centre = baseline(me.knobs, own, by_length, mean, of_batch, greedy);
     const float factor = centre.factor / scale;
     UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) advantage[g] = factor * (own.rewards[g] - centre.baseline);
 }
 
-/// Advantages of the batch.
+/// Advantages of the batch, before they are whitened or weighed by sign.
 DEVICE void find_advantages(const Replica &me) {
     const Earned batch = batch_of(me.shaped);
     const OfBatch of_batch = {batch_mean(me.knobs, batch), batch_scale(me.knobs, batch)};
     for (u32 slot = 0; slot < BATCH; ++slot) compare(me, slot, of_batch);
+}
+
+/// Whitens advantages of bandits and weighs them by the sign of the reward, where the rule does so.
+DEVICE void weigh_advantages(const Replica &me) {
     if (WHITENS) {
         const Earned all = batch_of(me.advantage);
         const float mean = mean_of(all), std = deviation_of(all);
@@ -529,12 +642,20 @@ DEVICE void ascend(const Replica &me, const Slots &slots) {
         for (u32 slot = slots.first; slot < slots.end; ++slot) ascend_in_all_arms(me, slot, steps);
 }
 
+#include "trees.cu"
+
 /// All updates of the batch: passes over its minibatches.
 DEVICE void update(const Replica &me, Did &did) {
+    if (TREE) spread_advantages(me);
+    else weigh_advantages(me);
     for (u32 pass = 0; pass < PASSES; ++pass) {
         for (u32 first = 0; first < BATCH; first += MINIBATCH) {
             const Slots slots = {first, first + MINIBATCH < BATCH ? first + MINIBATCH : BATCH};
             const bool on_policy = pass == 0 && first == 0;
+            if (TREE) {
+                update_trees(me, slots, on_policy, did);
+                continue;
+            }
             for (u32 slot = slots.first; slot < slots.end && !on_policy; ++slot) find_policy(me, slot, false);
             for (u32 slot = slots.first; slot < slots.end; ++slot) find_pushes(me, slot, on_policy, did);
             ascend(me, slots);
@@ -548,16 +669,31 @@ struct Measured {
     float x[MEASURES];
 };
 
-/// Adds the measures of one prompt.
+/// Adds pass@k from the chance of success, then mode accuracy, covariance, entropy and KL, these three in units of log 2, and length.
+DEVICE void add(Measured &sums, float success, float mode, float covariance, float entropy, float kl, float length) {
+    float pass = success;
+#pragma unroll
+    for (u32 k = 0; k < PASS_KS; ++k) {
+        sums.x[k] = sums.x[k] + pass;
+        pass = pass * (2.0f - pass);
+    }
+    sums.x[PASS_KS] = sums.x[PASS_KS] + mode;
+    sums.x[PASS_KS + 1] = fmaf(covariance, LN_2, sums.x[PASS_KS + 1]);
+    sums.x[PASS_KS + 2] = fmaf(entropy, LN_2, sums.x[PASS_KS + 2]);
+    sums.x[PASS_KS + 3] = fmaf(kl, LN_2, sums.x[PASS_KS + 3]);
+    sums.x[PASS_KS + 4] = sums.x[PASS_KS + 4] + length;
+}
+
+/// Adds the measures of one prompt of bandits.
 DEVICE void measure_one(const Replica &me, u32 prompt, Measured &sums) {
     float top = -infinity(), mode = 0.0f;
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         mode = x > top ? (is_right(me, prompt, arm) ? 1.0f : 0.0f) : mode;
         top = x > top ? x : top;
     }
     float total = 0.0f, moment = 0.0f, success = 0.0f, success_moment = 0.0f, gained = 0.0f;
-    for (u32 arm = 0; arm < ARMS; ++arm) {
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
         const float x = logit_now(me, prompt, arm);
         const Power w = exp2_of(x - top);
         const float share = is_right(me, prompt, arm) ? w.value : 0.0f;
@@ -572,42 +708,61 @@ DEVICE void measure_one(const Replica &me, u32 prompt, Measured &sums) {
     moment = moment * inverse;
     const float kl = gained * inverse - (top + log_total); // E[logit - base] - log sum
     const float covariance = success_moment * inverse - success * moment; // E[1 log pi] + P H, with log pi = exponent - log_total
-    float pass = success;
-#pragma unroll
-    for (u32 k = 0; k < PASS_KS; ++k) {
-        sums.x[k] = sums.x[k] + pass;
-        pass = pass * (2.0f - pass);
-    }
-    sums.x[PASS_KS] = sums.x[PASS_KS] + mode;
-    sums.x[PASS_KS + 1] = fmaf(covariance, LN_2, sums.x[PASS_KS + 1]);
-    sums.x[PASS_KS + 2] = fmaf(log_total - moment, LN_2, sums.x[PASS_KS + 2]);
-    sums.x[PASS_KS + 3] = fmaf(kl, LN_2, sums.x[PASS_KS + 3]);
+    add(sums, success, mode, covariance, log_total - moment, kl, 1.0f);
 }
 
-/// Writes means over prompts to `out`; sums are added up in chunks, so that rounding does not grow with the number of prompts.
-DEVICE void measure(const Replica &me, u32 begin, u32 end, const Column<float> &out) {
+/// Adds the measures of one prompt of trees.
+DEVICE void add_tree(const Replica &me, u32 prompt, Measured &sums) {
+    const Outlook found = measure_tree(me, prompt);
+    const float covariance = fmaf(found.success, found.entropy, found.success_logprob);
+    add(sums, found.success, found.mode_right, covariance, found.entropy, found.kl, found.length);
+}
+
+/// Means over prompts; sums are added up in chunks, so that rounding does not grow with the number of prompts.
+DEVICE Measured means_over(const Replica &me, u32 begin, u32 end) {
     Measured total = {};
     for (u32 first = begin; first < end; first += CHUNK) {
         Measured part = {};
-        for (u32 prompt = first; prompt < end && prompt < first + CHUNK; ++prompt) measure_one(me, prompt, part);
+        for (u32 prompt = first; prompt < end && prompt < first + CHUNK; ++prompt) {
+            if (TREE) add_tree(me, prompt, part);
+            else measure_one(me, prompt, part);
+        }
 #pragma unroll
         for (u32 i = 0; i < MEASURES; ++i) total.x[i] = total.x[i] + part.x[i];
     }
 #pragma unroll
-    for (u32 i = 0; i < MEASURES; ++i) out[i] = total.x[i] * one_over(end - begin);
-    out[MEASURES - 1] = 1.0f;  // tokens of a response
+    for (u32 i = 0; i < MEASURES; ++i) total.x[i] = total.x[i] * one_over(end - begin);
+    if (!ENDS) total.x[MEASURES - 1] = (float)DEPTH;
+    return total;
+}
+
+/// Writes means over prompts to `out`.
+DEVICE void measure(const Replica &me, u32 begin, u32 end, const Column<float> &out) {
+    const Measured means = means_over(me, begin, end);
+#pragma unroll
+    for (u32 i = 0; i < MEASURES; ++i) out[i] = means.x[i];
 }
 
 DEVICE bool evaluates(u32 step) { return step % EVAL_EVERY == 0 || step == STEPS; }
 
+/// Number of an evaluated step among them.
+DEVICE u32 look_of(u32 step) { return (step + EVAL_EVERY - 1) / EVAL_EVERY; }
+
 /// Writes what an evaluated step shows: held-out prompts, training prompts, what the step did.
 DEVICE void look(const Replica &me, u32 step, const Did &did) {
-    const Column<float> out = me.looks.from((step + EVAL_EVERY - 1) / EVAL_EVERY * LOOK_ROWS);
+    const Column<float> out = me.looks.from(look_of(step) * LOOK_ROWS);
+    if (TREE && USES_MEMORY) measure_nodes(me);
     measure(me, HELD_OUT_START, PROMPTS, out);
     measure(me, 0, HELD_OUT_START, out.from(MEASURES));
-    const float all[] = {did.reward, did.reward_std, did.flat, did.accuracy, did.entropy, did.success, did.tokens, did.low, did.high};
+    const float all[] = {did.reward, did.reward_std, did.flat, did.accuracy, did.entropy, did.success, did.length, did.tokens, did.low, did.high};
 #pragma unroll
     for (u32 i = 0; i < sizeof(all) / sizeof(float); ++i) out[2 * MEASURES + i] = all[i];
+}
+
+/// Writes the mean chance of a right response over the prompts of the domain.
+DEVICE void look_at_success(const Replica &me, u32 step) {
+    if (!KEEPS_SUCCESS && TREE && USES_MEMORY) measure_nodes(me);
+    me.looks[look_of(step)] = KEEPS_SUCCESS ? succeed(me) : means_over(me, DOMAIN_START, DOMAIN_END).x[0];
 }
 
 // ---- runs -------------------------------------------------------------------------------------------------------------------------------------------------
@@ -617,29 +772,36 @@ DEVICE void take_step(const Replica &me, u32 step, u32 launched) {
     Did did = {};
     const bool looked_at = WATCHES && evaluates(step + 1);
     draw_prompts(me, step, launched);
-    for (u32 slot = 0; slot < BATCH; ++slot) sample(me, step, slot, FOLLOWS || looked_at, did);
+    for (u32 slot = 0; slot < BATCH; ++slot) {
+        if (TREE) sample_paths(me, step, slot, looked_at, did);
+        else sample(me, step, slot, FOLLOWS || looked_at, did);
+    }
     if (looked_at) describe(me, did);
     shape_rewards(me);
     find_advantages(me);
     update(me, did);
     if (looked_at) look(me, step + 1, did);
+    if (SUCCEEDS && evaluates(step + 1)) look_at_success(me, step + 1);
     if (FOLLOWS) {
         me.trail[2 * (step - launched)] = did.success;
         me.trail[2 * (step - launched) + 1] = did.entropy;
     }
 }
 
-/// Steps `first` to `end` of every replica. Three blocks at a time on a multiprocessor leave a thread 168 registers: enough, by its compiler, for 64 arms.
-extern "C" __global__ void __launch_bounds__(THREADS, 3) run_replicas(u32 *tables, u32 count, u32 first, u32 end) {
+/// Steps `first` to `end` of every replica. Three blocks at a time on a multiprocessor leave a thread 168 registers: enough, by its compiler, for 64 arms. The
+/// smaller blocks of trees leave it all that it can name.
+extern "C" __global__ void __launch_bounds__(THREADS, 3) run_replicas(u32 *tables, const u32 *lists, u32 count, u32 first, u32 end) {
     const u32 number = blockIdx.x * blockDim.x + threadIdx.x;
     const u64 replicas = count;
     if (number >= replicas) return;
     SHARED_WORDS;
     PLACE(columns, tables, shared_words, number, replicas);
     fetch(columns, tables, number, replicas);
-    const Replica me = {columns, knobs_of(columns), {columns.seed[0], columns.seed[1]}};
-    for (u32 row = ARMS; row < PADDED; ++row) me.sums[row] = infinity();
+    const Replica me = {columns, knobs_of(columns), {columns.seed[0], columns.seed[1]}, lists};
+    for (u32 row = ARMS; row < PADDED && !TREE; ++row) me.sums[row] = infinity();
+    if (KEEPS_SUCCESS && first == 0) keep_success(me);
     if (WATCHES && first == 0) look(me, 0, {});
+    if (SUCCEEDS && first == 0) look_at_success(me, 0);
     for (u32 step = first; step < end; ++step) take_step(me, step, first);
     if (FOLLOWS && end == STEPS) measure(me, 0, HELD_OUT_START, me.last);
     store(columns, tables, number, replicas);

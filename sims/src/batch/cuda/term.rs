@@ -286,7 +286,7 @@ impl<'b> Seen for Sample<'b> {
         self.look(&format!("opens_with({token}u)"))
     }
     fn length(&self) -> Term<'b> {
-        self.number(1.0)
+        self.look("length()")
     }
     fn logprob(&self) -> Term<'b> {
         self.look("logprob()")
@@ -295,16 +295,16 @@ impl<'b> Seen for Sample<'b> {
         self.look("ref_logprob()")
     }
     fn mean_logprob(&self) -> Term<'b> {
-        self.logprob()
+        self.look("mean_logprob()")
     }
     fn mean_ref_logprob(&self) -> Term<'b> {
-        self.ref_logprob()
+        self.look("mean_ref_logprob()")
     }
     fn mean_entropy(&self) -> Term<'b> {
-        self.look("entropy")
+        self.look("mean_entropy()")
     }
     fn mean_certainty(&self) -> Term<'b> {
-        self.look("certainty()")
+        self.look("mean_certainty()")
     }
     fn in_majority(&self) -> Fact<'b> {
         self.look("in_majority()")

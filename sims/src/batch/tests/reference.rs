@@ -129,15 +129,19 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// How far the reference loop itself moves when it is disturbed as rounding to `f32` does: its step size by 1e-7 of itself, base log-probabilities as the engine
-/// rounds them, and amounts by 1e-6 of themselves, up or down: some roundings at the size of the logits.
-fn sensitivity(replica: &Replica, expected: &Shows) -> f64 {
+/// rounds them, and amounts by 1e-6 of themselves, up or down: some roundings at the size of the logits. Also whether it then draws other responses.
+fn sensitivity(replica: &Replica, expected: &Shows) -> (f64, bool) {
     let mut faster = replica.recipe.clone();
     faster.config.train.learning_rate *= 1.0 + 1e-7;
     let world = rounded(replica.world);
     let shaken: Vec<Ready> = (0..3).map(|pattern| shaken(replica.recipe, pattern)).collect();
     let moved = [Replica { recipe: &faster, ..*replica }, Replica { world: &world, ..*replica }];
     let shaken = shaken.iter().map(|recipe| Replica { recipe, ..*replica });
-    moved.into_iter().chain(shaken).map(|moved| gap(expected, &reference(&moved).0)).fold(0.0, f64::max)
+    let apart = |moved| {
+        let shows = reference(&moved).0;
+        (gap(expected, &shows), shows.drawn != expected.drawn)
+    };
+    moved.into_iter().chain(shaken).map(apart).fold((0.0, false), |(most, strays), (gap, strayed)| (gap.max(most), strays || strayed))
 }
 
 /// The recipe with amounts that err, in one of several patterns.
@@ -251,7 +255,7 @@ const VANISHED: f64 = 700.0;
 pub(in crate::batch) enum Excuse {
     /// A uniform came so near to a boundary that rounding chose the other token.
     Boundary,
-    /// The reference loop moves as much when its own numbers are rounded.
+    /// The reference loop moves as much when its own numbers are rounded; where draws differ, it draws otherwise too.
     Unstable,
     /// A ratio came so near to an edge of the clip that rounding cut it, or not.
     Edge,
@@ -284,8 +288,8 @@ pub(in crate::batch) fn verdict(replica: &Replica, seen: &Shows) -> Verdict {
     if gap < 1e-5 && same {
         return Verdict::Same(gap);
     }
-    let moved = sensitivity(replica, &expected);
-    if same && gap < 100.0 * moved {
+    let (moved, strays) = sensitivity(replica, &expected);
+    if (same || strays) && gap < 100.0 * moved {
         Verdict::Excused(Excuse::Unstable)
     } else if same_draws && gap < 0.01 && (1.0..3.0).contains(&steps().map(|(e, s)| cuts_apart(e, s)).sum()) {
         Verdict::Excused(Excuse::Edge)

@@ -20,6 +20,7 @@ mod rollout;
 mod success;
 
 pub use level::Node;
+pub(super) use success::fresh_chances;
 
 use super::block::{Block, Replica};
 use super::lanes::Lanes;
@@ -180,6 +181,12 @@ impl<S: Lanes> Tree<S> {
 }
 
 impl<S: Lanes> Block<'_, S> {
+    /// Pushes of the tokens of the last batch.
+    #[cfg(test)]
+    pub(super) fn token_pushes(&self) -> &[Lane<S>] {
+        &self.tree.push
+    }
+
     /// Whether right responses are listed.
     pub(super) fn lists_right_responses(&self) -> bool {
         !self.tree.listed.is_empty()

@@ -9,6 +9,7 @@ use crate::batch::math::exp2_above;
 use crate::batch::memory::{self, Table};
 use crate::batch::sample::largest;
 use crate::batch::shape::Shape;
+use crate::world::World;
 use pulp::bytemuck;
 
 /// Chances of a right response below the nodes of one depth.
@@ -82,25 +83,39 @@ impl Chances {
     }
 }
 
+/// Chances of a right response below a new node of `prompt`, by depth and action, under the base model: 0 where a token is wrong, or the end comes too early.
+pub(in crate::batch) fn fresh_chances(world: &World, prompt: usize, shape: &Shape) -> Vec<f32> {
+    let Shape { depth, stride, .. } = *shape;
+    let ended = |tokens: usize| f64::from(u8::from(world.task.is_enough(prompt, tokens)));
+    let mut fresh = vec![0.0; depth * stride];
+    let mut below = ended(depth);
+    for h in (0..depth).rev() {
+        let right = world.task.right_row(prompt, h).iter().map(|right| if *right { below } else { 0.0 });
+        // no response ends before its first token
+        let all = right.chain((h > 0 && shape.ends()).then(|| ended(h)));
+        let chances: Vec<f64> = all.collect();
+        fresh[h * stride..].iter_mut().zip(&chances).for_each(|(fresh, chance)| *fresh = *chance as f32);
+        below = world.base.row(prompt, h).iter().zip(chances).map(|(logprob, chance)| logprob.exp() * chance).sum();
+    }
+    fresh
+}
+
 impl<S: Lanes> Block<'_, S> {
     /// Keeps chances of right responses from now on; no step may have been made.
     pub(in crate::batch) fn keep_success(&mut self) {
-        let Shape { depth, stride, arms, .. } = self.shape;
+        let Shape { depth, stride, .. } = self.shape;
         let (tiles, start, owners) = (stride / ROW, self.shape.domain.start, self.shape.domain.len() * S::LANES);
         let mut base = vec![super::PAD; owners * depth * stride];
-        let mut fresh = vec![0.0; owners * depth * stride];
+        let mut fresh = Vec::with_capacity(base.len());
         for owner in 0..owners {
             let (prompt, world) = (start + owner / S::LANES, self.replicas[owner % S::LANES].world);
-            let mut below = f64::from(u8::from(world.task.is_enough(prompt, depth)));
-            for h in (0..depth).rev() {
-                let (row, right) = (world.base.row(prompt, h), world.task.right_row(prompt, h));
+            for h in 0..depth {
                 let at = (owner * depth + h) * stride;
-                for v in 0..arms {
-                    base[at + v] = (row[v] * std::f64::consts::LOG2_E) as f32;
-                    fresh[at + v] = if right[v] { below as f32 } else { 0.0 };
+                for (base, logprob) in base[at..][..stride].iter_mut().zip(world.base.row(prompt, h)) {
+                    *base = (logprob * std::f64::consts::LOG2_E) as f32;
                 }
-                below *= row.iter().zip(right).filter(|(_, right)| **right).map(|(l, _)| l.exp()).sum::<f64>();
             }
+            fresh.extend(fresh_chances(world, prompt, &self.shape));
         }
         let rows = |table: Vec<f32>| bytemuck::cast_slice(&table).to_vec();
         self.tree.success = Some(Success { base: rows(base), fresh: rows(fresh), root: vec![0.0; owners] });
