@@ -69,7 +69,7 @@ for _ in $(seq 60); do [ "$(sinfo -h -o %t 2>/dev/null)" = idle ] && break; slee
 [ "$(sinfo -h -o %t)" = idle ] || skip "the node does not come up: $(tail -1 "$here/slurmd.log")"
 echo "$(sbatch --version): $(sinfo -h -o '%D node, %c processors')"
 
-echo '--alignment 0.1..0.9 --steps 400 --seeds 8' > settings
+echo '--alignment 0.1..0.9 --steps 200 --seeds 8 --backend reference' > settings
 "$program" sweep plan $(cat settings) --out run
 "$program" sweep submit run --slurm --shards 8 --time 30 | tee submitted
 array=$(awk '{print $2}' submitted) gather=$(awk '{print $7}' submitted)
