@@ -177,7 +177,7 @@ pub static PIECES: &[Piece] = &[
     piece("opening", |s| s.trained * s.remembered(1.0), [874.0, 0.0, 0.0, 33.4, 0.0], "A node that is remembered for the first time."),
 ];
 
-/// The column of [`Piece::nanoseconds`] for a recipe.
+/// The kind of run a recipe is on an engine: which nanoseconds count.
 pub fn kind(recipe: &Ready, engine: Engine) -> usize {
     let exact = recipe.config.train.mode == Mode::Exact;
     match engine {
