@@ -14,6 +14,7 @@ use crate::resolved;
 use crate::settings::Settings;
 use crate::store::write_whole;
 use mta_llm::atomic::Partial;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::File;
@@ -25,6 +26,9 @@ pub const NAME: &str = "plan.jsonl";
 
 /// Name of its settings.
 pub const SETTINGS: &str = "config.toml";
+
+/// Lines that are read at once, by all threads.
+const LINES: usize = 1 << 14;
 
 /// What every line holds.
 #[derive(Serialize, Deserialize)]
@@ -84,13 +88,24 @@ pub fn read(folder: &Path) -> Result<Plan, Error> {
     let mut plan = Plan::outline(&Settings::read(&settings)?)?;
     let path = folder.join(NAME);
     let mut reader = BufReader::new(File::open(&path).map_err(Error::file(&path, "cannot be read"))?);
-    let (mut text, rows) = (Vec::new(), plan.rows());
+    let rows = plan.rows();
     plan.ids.reserve_exact(rows);
     plan.costs = vec![0.0; plan.settings()];
-    while reader.read_until(b'\n', &mut text).map_err(Error::file(&path, "cannot be read"))? > 0 {
-        let number = plan.ids.len() + 1;
-        add(&mut plan, &text).map_err(|why| Error::damaged(&path, format!("line {number} {why}; plan again")))?;
-        text.clear();
+    loop {
+        let lines = some_lines(&mut reader).map_err(Error::file(&path, "cannot be read"))?;
+        if lines.is_empty() {
+            break;
+        }
+        let first = plan.ids.len();
+        let cells: Vec<_> = lines.par_iter().enumerate().map(|(i, text)| cell(&plan, first + i, text)).collect();
+        for (i, cell) in cells.into_iter().enumerate() {
+            let (id, cost) = cell.map_err(|why| Error::damaged(&path, format!("line {} {why}; plan again", first + i + 1)))?;
+            plan.ids.push(id);
+            let (setting, seed) = plan.setting(first + i);
+            if seed == 0 {
+                plan.costs[setting] = cost;
+            }
+        }
     }
     if plan.ids.len() < rows {
         return Err(Error::damaged(&path, format!("has {} of the {rows} cells that {SETTINGS} asks for; plan again", plan.ids.len())));
@@ -98,11 +113,15 @@ pub fn read(folder: &Path) -> Result<Plan, Error> {
     Ok(plan)
 }
 
-/// Adds the cell of a line.
-fn add(plan: &mut Plan, text: &[u8]) -> Result<(), String> {
-    let at = plan.ids.len();
+/// The next lines, at most [`LINES`] of them; none at the end.
+fn some_lines(reader: &mut impl BufRead) -> std::io::Result<Vec<Vec<u8>>> {
+    reader.split(b'\n').take(LINES).collect()
+}
+
+/// The cell of line `at`, counted from 0: its name and its cost.
+fn cell(plan: &Plan, at: usize, text: &[u8]) -> Result<(Id, f64), String> {
     let line: Line = serde_json::from_slice(text).map_err(|e| format!("is no cell ({e})"))?;
-    if at == plan.rows() {
+    if at >= plan.rows() {
         return Err(format!("is one more than {SETTINGS} asks for"));
     }
     let row = plan.row(at);
@@ -110,12 +129,7 @@ fn add(plan: &mut Plan, text: &[u8]) -> Result<(), String> {
         return Err(format!("is recipe '{}' with seed {}, which is not what {SETTINGS} asks for", line.recipe.escape_debug(), line.seed));
     }
     let cost = (line.cost.is_finite() && line.cost >= 0.0).then_some(line.cost).ok_or("has no cost >= 0")?;
-    plan.ids.push(line.id);
-    let (setting, seed) = plan.setting(at);
-    if seed == 0 {
-        plan.costs[setting] = cost;
-    }
-    Ok(())
+    Ok((line.id, cost))
 }
 
 #[cfg(test)]
