@@ -4,6 +4,7 @@ python compare.py FLEET_BINARY --peers DIR [--python PYTHON] [--engines numba nu
 
 FLEET_BINARY is what `cargo build --release --workspace --example fleet` leaves in the target folder. A peer is a program that takes
 `--engine E --workload W1 --replicas R --threads T --repeats 1` and prints one JSON line with `cpu_seconds` and `final_success_mean`; DIR holds it as peer.py.
+An engine may bring options of its own: --engines "numba --dp dirty" asks for `--engine numba --dp dirty`.
 The limit is a program that takes `W1 R T repeats` and prints `ns_per_replica_step_core`. Cells are nanoseconds of processor time per replica and step, medians
 over rounds, and in brackets how many times the batched engine's: processor time, for other work on the machine then hardly counts. What cannot be run is empty.
 """
@@ -34,7 +35,7 @@ def ours(ask, workload, replicas):
 
 
 def peer(ask, engine, workload, replicas):
-    command = [ask.python, "peer.py", "--engine", engine, "--workload", workload.upper(), "--replicas", str(replicas)]
+    command = [ask.python, "peer.py", "--engine", *engine.split(), "--workload", workload.upper(), "--replicas", str(replicas)]
     text = output(command + ["--threads", str(ask.threads), "--repeats", "1"], ask, cwd=ask.peers)
     if not text:
         return None

@@ -67,6 +67,8 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) step_size: [S::f32s; 2],
     /// What some lane needs.
     pub(super) uses: Uses,
+    /// Whether the expected gradient is found as [`Block::find_flow`] does.
+    pub(super) flows: bool,
     /// Whether logits are looked at after the policy has been computed.
     pub(super) keeps_logits: bool,
     /// Lane numbers.
@@ -253,8 +255,9 @@ impl<'a, S: Lanes> Block<'a, S> {
                 number(&|c| c.train.learning_rate * c.policy.sharing * LOG2_E),
                 number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * c.train.prompts_per_update() * LOG2_E),
             ],
-            keeps_logits: uses.dense || uses.kl || shape.greedy || shape.goes_off_policy() || recipe.signal.formula.looks_at_scores(),
+            keeps_logits: uses.dense || uses.kl || shape.greedy || shape.goes_off_policy || recipe.signal.formula.looks_at_scores(),
             uses,
+            flows: false,
             iota: memory::word_vector::<S>(|lane| lane as u32),
             keys,
             streams,
@@ -271,6 +274,7 @@ impl<'a, S: Lanes> Block<'a, S> {
         for (lane, replica) in replicas.iter().enumerate() {
             block.load(lane, replica.world);
         }
+        block.flows = block.flows();
         if block.shape.exact {
             block.list_responses();
         }

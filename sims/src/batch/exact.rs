@@ -6,8 +6,9 @@ use super::memory;
 use super::number::Lane;
 use super::sample::{Keep, Weights};
 use super::search::Bits;
+use super::shown::{Pushes, Sink};
 use super::update::{Did, Pushing};
-use crate::config::{Geometry, KlForm, KlPlace};
+use crate::config::{Geometry, KlForm, KlPlace, RewardMap, Scale};
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
 use std::mem::take;
@@ -22,6 +23,17 @@ impl<S: Lanes> Keep<S> for Chances {
     fn row(s: S, weight: S::f32s, _: S::f32s) -> Lane<S> {
         Lane { s, x: weight }
     }
+}
+
+/// What the table of slopes holds, by arm.
+#[derive(Clone, Copy)]
+enum Ascent<S: Lanes> {
+    /// Slopes.
+    Slopes,
+    /// Slopes, but for this times the arm's probability, which is still to be taken off.
+    Less(S::f32s),
+    /// Pushes, of which this is the mean: a slope is what a push is above it, times the arm's probability.
+    Around(S::f32s),
 }
 
 impl<S: Lanes> Block<'_, S> {
@@ -60,7 +72,9 @@ impl<S: Lanes> Block<'_, S> {
             self.fetch_right(slot, watched, step == 0);
             let weights = self.find_chances(slot, watched);
             self.describe_weights(slot, &weights);
-            self.step.right[..arms].copy_from_slice(&self.step.correct[slot * group..][..arms]);
+            if self.flows && !watched {
+                continue;
+            }
             if self.shape.weighs_apart() {
                 self.step.weight[slot * group..][..arms].copy_from_slice(&self.step.chance[slot * arms..][..arms]);
             }
@@ -131,7 +145,7 @@ impl<S: Lanes> Block<'_, S> {
             *shaped = Lane { s, x: *reward };
         }
         let looks_once = self.pushes_at_once() && self.rule.kl_place == KlPlace::Loss;
-        if (self.uses.kl && !looks_once) || self.shape.goes_off_policy() {
+        if (self.uses.kl && !looks_once) || self.shape.goes_off_policy {
             self.keep_logprobs(slot);
         }
     }
@@ -164,7 +178,7 @@ impl<S: Lanes> Block<'_, S> {
         for arm in 0..arms {
             let share = self.chances(slot)[arm].x;
             let more = s.greater_than_f32s(share, most);
-            let errs = s.not_m32s(self.step.right[arm]);
+            let errs = s.not_m32s(self.rights(slot)[arm]);
             self.step.share[arm] = share;
             majority = s.select_u32s(more, self.step.position[first + arm], majority);
             wrong = s.or_m32s(s.and_m32s(more, errs), s.and_m32s(s.not_m32s(more), wrong));
@@ -176,10 +190,10 @@ impl<S: Lanes> Block<'_, S> {
     /// Chance that `pass_k - 1` responses contain a right one.
     #[inline(always)]
     pub(super) fn some_succeeds(&self, slot: usize) -> S::f32s {
-        let (s, arms) = (self.s, self.shape.arms);
+        let s = self.s;
         let (zero, one) = (s.splat_f32s(0.0), s.splat_f32s(1.0));
         let mut wrong = zero;
-        for (is_right, chance) in self.step.right[..arms].iter().zip(self.chances(slot)) {
+        for (is_right, chance) in self.rights(slot).iter().zip(self.chances(slot)) {
             wrong = s.add_f32s(wrong, s.select_f32s(*is_right, zero, chance.x));
         }
         let mut all_wrong = one;
@@ -199,12 +213,8 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn ascend_in_expectation(&mut self, slots: Range<usize>) {
         let rates = self.rates_of(slots.len());
         for slot in slots {
-            if self.rule.geometry == Geometry::Natural {
-                self.find_natural_slopes(slot);
-            } else {
-                self.find_slopes(slot);
-            }
-            self.move_logits(slot, rates);
+            let ascent = if self.rule.geometry == Geometry::Natural { self.find_natural_slopes(slot) } else { self.find_slopes(slot) };
+            self.move_logits(slot, rates, ascent);
         }
     }
 
@@ -221,23 +231,41 @@ impl<S: Lanes> Block<'_, S> {
         let rates = self.rates_of(self.shape.batch);
         for slot in 0..self.shape.batch {
             self.count(slot, did);
-            let total = self.find_slopes_at_once(slot, self.pushing(true), did);
-            self.finish_slopes(slot, total);
-            self.move_logits(slot, rates);
+            let ascent = if self.flows { self.find_flow(slot) } else { self.find_slopes_at_once(slot, self.pushing(true), did) };
+            self.move_logits(slot, rates, ascent);
         }
     }
 
-    /// From rewards to weighted pushes by arm; gives their sum. The loop is compiled once for each of the plainer choices, so that nothing in it branches.
+    /// Pushes of all responses, straight from what they show.
     #[inline(always)]
-    fn find_slopes_at_once(&mut self, slot: usize, how: Pushing, did: &mut Did<S>) -> S::f32s {
+    fn find_flow(&mut self, slot: usize) -> Ascent<S> {
+        let signal = self.replicas[0].recipe.signal;
+        let votes = self.votes(signal, slot);
+        let (mut slopes, mut mean) = (take(&mut self.step.slope), self.number(0.0));
+        let pushes = Pushes {
+            kl: self.uses.kl.then_some((self.dials.kl_beta, self.rule.kl_form)),
+            entropy: self.uses.entropy.then_some(self.dials.entropy_coeff),
+            chances: self.chances(slot),
+            pushes: &mut slopes,
+            mean: &mut mean,
+        };
+        self.s.pay(signal.formula, &self.show(signal, slot, votes), Sink::Pushes(pushes));
+        self.step.slope = slopes;
+        Ascent::Around(mean.x)
+    }
+
+    /// From rewards to weighted pushes by arm. The loop is compiled once for each of the plainer choices, so that nothing in it branches.
+    #[inline(always)]
+    fn find_slopes_at_once(&mut self, slot: usize, how: Pushing, did: &mut Did<S>) -> Ascent<S> {
         let plain = |kl| Pushing { on_policy: true, cut: false, kl };
-        match how.kl {
+        let total = match how.kl {
             _ if how.cut || self.uses.signs => self.slopes_of::<true>(slot, how, did),
             None => self.slopes_of::<false>(slot, plain(None), did),
             Some(KlForm::K1) => self.slopes_of::<false>(slot, plain(Some(KlForm::K1)), did),
             Some(KlForm::K2 | KlForm::K3Plus) => self.slopes_of::<false>(slot, plain(Some(KlForm::K2)), did),
             Some(KlForm::K3) => self.slopes_of::<false>(slot, plain(Some(KlForm::K3)), did),
-        }
+        };
+        self.less(slot, total)
     }
 
     /// The same, `how` being known; `SIGNED` where weights by sign are asked for.
@@ -268,7 +296,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// The expected gradient in the logits of a slot.
     #[inline(always)]
-    fn find_slopes(&mut self, slot: usize) {
+    fn find_slopes(&mut self, slot: usize) -> Ascent<S> {
         let (s, arms, group) = (self.s, self.shape.arms, self.shape.group);
         let step = &mut self.step;
         let outcomes = step.push[slot * group..][..group].chunks(arms).zip(step.weight[slot * group..][..group].chunks(arms));
@@ -281,28 +309,21 @@ impl<S: Lanes> Block<'_, S> {
                 total = s.add_f32s(total, part);
             }
         }
-        self.finish_slopes(slot, total);
+        self.less(slot, total)
     }
 
-    /// Takes the `total` of all pushes off slopes, each arm its share, and adds the entropy bonus.
+    /// Adds the entropy bonus to slopes, off which the `total` of all pushes is still to be taken, each arm its share.
     #[inline(always)]
-    fn finish_slopes(&mut self, slot: usize, total: S::f32s) {
-        let s = self.s;
-        if self.uses.dense {
-            let mut slopes = take(&mut self.step.slope);
-            for (slope, chance) in slopes.iter_mut().zip(self.chances(slot)) {
-                *slope = s.sub_f32s(*slope, s.mul_f32s(total, chance.x));
-            }
-            self.step.slope = slopes;
-        }
+    fn less(&mut self, slot: usize, total: S::f32s) -> Ascent<S> {
         if self.uses.entropy {
             self.add_entropy_slopes(slot);
         }
+        if self.uses.dense { Ascent::Less(total) } else { Ascent::Slopes }
     }
 
     /// The natural gradient: the mean push of each arm, unless that is too unlikely to count, see [`crate::rollout::Rollout::counts`].
     #[inline(always)]
-    fn find_natural_slopes(&mut self, slot: usize) {
+    fn find_natural_slopes(&mut self, slot: usize) -> Ascent<S> {
         let (s, arms, group, split) = (self.s, self.shape.arms, self.shape.group, self.shape.is_split());
         let (zero, one, least) = (s.splat_f32s(0.0), s.splat_f32s(1.0), s.splat_f32s(f64::MIN_EXP as f32 - 1.0));
         for arm in 0..arms {
@@ -317,6 +338,7 @@ impl<S: Lanes> Block<'_, S> {
         if self.uses.entropy {
             self.add_entropy_slopes(slot);
         }
+        Ascent::Slopes
     }
 
     /// Adds the slopes of the entropy bonus.
@@ -333,21 +355,44 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
-    /// Adds the slopes of a slot, times the step sizes, to skill and memory.
+    /// Moves skill and memory by the slopes of a slot, times the step sizes.
     #[inline(always)]
-    fn move_logits(&mut self, slot: usize, rates: [S::f32s; 2]) {
-        let s = self.s;
-        if self.uses.skill {
-            for (skill, slope) in self.skill.iter_mut().zip(self.step.slope.iter()) {
-                *skill = s.mul_add_f32s(*slope, rates[0], *skill);
-            }
+    fn move_logits(&mut self, slot: usize, rates: [S::f32s; 2], ascent: Ascent<S>) {
+        match ascent {
+            Ascent::Slopes => self.move_by::<0>(slot, rates, rates[0]),
+            Ascent::Less(total) => self.move_by::<1>(slot, rates, total),
+            Ascent::Around(mean) => self.move_by::<2>(slot, rates, mean),
         }
-        if self.uses.memory {
-            let mut at = s.add_u32s(self.rows_of(slot, self.shape.domain.start), self.iota);
-            for slope in self.step.slope.iter() {
-                s.scatter_add(memory::flat_mut::<S>(&mut self.memory), &at, &s.mul_f32s(*slope, rates[1]));
+    }
+
+    /// The same, `HOW` being the place of the ascent in its list.
+    #[inline(always)]
+    fn move_by<const HOW: usize>(&mut self, slot: usize, rates: [S::f32s; 2], off: S::f32s) {
+        let (s, (mut skill, mut memory)) = (self.s, (take(&mut self.skill), take(&mut self.memory)));
+        let mut at = s.add_u32s(self.rows_of(slot, self.shape.domain.start), self.iota);
+        for (skill, (slope, chance)) in skill.iter_mut().zip(self.step.slope.iter().zip(self.chances(slot))) {
+            let slope = match HOW {
+                0 => *slope,
+                1 => s.sub_f32s(*slope, s.mul_f32s(off, chance.x)),
+                _ => s.mul_f32s(s.sub_f32s(*slope, off), chance.x),
+            };
+            if self.uses.skill {
+                *skill = s.mul_add_f32s(slope, rates[0], *skill);
+            }
+            if self.uses.memory {
+                s.scatter_add(memory::flat_mut::<S>(&mut memory), &at, &s.mul_f32s(slope, rates[1]));
                 at = s.add_u32s(at, s.splat_u32s(S::LANES as u32));
             }
         }
+        (self.skill, self.memory) = (skill, memory);
+    }
+
+    /// Whether the expected gradient is that of the pushes of all responses, whatever their mean: rewards enter it as they are, and once.
+    #[inline(always)]
+    pub(super) fn flows(&self) -> bool {
+        let (o, how) = (self.rule, self.pushing(true));
+        let raw = o.reward_map == RewardMap::Raw && o.scale == Scale::None && !self.uses.signs && !how.cut;
+        let kl_in_loss = !self.uses.kl || o.kl_place == KlPlace::Loss;
+        self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
     }
 }

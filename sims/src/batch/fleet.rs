@@ -317,8 +317,10 @@ impl<S: Lanes> Block<'_, S> {
         if watched == Watched::All {
             self.describe(&mut did);
         }
-        self.shape_rewards();
-        self.find_advantages();
+        if !self.flows {
+            self.shape_rewards();
+            self.find_advantages();
+        }
         did
     }
 

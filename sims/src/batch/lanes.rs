@@ -4,7 +4,7 @@
 //! The only `unsafe` of the engine is here: gathers, scatters and the rows of tiles, each behind a check of its indices, and what a cache line holds.
 #![allow(unsafe_code)]
 
-use super::shown::Shown;
+use super::shown::{Shown, Sink};
 use crate::signals::Formula;
 use pulp::{Simd, bytemuck};
 
@@ -55,8 +55,8 @@ pub trait Lanes: Simd + 'static {
     /// Lanes per vector.
     const LANES: usize = Self::F32_LANES;
 
-    /// Rewards of a group's draws by `formula`, compiled for this backend.
-    fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]);
+    /// Pays a group's draws by `formula`, compiled for this backend.
+    fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, sink: Sink<Self>);
 
     /// Runs `kernel` compiled for this backend.
     fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output;
@@ -78,6 +78,11 @@ pub trait Lanes: Simd + 'static {
     fn any(self, mask: Self::m32s) -> bool;
     /// `a + b` where `mask` holds, else `a`.
     fn add_where(self, mask: Self::m32s, a: Self::u32s, b: Self::u32s) -> Self::u32s;
+    /// `x`, no further from 0 than `limit`, which is positive.
+    #[inline(always)]
+    fn limited(self, x: Self::f32s, limit: Self::f32s) -> Self::f32s {
+        self.max_f32s(self.min_f32s(x, limit), self.neg_f32s(limit))
+    }
     /// `x - n` for the integer n nearest to x, exactly, and a form of n for [`Lanes::scale`]; |x| < 2^21.
     #[inline(always)]
     fn split_power(self, x: Self::f32s) -> (Self::f32s, Self::f32s) {
@@ -177,8 +182,8 @@ impl Lanes for pulp::Scalar {
     type Pair = u64;
 
     #[inline(always)]
-    fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]) {
-        formula.scalar(self, shown, rewards);
+    fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, sink: Sink<Self>) {
+        formula.scalar(self, shown, sink);
     }
 
     // by itself, as the others do, for a compiler's sake
@@ -258,7 +263,7 @@ impl Lanes for pulp::Scalar {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Kernel, Lanes, ROW, Row};
-    use crate::batch::shown::Shown;
+    use crate::batch::shown::{Shown, Sink};
     use crate::signals::Formula;
     use pulp::x86::{V3, V4};
     use pulp::{Simd, cast, f32x8};
@@ -290,8 +295,8 @@ mod x86 {
         type Pair = [__m512i; 2];
 
         #[inline(always)]
-        fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]) {
-            formula.v4(self, shown, rewards);
+        fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, sink: Sink<Self>) {
+            formula.v4(self, shown, sink);
         }
 
         #[inline(always)]
@@ -329,6 +334,11 @@ mod x86 {
         #[inline(always)]
         fn to_f32(self, a: Self::u32s) -> Self::f32s {
             cast(self.avx512f._mm512_cvtepi32_ps(cast(a)))
+        }
+        #[inline(always)]
+        fn limited(self, x: Self::f32s, limit: Self::f32s) -> Self::f32s {
+            // the number of smaller size, with the sign of the first
+            cast(self.avx512dq._mm512_range_ps::<0b0010>(cast(x), cast(limit)))
         }
         #[inline(always)]
         fn split_power(self, x: Self::f32s) -> (Self::f32s, Self::f32s) {
@@ -448,8 +458,8 @@ mod x86 {
         type Pair = [__m256i; 2];
 
         #[inline(always)]
-        fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, rewards: &mut [Self::f32s]) {
-            formula.v3(self, shown, rewards);
+        fn pay(self, formula: &dyn Formula, shown: &Shown<Self>, sink: Sink<Self>) {
+            formula.v3(self, shown, sink);
         }
 
         #[inline(always)]

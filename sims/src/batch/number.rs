@@ -123,7 +123,7 @@ impl<S: Lanes> Real for Lane<S> {
     #[inline(always)]
     fn exp(self) -> Self {
         let x = self.s.mul_f32s(self.x, self.s.splat_f32s(std::f32::consts::LOG2_E));
-        Lane { x: exp2(self.s, self.s.min_f32s(x, self.s.splat_f32s(126.0))).1, ..self }
+        Lane { x: exp2(self.s, x).1, ..self }
     }
     /// To 2e-7 of the larger of 1 and the result.
     #[inline(always)]

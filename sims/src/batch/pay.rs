@@ -4,7 +4,7 @@ use super::block::Block;
 use super::lanes::Lanes;
 use super::memory;
 use super::number::Lane;
-use super::shown::{Coins, Scores, Shown, Votes};
+use super::shown::{Coins, Scores, Shown, Sink, Votes};
 use crate::signals::Signal;
 use crate::stream::Purpose;
 
@@ -22,21 +22,46 @@ impl<S: Lanes> Block<'_, S> {
     /// What every rollout of the slot earns; in exact mode, every arm.
     #[inline(always)]
     pub(super) fn reward(&mut self, signal: &Signal, slot: usize) {
-        let (s, first) = (self.s, slot * self.shape.paid());
-        let draws = if self.shape.exact { self.shape.arms } else { self.shape.paid() };
+        let votes = self.votes(signal, slot);
+        let mut reward = std::mem::take(&mut self.step.reward);
+        let to = &mut reward[slot * self.shape.paid()..][..self.draws()];
+        self.s.pay(signal.formula, &self.show(signal, slot, votes), Sink::Rewards(to));
+        self.step.reward = reward;
+    }
+
+    /// Draws of a slot; in exact mode, all arms.
+    #[inline(always)]
+    fn draws(&self) -> usize {
+        if self.shape.exact { self.shape.arms } else { self.shape.paid() }
+    }
+
+    /// The majority's answer, whether it is wrong, and whether all answers differ, where the signal looks at votes; fills their shares.
+    #[inline(always)]
+    pub(super) fn votes(&mut self, signal: &Signal, slot: usize) -> (S::u32s, S::m32s, S::m32s) {
+        let zero = self.s.splat_u32s(0);
+        let never = self.s.less_than_u32s(zero, zero);
+        match (signal.formula.looks_at_votes(), self.shape.exact) {
+            (false, _) => (zero, never, never),
+            (true, true) => self.weigh_votes(slot),
+            (true, false) => self.count_votes(slot),
+        }
+    }
+
+    /// What the draws of the slot, which so voted, show.
+    #[inline(always)]
+    pub(super) fn show(&self, signal: &Signal, slot: usize, votes: (S::u32s, S::m32s, S::m32s)) -> Shown<'_, S> {
+        let (s, draws) = (self.s, self.draws());
         let zero = s.splat_f32s(0.0);
         let never = s.less_than_f32s(zero, zero);
-        let votes = if signal.formula.looks_at_votes() { self.vote(slot) } else { (s.splat_u32s(0), never, never) };
         let (mislabelled, wrong_label) = if signal.params.contains(&"label_noise") { self.labels(slot) } else { (never, s.splat_u32s(0)) };
-        let mut reward = std::mem::take(&mut self.step.reward);
-        let answer = &self.step.position[first..][..draws];
-        let shown = Shown {
+        let answer = &self.step.position[slot * self.shape.paid()..][..draws];
+        Shown {
             s,
             params: self.params,
             coins: self.coins(draws),
             answer,
             opening: if self.shape.is_tree() { &self.tree.opening } else { answer },
-            right: &self.step.right,
+            right: self.rights(slot),
             formatted: &self.step.formatted,
             scores: if self.shape.is_tree() { Scores::Paths(&self.tree.paths) } else { self.arm_scores(slot) },
             mislabelled,
@@ -44,9 +69,13 @@ impl<S: Lanes> Block<'_, S> {
             others_succeed: if signal.params.contains(&"pass_k") { self.others_succeed(slot) } else { zero },
             votes: Votes { majority: votes.0, wrong: votes.1, share: &self.step.share, scattered: votes.2 },
             iota: self.iota,
-        };
-        s.pay(signal.formula, &shown, &mut reward[first..][..draws]);
-        self.step.reward = reward;
+        }
+    }
+
+    /// Which draws of the slot are right.
+    #[inline(always)]
+    pub(super) fn rights(&self, slot: usize) -> &[S::m32s] {
+        if self.shape.exact { &self.step.correct[slot * self.shape.group..][..self.shape.arms] } else { &self.step.right }
     }
 
     /// What coins do, for so many draws.
@@ -101,12 +130,7 @@ impl<S: Lanes> Block<'_, S> {
         (code as u32 - 1) * S::LANES as u32 + lane as u32
     }
 
-    /// The majority's answer, whether it is wrong, and whether all answers differ; fills the shares of votes.
-    #[inline(always)]
-    fn vote(&mut self, slot: usize) -> (S::u32s, S::m32s, S::m32s) {
-        if self.shape.exact { self.weigh_votes(slot) } else { self.count_votes(slot) }
-    }
-
+    /// The votes of sampled rollouts.
     #[inline(always)]
     fn count_votes(&mut self, slot: usize) -> (S::u32s, S::m32s, S::m32s) {
         let (s, votes) = (self.s, self.shape.votes);

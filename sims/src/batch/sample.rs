@@ -205,7 +205,7 @@ impl<S: Lanes> Block<'_, S> {
         kept: &mut [K::Row],
     ) -> Weights<S> {
         let (s, arms, keeps) = (self.s, self.shape.arms, self.keeps_logits);
-        let (zero, most) = (s.splat_f32s(0.0), s.splat_f32s(126.0));
+        let zero = s.splat_f32s(0.0);
         let [mut total, mut moment, mut right] = [zero; 3];
         let base = if SINGLE { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] };
         let logits = &mut self.step.logits[slot * arms..][..arms];
@@ -220,11 +220,8 @@ impl<S: Lanes> Block<'_, S> {
                 if keeps {
                     *logit = x;
                 }
-                x = s.min_f32s(s.sub_f32s(x, shift), most);
-            } else {
-                x = s.sub_f32s(x, shift);
             }
-            let (x, w) = exp2(s, x);
+            let (x, w) = exp2(s, s.sub_f32s(x, shift));
             total = s.add_f32s(total, w);
             moment = s.mul_add_f32s(w, x, moment);
             *kept = K::row(s, w, total);
@@ -275,7 +272,7 @@ impl<S: Lanes> Block<'_, S> {
             self.fetch_coins(step, slot);
         }
         self.pay(signal, step, slot);
-        if self.uses.kl || self.shape.goes_off_policy() {
+        if self.uses.kl || self.shape.goes_off_policy {
             self.keep_logprobs(slot);
             self.keep_ref_logprobs(slot);
         }

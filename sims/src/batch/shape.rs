@@ -88,10 +88,12 @@ pub(super) struct Shape {
     pub(super) domain: Range<usize>,
     /// Held-out prompts.
     pub(super) held_out: Range<usize>,
-    /// Updates per pass.
-    pub(super) minibatches: usize,
+    /// Prompts of a minibatch; the last may have fewer.
+    pub(super) minibatch: usize,
     /// Passes.
     pub(super) passes: usize,
+    /// Whether some update is made with rollouts of an older policy.
+    pub(super) goes_off_policy: bool,
 }
 
 impl Shape {
@@ -100,6 +102,8 @@ impl Shape {
         let c = &recipe.config;
         let held_out = c.world.prompts..c.world.all_prompts();
         let exact = c.train.mode == Mode::Exact;
+        let batch = if exact { prompts } else { c.train.train_batch_size };
+        let (minibatch, passes) = (batch.div_ceil(c.train.minibatches).max(1), c.train.num_iterations);
         let group = if exact { c.world.vocab * (1 + usize::from(recipe.signal.splits())) } else { c.train.group_size };
         Shape {
             arms: c.world.vocab,
@@ -107,15 +111,16 @@ impl Shape {
             depth: c.world.depth,
             actions: c.world.widest(),
             stride: if c.world.depth == 1 { c.world.vocab } else { c.world.widest().next_multiple_of(ROW) },
-            batch: if exact { prompts } else { c.train.train_batch_size },
+            batch,
             group,
             votes: if exact { group } else { recipe.signal.voters(&c.signal, group) },
             greedy: c.objective.baseline == Baseline::Greedy,
             prompts: c.world.all_prompts(),
             domain: if c.data.regime == Regime::TestTime { held_out.clone() } else { 0..c.world.prompts },
             held_out,
-            minibatches: c.train.minibatches,
-            passes: c.train.num_iterations,
+            minibatch,
+            passes,
+            goes_off_policy: passes > 1 || minibatch < batch,
         }
     }
 
@@ -126,7 +131,7 @@ impl Shape {
 
     /// Whether the weights of enumerated responses are other numbers than the probabilities of arms as they now are.
     pub(super) fn weighs_apart(&self) -> bool {
-        self.is_split() || (self.exact && self.goes_off_policy())
+        self.is_split() || (self.exact && self.goes_off_policy)
     }
 
     /// Whether responses may have more than one token.
@@ -160,20 +165,10 @@ impl Shape {
         self.sampled() + usize::from(self.greedy)
     }
 
-    /// Prompts of a minibatch; the last may have fewer.
-    pub(super) fn minibatch(&self) -> usize {
-        self.batch.div_ceil(self.minibatches).max(1)
-    }
-
     /// The updates of a step: the slots of a minibatch, and whether its rollouts are of the policy as it is.
     pub(super) fn updates(&self) -> impl Iterator<Item = (Range<usize>, bool)> + use<> {
-        let (batch, size) = (self.batch, self.minibatch());
+        let (batch, size) = (self.batch, self.minibatch);
         let minibatches = move |pass| (0..batch).step_by(size).map(move |first| (first..batch.min(first + size), pass == 0 && first == 0));
         (0..self.passes).flat_map(minibatches)
-    }
-
-    /// Whether some update is made with rollouts of an older policy.
-    pub(super) fn goes_off_policy(&self) -> bool {
-        self.passes > 1 || self.minibatch() < self.batch
     }
 }

@@ -3,7 +3,10 @@
 use super::lanes::Lanes;
 use super::memory;
 use super::number::{Lane, Mask, Threshold};
+use crate::config::KlForm;
+use crate::objective::kl_slope;
 use crate::seen::Seen;
+use crate::signals::Written;
 use crate::signals::{Params, Rates};
 use std::f32::consts::LN_2;
 
@@ -100,6 +103,101 @@ pub struct Votes<'a, S: Lanes> {
     pub scattered: S::m32s,
 }
 
+/// What becomes of what the draws of a group earn.
+pub enum Sink<'a, S: Lanes> {
+    /// It is kept.
+    Rewards(&'a mut [S::f32s]),
+    /// It pushes the policy.
+    Pushes(Pushes<'a, S>),
+}
+
+/// What all responses, each once, push the policy by: `r - kl_beta d kl / d log pi - entropy_coeff log pi`, up to a number that is the same for all of them,
+/// which moves no policy.
+pub struct Pushes<'a, S: Lanes> {
+    /// Weight of the KL penalty and its form, if there is one.
+    pub kl: Option<(Lane<S>, KlForm)>,
+    /// Weight of the entropy bonus, if there is one.
+    pub entropy: Option<Lane<S>>,
+    /// Probabilities of the responses.
+    pub chances: &'a [Lane<S>],
+    /// Pushes.
+    pub pushes: &'a mut [S::f32s],
+    /// Their mean.
+    pub mean: &'a mut Lane<S>,
+}
+
+/// What rewards become before they push: each is a loop of its own, in which nothing branches.
+trait Pull<S: Lanes> {
+    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S>;
+}
+
+/// Not at all.
+struct Free;
+
+/// To the base model, as k2 does.
+struct Leash<S: Lanes>(Lane<S>);
+
+/// To the base model, in any form, and to entropy.
+struct Any<S: Lanes> {
+    kl: (Lane<S>, KlForm),
+    entropy: Lane<S>,
+}
+
+impl<S: Lanes> Pull<S> for Free {
+    #[inline(always)]
+    fn pulled(&self, reward: Lane<S>, _: &Draw<S>) -> Lane<S> {
+        reward
+    }
+}
+
+impl<S: Lanes> Pull<S> for Leash<S> {
+    #[inline(always)]
+    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
+        reward - self.0 * kl_slope(KlForm::K2, draw.log_ratio())
+    }
+}
+
+impl<S: Lanes> Pull<S> for Any<S> {
+    #[inline(always)]
+    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
+        reward - self.kl.0 * kl_slope(self.kl.1, draw.log_ratio()) - self.entropy * draw.logprob()
+    }
+}
+
+impl<S: Lanes> Pushes<'_, S> {
+    /// Fills in what draws push by that earn what `F` says.
+    #[inline(always)]
+    pub(crate) fn fill<F: Written>(self, shown: &Shown<S>) {
+        match (self.entropy, self.kl) {
+            (None, None) => self.fill_by::<F>(shown, Free),
+            (None, Some((beta, KlForm::K2 | KlForm::K3Plus))) => self.fill_by::<F>(shown, Leash(beta)),
+            (entropy, kl) => {
+                let none = shown.lane(shown.s.splat_f32s(0.0));
+                self.fill_by::<F>(shown, Any { kl: kl.unwrap_or((none, KlForm::K1)), entropy: entropy.unwrap_or(none) });
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fill_by<F: Written>(self, shown: &Shown<S>, pull: impl Pull<S>) {
+        let s = shown.s;
+        let mut mean = s.splat_f32s(0.0);
+        for (index, (push, chance)) in self.pushes.iter_mut().zip(self.chances).enumerate() {
+            let draw = Draw { shown, index };
+            *push = pull.pulled(draw.lane(F::reward(&draw)), &draw).x;
+            mean = s.mul_add_f32s(chance.x, *push, mean);
+        }
+        *self.mean = shown.lane(mean);
+    }
+}
+
+impl<S: Lanes> Shown<'_, S> {
+    #[inline(always)]
+    fn lane(&self, x: S::f32s) -> Lane<S> {
+        Lane { s: self.s, x }
+    }
+}
+
 /// One draw of a group.
 pub struct Draw<'a, S: Lanes> {
     /// The group.
@@ -111,7 +209,13 @@ pub struct Draw<'a, S: Lanes> {
 impl<S: Lanes> Draw<'_, S> {
     #[inline(always)]
     fn lane(&self, x: S::f32s) -> Lane<S> {
-        Lane { s: self.shown.s, x }
+        self.shown.lane(x)
+    }
+
+    /// log pi under the base model less log pi, nats.
+    #[inline(always)]
+    fn log_ratio(&self) -> Lane<S> {
+        self.ref_logprob() - self.logprob()
     }
 
     #[inline(always)]

@@ -249,7 +249,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn pushes_at_once(&self) -> bool {
         let plain = self.rule.geometry != Geometry::Natural && self.rule.baseline != Baseline::SecondBest && !self.rule.whiten;
-        plain && self.shape.exact && !self.shape.goes_off_policy()
+        plain && self.shape.exact && !self.shape.goes_off_policy
     }
 
     /// How advantages become pushes.

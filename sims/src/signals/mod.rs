@@ -7,7 +7,7 @@
 use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::lanes::{Kernel, Lanes};
 use crate::batch::number::Threshold;
-use crate::batch::shown::{Coins, Draw, Shown};
+use crate::batch::shown::{Coins, Draw, Shown, Sink};
 use crate::config::Signals;
 use crate::real::Choice;
 use crate::registry::{Entry, Named};
@@ -242,18 +242,18 @@ pub trait Formula: Sync {
     fn printed<'b>(&self, sample: &Sample<'b>) -> Term<'b>;
     /// What each rollout of the group earns, in the reference loop.
     fn reference(&self, group: &Group, params: &Signals) -> Vec<Pay>;
-    /// Rewards of the draws of a group, in lanes without vector instructions.
-    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, rewards: &mut [f32]);
+    /// Pays the draws of a group, in lanes without vector instructions.
+    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, sink: Sink<pulp::Scalar>);
     /// The same with AVX2.
     #[cfg(target_arch = "x86_64")]
-    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, rewards: &mut [pulp::f32x8]);
+    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, sink: Sink<pulp::x86::V3>);
     /// The same with AVX-512.
     #[cfg(target_arch = "x86_64")]
-    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, rewards: &mut [pulp::f32x16]);
+    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, sink: Sink<pulp::x86::V4>);
 }
 
 /// A formula as it is for any backend of the batched engine, and for a kernel.
-trait Written: Sync {
+pub(crate) trait Written: Sync {
     const VOTES: bool;
     const SCORES: bool;
     const TOSSES: bool = false;
@@ -327,7 +327,7 @@ impl<F: Chance> Written for Coin<F> {
 /// Pays a group in lanes.
 struct PayGroup<'a, S: Lanes, F> {
     shown: &'a Shown<'a, S>,
-    rewards: &'a mut [S::f32s],
+    sink: Sink<'a, S>,
     formula: std::marker::PhantomData<F>,
 }
 
@@ -337,14 +337,19 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
     fn run(self, _: S) {
         // a copy of its own, which rewards cannot be written into: what it holds is then read once
         let shown = *self.shown;
-        for (index, reward) in self.rewards.iter_mut().enumerate() {
-            *reward = F::reward(&Draw { shown: &shown, index });
+        match self.sink {
+            Sink::Rewards(rewards) => {
+                for (index, reward) in rewards.iter_mut().enumerate() {
+                    *reward = F::reward(&Draw { shown: &shown, index });
+                }
+            }
+            Sink::Pushes(pushes) => pushes.fill::<F>(&shown),
         }
     }
 }
 
-fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, rewards: &mut [S::f32s]) {
-    s.enter(PayGroup::<S, F> { shown, rewards, formula: std::marker::PhantomData });
+fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, sink: Sink<S>) {
+    s.enter(PayGroup::<S, F> { shown, sink, formula: std::marker::PhantomData });
 }
 
 impl<F: Written> Formula for F {
@@ -369,17 +374,17 @@ impl<F: Written> Formula for F {
         group.rollouts.iter().map(|rollout| F::pay(&Told { facts: &facts, rollout }, params)).collect()
     }
 
-    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, rewards: &mut [f32]) {
-        pay_group::<_, F>(s, shown, rewards);
+    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, sink: Sink<pulp::Scalar>) {
+        pay_group::<_, F>(s, shown, sink);
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, rewards: &mut [pulp::f32x8]) {
-        pay_group::<_, F>(s, shown, rewards);
+    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, sink: Sink<pulp::x86::V3>) {
+        pay_group::<_, F>(s, shown, sink);
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, rewards: &mut [pulp::f32x16]) {
-        pay_group::<_, F>(s, shown, rewards);
+    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, sink: Sink<pulp::x86::V4>) {
+        pay_group::<_, F>(s, shown, sink);
     }
 }

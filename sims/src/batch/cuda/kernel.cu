@@ -71,7 +71,7 @@ DEVICE Power exp2_above(float floor, float x) {
     return {x, __uint_as_float(__float_as_uint(value) + (__float_as_uint(rounded) << 23))};
 }
 
-DEVICE Power exp2_of(float x) { return exp2_above(-126.0f, x); }
+DEVICE Power exp2_of(float x) { return exp2_above(-126.0f, fminf(x, 126.0f)); }
 
 /// log2(x) of a positive normal x = 2^e m with m in [sqrt(1/2), sqrt(2)).
 DEVICE float log2_of(float x) {
@@ -83,7 +83,7 @@ DEVICE float log2_of(float x) {
 }
 
 /// e^x, up to e^87.
-DEVICE float e_to(float x) { return exp2_of(fminf(x * LOG2_E, 126.0f)).value; }
+DEVICE float e_to(float x) { return exp2_of(x * LOG2_E).value; }
 
 // ---- dice -------------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ DEVICE Weights weigh(const Replica &me, u32 slot, float shift, bool watched) {
     const u32 prompt = prompt_of(me, slot);
     Weights sum = {0.0f, 0.0f, 0.0f};
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
-        const Power w = exp2_of(fminf(logit(me, slot, arm) - shift, 126.0f));
+        const Power w = exp2_of(logit(me, slot, arm) - shift);
         sum.total = sum.total + w.value;
         sum.moment = fmaf(w.value, w.exponent, sum.moment);
         if (watched) sum.right = sum.right + (is_right(me, prompt, arm) ? w.value : 0.0f);

@@ -260,7 +260,7 @@ fn sizes(recipe: &Ready, shape: &Shape, chosen: usize) -> Vec<(&'static str, usi
         ("SINGLE", usize::from(shape.domain.len() == 1)),
         ("HELD_OUT_START", shape.held_out.start),
         ("CHOSEN", chosen),
-        ("MINIBATCH", shape.minibatch()),
+        ("MINIBATCH", shape.minibatch),
         ("PASSES", shape.passes),
         ("STEPS", train.steps),
         ("EVAL_EVERY", eval_every(recipe)),
@@ -300,7 +300,7 @@ impl Choices {
     fn of(replica: Replica, shape: &Shape, uses: Uses, wanted: Wanted) -> Self {
         let recipe = replica.recipe;
         let asks = |knob| recipe.signal.params.contains(&knob);
-        let keeps_logprobs = uses.kl || shape.goes_off_policy();
+        let keeps_logprobs = uses.kl || shape.goes_off_policy;
         let keeps_success = wanted == Wanted::Success && shape.is_tree() && !uses.skill;
         let scores = keeps_logprobs || uses.entropy || recipe.signal.formula.looks_at_scores();
         Choices {
@@ -467,7 +467,7 @@ fn tree(shape: &Shape, choices: &Choices, first: &[usize]) -> Vec<Table> {
         floats("weight", visits * shape.stride),
         floats("inverse", visits),
         floats("entropy_at", visits).only_if(uses.entropy),
-        floats("now", by_group * shape.depth).only_if(shape.goes_off_policy()),
+        floats("now", by_group * shape.depth).only_if(shape.goes_off_policy),
         floats("token_advantage", by_group * shape.depth),
         floats("bonus", by_group),
         floats("path_logprob", shape.paid()).only_if(choices.ever_scores),

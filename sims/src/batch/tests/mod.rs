@@ -258,6 +258,24 @@ fn neighbours_change_nothing(recipe: &Ready) {
     }
 }
 
+/// Rewards of steps that are evaluated are looked at once more.
+#[test]
+fn evaluation_changes_nothing() {
+    for recipe in pairs(Mode::Sampled, 0).step_by(7).chain(pairs(Mode::Exact, 0)).chain(tree_pairs(0).step_by(31)) {
+        let made = fleet(&recipe, 5);
+        let prompts = prompts(&made);
+        let often = watch(&replicas(&made, &prompts), Options::default());
+        let mut seldom = made.clone();
+        seldom.iter_mut().for_each(|(_, recipe)| recipe.config.train.eval_every = 4);
+        let seldom = watch(&replicas(&seldom, &prompts), Options::default());
+        for (often, seldom) in often.iter().zip(&seldom) {
+            let kept: Vec<_> = often.snapshots.iter().filter(|s| s.step % 4 == 0 || s.step == 10).cloned().collect();
+            assert!(kept == seldom.snapshots, "{} with {}", recipe.signal.entry.name, recipe.rule.entry.name);
+            assert!((&often.skill, &often.memory) == (&seldom.skill, &seldom.memory));
+        }
+    }
+}
+
 /// A penalty of zero beside others that are not: the part of the gradient that it needs not must not reach it by rounding.
 #[test]
 fn a_cell_is_the_same_beside_cells_of_other_penalties() {

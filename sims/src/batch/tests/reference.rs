@@ -1,7 +1,7 @@
 //! The reference loop beside an engine: what it draws and does, how far rounding moves it, and what excuses a difference.
 
 use crate::batch::cuda::term::{Sample, Term};
-use crate::batch::shown::Shown;
+use crate::batch::shown::{Shown, Sink};
 use crate::batch::{Node, Observed, Replica, shape};
 use crate::config::{KlPlace, Signals};
 use crate::memory::Memory;
@@ -188,16 +188,16 @@ impl Formula for Shaken {
         };
         self.formula.reference(group, params).into_iter().enumerate().map(shaken).collect()
     }
-    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, rewards: &mut [f32]) {
-        self.formula.scalar(s, shown, rewards);
+    fn scalar(&self, s: pulp::Scalar, shown: &Shown<pulp::Scalar>, sink: Sink<pulp::Scalar>) {
+        self.formula.scalar(s, shown, sink);
     }
     #[cfg(target_arch = "x86_64")]
-    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, rewards: &mut [pulp::f32x8]) {
-        self.formula.v3(s, shown, rewards);
+    fn v3(&self, s: pulp::x86::V3, shown: &Shown<pulp::x86::V3>, sink: Sink<pulp::x86::V3>) {
+        self.formula.v3(s, shown, sink);
     }
     #[cfg(target_arch = "x86_64")]
-    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, rewards: &mut [pulp::f32x16]) {
-        self.formula.v4(s, shown, rewards);
+    fn v4(&self, s: pulp::x86::V4, shown: &Shown<pulp::x86::V4>, sink: Sink<pulp::x86::V4>) {
+        self.formula.v4(s, shown, sink);
     }
 }
 

@@ -28,7 +28,7 @@ impl<S: Lanes> Block<'_, S> {
     fn sample_paths(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
         self.fetch_words(step, slot);
         self.fetch_coins(step, slot);
-        let scored = watched || signal.formula.looks_at_scores() || self.uses.kl || self.uses.entropy || self.shape.goes_off_policy();
+        let scored = watched || signal.formula.looks_at_scores() || self.uses.kl || self.uses.entropy || self.shape.goes_off_policy;
         // one row and no scores is worth its own copy
         if self.shape.stride == ROW && !scored {
             self.descend::<ROW, false>(slot);
