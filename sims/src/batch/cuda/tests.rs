@@ -9,7 +9,7 @@ use crate::batch::block::{Block, Replica};
 use crate::batch::fleet::{Options, Watched};
 use crate::batch::shape::Shape;
 use crate::batch::tests::reference::{Shows, Tally, Verdict, verdict};
-use crate::batch::tests::{fleet, pairs, prompts, replicas, successes, tree_pairs};
+use crate::batch::tests::{fleet, pairs, prompts, replicas, rounds, successes, tree_pairs};
 use crate::batch::{Node, recall};
 use crate::config::Mode;
 use crate::recipe::Ready;
@@ -39,11 +39,6 @@ fn with<T>(recipe: &Ready, size: u64, what: impl FnOnce(&[Replica]) -> T) -> T {
 
 fn name(recipe: &Ready) -> String {
     format!("{} with {}", recipe.signal.entry.name, recipe.rule.entry.name)
-}
-
-/// Configurations of each pair.
-fn rounds() -> usize {
-    std::env::var("MTA_SIM_ROUNDS").map_or(1, |text| text.parse().expect("MTA_SIM_ROUNDS is a whole number"))
 }
 
 /// Every pair of signal and rule on bandits and on trees, in a random configuration.

@@ -10,7 +10,7 @@ use crate::rules::RULES;
 use crate::signals::SIGNALS;
 use crate::stream::{Purpose, Stream};
 use rand::Rng;
-use reference::{CLOSE, Shows, Tally, reference_success, verdict};
+use reference::{CLOSE, Shows, Tally, Verdict, reference_success, verdict};
 
 /// A random configuration of a recipe.
 pub(super) fn vary(recipe: &mut Ready, dice: &mut Stream) {
@@ -119,32 +119,42 @@ fn every_width_gives_the_same_bits() {
     }
 }
 
+/// Configurations of each pair: `MTA_SIM_ROUNDS=100 cargo test -p mta-sims --lib batch` compares more of them.
+pub(super) fn rounds() -> usize {
+    std::env::var("MTA_SIM_ROUNDS").map_or(1, |text| text.parse().expect("MTA_SIM_ROUNDS is a whole number"))
+}
+
 #[test]
 fn agrees_with_the_reference_loop() {
-    compare(pairs(Mode::Sampled, 0));
+    compare(|round| pairs(Mode::Sampled, round));
 }
 
 #[test]
 fn agrees_with_the_reference_loop_in_exact_mode() {
-    compare(pairs(Mode::Exact, 0));
+    compare(|round| pairs(Mode::Exact, round));
 }
 
 #[test]
 fn agrees_with_the_reference_loop_on_trees() {
-    compare(tree_pairs(0));
+    compare(tree_pairs);
 }
 
-/// Both engines on a fleet of every recipe.
-fn compare(recipes: impl Iterator<Item = Ready>) {
+/// Both engines on every pair, in as many configurations as [`rounds`]: on a fleet in the first, on a single replica in the others.
+fn compare<I: Iterator<Item = Ready>>(pairs: impl Fn(usize) -> I) {
+    let recipes: Vec<(usize, Ready)> = (0..rounds()).flat_map(|round| pairs(round).map(move |recipe| (round, recipe))).collect();
+    let verdicts = recipes.par_iter().flat_map_iter(|(round, recipe)| verdicts(recipe, if *round == 0 { 19 } else { 1 }));
     let mut tally = Tally::default();
-    for recipe in recipes {
-        let made = fleet(&recipe, 19);
-        let prompts = prompts(&made);
-        let replicas = replicas(&made, &prompts);
-        let seen = watch(&replicas, Options::default()).into_iter().zip(recall(&replicas, Options::default()));
-        replicas.iter().zip(seen).for_each(|(replica, (seen, nodes))| tally.add(verdict(replica, &Shows::of(seen, Vec::new(), nodes))));
-    }
+    verdicts.collect::<Vec<_>>().into_iter().for_each(|verdict| tally.add(verdict));
     tally.check();
+}
+
+/// Both engines on a fleet of a recipe.
+fn verdicts(recipe: &Ready, size: u64) -> Vec<Verdict> {
+    let made = fleet(recipe, size);
+    let prompts = prompts(&made);
+    let replicas = replicas(&made, &prompts);
+    let seen = watch(&replicas, Options::default()).into_iter().zip(recall(&replicas, Options::default()));
+    replicas.iter().zip(seen).map(|(replica, (seen, nodes))| verdict(replica, &Shows::of(seen, Vec::new(), nodes))).collect()
 }
 
 /// The curves of both engines, for every recipe of the registry that runs here, mixed in one call.
@@ -292,6 +302,22 @@ fn a_cell_is_the_same_beside_cells_of_other_penalties() {
         let alone = run(std::slice::from_ref(cell), Options::default()).remove(0);
         assert!(together.unwrap() == alone.unwrap(), "seed {}", cell.seed.0);
     }
+}
+
+/// Steps so large that logits overflow: what a policy without finite logits does is missing, and nobody panics.
+#[test]
+fn runs_that_diverge_end_with_missing_numbers() {
+    let mut missing = 0;
+    for mut recipe in [Mode::Sampled, Mode::Exact].into_iter().flat_map(|mode| pairs(mode, 1)).chain(tree_pairs(1).step_by(7)) {
+        (recipe.config.train.learning_rate, recipe.config.train.steps) = (1e300, 5);
+        let cell = Cell { recipe, seed: Seed(3) };
+        for curves in [cell.run().unwrap(), run(std::slice::from_ref(&cell), Options::default()).remove(0).unwrap()] {
+            let last = curves.values.iter().map(|metric| metric.last().copied().flatten());
+            assert!(last.clone().flatten().all(f64::is_finite));
+            missing += usize::from(last.take(1).flatten().count() == 0);
+        }
+    }
+    assert!(missing > 0, "some diverge");
 }
 
 #[test]
