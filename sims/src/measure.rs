@@ -135,7 +135,8 @@ impl Sum {
     /// Adds an action of probability `p`, with what lies `below` it; `length` is 1 for a token and 0 for the end.
     fn add(&mut self, p: f64, logprob: f64, ref_logprob: f64, below: &Summary, right: bool, length: f64) {
         let total = &mut self.total;
-        if p > 0.0 {
+        // what is no number counts, so that a policy that is none is not told as one that never succeeds
+        if p != 0.0 {
             let share = if right { p } else { 0.0 };
             total.success += share * below.success;
             total.success_logprob += share * (logprob * below.success + below.success_logprob);
@@ -166,18 +167,30 @@ pub struct Measured {
     pub mean_length: f64,
 }
 
+impl Measured {
+    /// The same, or, where the divergence is no number, none at all: logits have left the range of numbers, and there is no policy.
+    pub(crate) fn or_none(self) -> Self {
+        if self.kl.is_finite() {
+            return self;
+        }
+        let nan = f64::NAN;
+        Measured { pass_at: vec![nan; PASS_KS.len()], mode_accuracy: nan, covariance: nan, entropy: nan, kl: nan, mean_length: nan }
+    }
+}
+
 /// Measures `policy` on `prompts`.
 pub fn measure(policy: &SoftmaxPolicy, task: &Task, prompts: std::ops::Range<usize>) -> Measured {
     let all: Vec<Summary> = prompts.map(|x| summary(policy, task, x)).collect();
     let mean = |f: &dyn Fn(&Summary) -> f64| all.iter().map(f).sum::<f64>() / all.len() as f64;
-    Measured {
+    let measured = Measured {
         pass_at: mean_pass_at(&all),
         mode_accuracy: mean(&|s| f64::from(s.mode_is_correct())),
         covariance: mean(&Summary::covariance),
         entropy: mean(&|s| s.entropy),
         kl: mean(&|s| s.kl),
         mean_length: mean(&|s| s.length),
-    }
+    };
+    measured.or_none()
 }
 
 /// Mean pass@k at [`PASS_KS`].

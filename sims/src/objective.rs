@@ -175,7 +175,7 @@ fn centred(blocks: &Blocks<f64>, paid: &Paid, own: &Earned<f64>, mean: f64, arou
     let mut leads = vec![0.0; own.rewards.len()];
     own.leads(&mut leads);
     let mut leads = leads.into_iter();
-    paid.group.rollouts.iter().map(|r| if r.weight > 0.0 { leads.next().unwrap_or(0.0) } else { 0.0 }).collect()
+    paid.group.rollouts.iter().map(|r| if r.is_trained_on() { leads.next().unwrap_or(0.0) } else { 0.0 }).collect()
 }
 
 fn length_weighted(paid: &Paid) -> Columns {
@@ -307,7 +307,7 @@ impl<N: Real> Blocks<'_, N> {
 /// Standardises advantages over all tokens of the batch.
 fn whiten(rule: &Objective, batch: &[Paid], all: &mut Advantages) {
     let rollouts = batch.iter().flat_map(|paid| &paid.group.rollouts).zip(all.iter().flatten());
-    let pairs = rollouts.filter(|(r, _)| r.weight > 0.0).flat_map(|(r, tokens)| tokens.iter().map(|a| (r.weight, *a)));
+    let pairs = rollouts.filter(|(r, _)| r.is_trained_on()).flat_map(|(r, tokens)| tokens.iter().map(|a| (r.weight, *a)));
     let stats = Columns::of(pairs, None);
     let (mean, std) = (stats.earned().mean(), stats.earned().std());
     all.iter_mut().flatten().flatten().for_each(|a| *a = Blocks::of(rule).whitened(*a, mean, std));

@@ -26,7 +26,7 @@ impl Paid {
     /// (weight, reward) of the rollouts trained on.
     pub fn trained(&self) -> impl Iterator<Item = (f64, f64)> + Clone {
         let pairs = self.group.rollouts.iter().zip(&self.rewards);
-        pairs.filter(|(r, _)| r.weight > 0.0).map(|(r, reward)| (r.weight, *reward))
+        pairs.filter(|(r, _)| r.is_trained_on()).map(|(r, reward)| (r.weight, *reward))
     }
 
     /// Weights and rewards of the rollouts trained on.

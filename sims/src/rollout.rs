@@ -61,6 +61,11 @@ impl Rollout {
         self.weight >= f64::MIN_POSITIVE
     }
 
+    /// Whether it has a part in the expectation; that of a policy that is no number any more has, and is no number either.
+    pub fn is_trained_on(&self) -> bool {
+        self.weight != 0.0
+    }
+
     /// Number of tokens, T.
     pub fn length(&self) -> usize {
         self.tokens.len()

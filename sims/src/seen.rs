@@ -101,7 +101,7 @@ impl<'a> Facts<'a> {
 
     fn others_succeed(&self) -> f64 {
         *self.others_succeed.get_or_init(|| {
-            let trained = self.group.rollouts.iter().filter(|r| r.weight > 0.0);
+            let trained = self.group.rollouts.iter().filter(|r| r.is_trained_on());
             match self.group.size {
                 Some(g) => {
                     others_pass_at_k(g as u64, trained.filter(|r| r.correct).count() as u64, self.params.pass_k as u64).unwrap_or(1.0)

@@ -28,14 +28,15 @@ impl<S: Lanes> Means<S> {
     pub(super) fn lane(&self, lane: usize) -> Measured {
         let at = |i: usize| memory::lane::<S>(self.0[i], lane);
         let fixed = PASS_KS.len();
-        Measured {
+        let measured = Measured {
             pass_at: (0..fixed).map(at).collect(),
             mode_accuracy: at(fixed),
             covariance: at(fixed + 1),
             entropy: at(fixed + 2),
             kl: at(fixed + 3),
             mean_length: at(fixed + 4),
-        }
+        };
+        measured.or_none()
     }
 }
 

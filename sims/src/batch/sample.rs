@@ -166,8 +166,16 @@ impl<S: Lanes> Block<'_, S> {
             let top = self.load_many(slot);
             (top, if watched { self.weigh::<true, false, K>(slot, top, kept) } else { self.weigh::<false, false, K>(slot, top, kept) })
         };
+        let weights = Weights { total: self.known(weights.total), ..weights };
         self.step.log_sum[slot] = self.s.add_f32s(shift, log2(self.s, weights.total).0);
         weights
+    }
+
+    /// A sum of weights, of which the largest is about 1; no number where it has left the range of numbers, for then all draws are of the first arm.
+    #[inline(always)]
+    fn known(&self, total: S::f32s) -> S::f32s {
+        let s = self.s;
+        s.select_f32s(s.less_than_or_equal_f32s(total, s.splat_f32s(FAR)), total, s.splat_f32s(f32::NAN))
     }
 
     /// The same, with running sums to be searched.

@@ -53,6 +53,7 @@ struct Replica : Columns {
 #endif
 
 DEVICE float infinity() { return __uint_as_float(0x7f800000u); }
+DEVICE float not_a_number() { return __uint_as_float(0x7fc00000u); }
 
 DEVICE float one_over(u32 n) { return (float)(1.0 / n); }
 
@@ -187,6 +188,8 @@ DEVICE Weights find_policy(const Replica &me, u32 slot, bool watched) {
         shift = load(me, slot);
         weights = weigh(me, slot, shift, watched);
     }
+    // no number where it has left the range of numbers, for then all draws are of the first arm
+    if (!(weights.total <= FAR)) weights.total = not_a_number();
     me.log_sum[slot] = shift + log2_of(weights.total);
     return weights;
 }

@@ -199,6 +199,24 @@ fn what_is_remembered_of_trees_is_what_the_batched_engine_remembers() {
 }
 
 #[test]
+fn runs_that_diverge_are_those_of_the_batched_engine() {
+    let Some(host) = HOST.as_ref() else { return };
+    let mut lost = 0;
+    for mut recipe in all(3).step_by(9) {
+        (recipe.config.train.learning_rate, recipe.config.train.steps) = (1e308, 5);
+        with(&recipe, 2, |replicas| {
+            let Ok(seen) = watch(host, replicas);
+            for (seen, expected) in seen.iter().zip(crate::batch::watch(replicas, Options::default())) {
+                let has_policy = |o: &crate::batch::Observed| o.snapshots.last().is_some_and(|s| s.train.kl.is_finite());
+                assert_eq!(has_policy(seen), has_policy(&expected), "{}", name(&recipe));
+                lost += usize::from(!has_policy(seen));
+            }
+        });
+    }
+    assert!(lost > 20, "{lost}");
+}
+
+#[test]
 fn success_is_that_of_the_batched_engine() {
     let (Some(host), Some(compiler)) = (HOST.as_ref(), compiler()) else { return };
     for (i, made) in successes().into_iter().enumerate() {

@@ -60,7 +60,7 @@ struct Place {
 /// Where the logits of a place begin: without a use for them later, one place serves all.
 DEVICE u32 logits_of(u32 place) { return KEEPS_LOGITS ? place * STRIDE : 0; }
 
-/// Finds the logits of a prompt at a node of depth `h`; gives the largest.
+/// Finds the logits of a prompt at a node of depth `h`; gives the largest: no number where logits have left the range of numbers, or what is no action is the largest.
 DEVICE float load_node(const Replica &me, u32 prompt, u32 h, u32 node, u32 logits) {
     float top = -infinity();
     UNROLL_ARMS for (u32 tile = 0; tile < TILES; ++tile) {
@@ -73,7 +73,7 @@ DEVICE float load_node(const Replica &me, u32 prompt, u32 h, u32 node, u32 logit
             top = x > top ? x : top;
         }
     }
-    return top;
+    return fabsf(top) < -PAD ? top : not_a_number();
 }
 
 /// log2 of the sum of weights, entropy and certainty of the policy at a place.
@@ -100,6 +100,8 @@ DEVICE Place weigh_node(const Replica &me, u32 prompt, u32 h, u32 node, u32 plac
         me.sums[action] = at.total;
         me.weight[place * STRIDE + action] = w.value;
     }
+    // no number where the largest logit is none, for then all draws are of the first token
+    at.total = fmaf(top, 0.0f, at.total);
     me.inverse[place] = 1.0f / at.total;
     if (scored) score(me, h, logits, top, moment, me.inverse[place], at);
     if (USES_ENTROPY) {

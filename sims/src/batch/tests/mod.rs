@@ -307,17 +307,19 @@ fn a_cell_is_the_same_beside_cells_of_other_penalties() {
 /// Steps so large that logits overflow: what a policy without finite logits does is missing, and nobody panics.
 #[test]
 fn runs_that_diverge_end_with_missing_numbers() {
-    let mut missing = 0;
+    let mut missing = [0; 2];
     for mut recipe in [Mode::Sampled, Mode::Exact].into_iter().flat_map(|mode| pairs(mode, 1)).chain(tree_pairs(1).step_by(7)) {
-        (recipe.config.train.learning_rate, recipe.config.train.steps) = (1e300, 5);
+        (recipe.config.train.learning_rate, recipe.config.train.steps) = (1e308, 5);
         let cell = Cell { recipe, seed: Seed(3) };
-        for curves in [cell.run().unwrap(), run(std::slice::from_ref(&cell), Options::default()).remove(0).unwrap()] {
-            let last = curves.values.iter().map(|metric| metric.last().copied().flatten());
-            assert!(last.clone().flatten().all(f64::is_finite));
-            missing += usize::from(last.take(1).flatten().count() == 0);
+        let both = [cell.run().unwrap(), run(std::slice::from_ref(&cell), Options::default()).remove(0).unwrap()];
+        for (missing, curves) in missing.iter_mut().zip(both) {
+            let last: Vec<Option<f64>> = curves.values.iter().map(|metric| metric.last().copied().flatten()).collect();
+            assert!(last.iter().flatten().all(|x| x.is_finite()));
+            *missing += usize::from(last[0].is_none());
         }
     }
-    assert!(missing > 0, "some diverge");
+    println!("{missing:?} are without a policy in the end");
+    assert!(missing.iter().all(|m| *m > 100), "{missing:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sampling and judging the groups of a step of trees.
 
-use super::FLOOR;
 use super::level::Level;
+use super::{FLOOR, PAD};
 use crate::batch::block::Block;
 use crate::batch::lanes::{Lanes, ROW};
 use crate::batch::math::{exp2_above, log2};
@@ -11,6 +11,12 @@ use crate::batch::search::{Bits, bit_rows};
 use crate::batch::shown::Path;
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
+
+/// The largest logit; no number where logits have left the range of numbers, or what is no action is the largest.
+#[inline(always)]
+fn known<S: Lanes>(s: S, top: S::f32s) -> S::f32s {
+    s.select_f32s(s.less_than_f32s(s.abs_f32s(top), s.splat_f32s(-PAD)), top, s.splat_f32s(f32::NAN))
+}
 
 impl<S: Lanes> Block<'_, S> {
     /// Samples and pays the groups of a step of trees; `watched` says whether their entropy is asked for.
@@ -154,7 +160,7 @@ impl<S: Lanes> Block<'_, S> {
         } else {
             logits.copy_from_slice(rows);
         }
-        let top = largest(s, logits);
+        let top = known(s, largest(s, logits));
         let [mut total, mut moment] = [s.splat_f32s(0.0); 2];
         for (logit, weight) in logits.iter().zip(&mut self.tree.weights[place * stride..][..stride]) {
             let (x, w) = exp2_above(s, FLOOR, s.sub_f32s(*logit, top));
@@ -164,6 +170,8 @@ impl<S: Lanes> Block<'_, S> {
             }
             *weight = w;
         }
+        // no number where the largest logit is none, for then all draws are of the first token
+        let total = s.mul_add_f32s(top, s.splat_f32s(0.0), total);
         self.tree.places[place].total = total;
         self.tree.places[place].inverse = s.div_f32s(s.splat_f32s(1.0), total);
         if SCORED {
