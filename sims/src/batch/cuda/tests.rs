@@ -55,7 +55,9 @@ fn everything_seen_is_what_the_batched_engine_shows() {
             .filter(|recipe| {
                 with(recipe, 3, |replicas| {
                     let Ok(seen) = watch(host, replicas);
-                    seen != crate::batch::watch(replicas, Options::default())
+                    let expected = crate::batch::watch(replicas, Options::default());
+                    // numbers that are missing on both sides are equal only as text
+                    seen != expected && format!("{seen:?}") != format!("{expected:?}")
                 })
             })
             .map(|recipe| name(&recipe))
