@@ -60,7 +60,7 @@ struct Place {
 /// Where the logits of a place begin: without a use for them later, one place serves all.
 DEVICE u32 logits_of(u32 place) { return KEEPS_LOGITS ? place * STRIDE : 0; }
 
-/// Finds the logits of a prompt at a node of depth `h`; gives the largest: no number where logits have left the range of numbers, or what is no action is the largest.
+/// Finds the logits of a prompt at a node of depth `h`; gives the largest.
 DEVICE float load_node(const Replica &me, u32 prompt, u32 h, u32 node, u32 logits) {
     float top = -infinity();
     UNROLL_ARMS for (u32 tile = 0; tile < TILES; ++tile) {
@@ -73,7 +73,7 @@ DEVICE float load_node(const Replica &me, u32 prompt, u32 h, u32 node, u32 logit
             top = x > top ? x : top;
         }
     }
-    return fabsf(top) < -PAD ? top : not_a_number();
+    return top;
 }
 
 /// log2 of the sum of weights, entropy and certainty of the policy at a place.
@@ -90,7 +90,9 @@ DEVICE void score(const Replica &me, u32 h, u32 logits, float top, float moment,
 /// Computes the policy of a prompt at a node of depth `h` into a place; running sums of its weights go to `sums`.
 DEVICE Place weigh_node(const Replica &me, u32 prompt, u32 h, u32 node, u32 place, bool scored) {
     const u32 logits = logits_of(place);
-    const float top = load_node(me, prompt, h, node, logits);
+    const float largest = load_node(me, prompt, h, node, logits);
+    // no number where logits have left the range of numbers, or what is no action is the largest
+    const float top = fabsf(largest) < -PAD ? largest : not_a_number();
     Place at = {0.0f, 0.0f, 0.0f, 0.0f};
     float moment = 0.0f;
     UNROLL_ARMS for (u32 action = 0; action < STRIDE; ++action) {
