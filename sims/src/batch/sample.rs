@@ -188,11 +188,12 @@ impl<S: Lanes> Block<'_, S> {
         weights
     }
 
-    /// Weights of logits less what the sum of their powers was last, which needs no look at them all before; where it has moved far, less the largest.
+    /// Weights of logits less what the sum of their powers was last, which needs no look at them all before; where it has moved far, less the largest. What it
+    /// was last is that of the last slot, for it must be the same for all: the same response has then the same log-probability, to the bit, in all of them.
     #[inline(always)]
     fn weigh_single<const WATCHED: bool, K: Keep<S>>(&mut self, slot: usize, kept: &mut [K::Row]) -> (S::f32s, Weights<S>) {
         let s = self.s;
-        let mut shift = self.step.log_sum[slot];
+        let mut shift = self.step.log_sum[self.shape.batch - 1];
         let mut weights = self.weigh::<WATCHED, true, K>(slot, shift, kept);
         let far = self.is_far(weights.total);
         if s.any(far) {

@@ -181,7 +181,7 @@ constexpr float FAR = 1e18f;
 /// Computes the policy at a slot: where all train on a single prompt, weights of logits less what the sum of their powers was last, which needs no look at them
 /// all before, unless it has moved far; else less the largest.
 DEVICE Weights find_policy(const Replica &me, u32 slot, bool watched) {
-    float shift = SINGLE ? me.log_sum[slot] : load(me, slot);
+    float shift = SINGLE ? me.log_sum[BATCH - 1] : load(me, slot); // the same for all slots, the last of which comes last
     if (SINGLE) keep_logits(me, slot);
     Weights weights = weigh(me, slot, shift, watched);
     if (SINGLE && !(weights.total >= 1.0f / FAR && weights.total <= FAR)) {

@@ -153,6 +153,12 @@ fn centring(recipe: &Ready, stats: &[StepStats]) -> f64 {
     if divides && pays_amounts(recipe) { stats.iter().map(shift).sum::<f64>() * recipe.config.train.learning_rate * updates } else { 0.0 }
 }
 
+/// What rounding adds up to at most where all rollouts of a run are added to one logit.
+fn accumulated(recipe: &Ready) -> f64 {
+    let t = &recipe.config.train;
+    (t.steps * t.num_iterations * t.train_batch_size * t.group_size) as f64 * 2f64.powi(-24)
+}
+
 /// The recipe with amounts that err, in one of several patterns.
 fn shaken(recipe: &Ready, pattern: u64) -> Ready {
     let mut shaken = recipe.clone();
@@ -266,6 +272,8 @@ pub(in crate::batch) enum Excuse {
     Boundary,
     /// The reference loop moves as much when its own numbers are rounded; where draws differ, it draws otherwise too.
     Unstable,
+    /// So many numbers were added to a logit that their rounding may be this much.
+    Accumulated,
     /// A mean was rounded that is large beside the standard deviation of what it is taken off.
     Centred,
     /// A ratio came so near to an edge of the clip that rounding cut it, or not.
@@ -300,8 +308,10 @@ pub(in crate::batch) fn verdict(replica: &Replica, seen: &Shows) -> Verdict {
         return Verdict::Same(gap);
     }
     let (moved, strays) = sensitivity(replica, &expected);
-    if (same || strays) && gap < 100.0 * moved {
+    if ((same || strays) && gap < 100.0 * moved) || gap < moved {
         Verdict::Excused(Excuse::Unstable)
+    } else if same && gap < accumulated(recipe) {
+        Verdict::Excused(Excuse::Accumulated)
     } else if same && gap < 2.0 * centring(recipe, &expected.stats) {
         Verdict::Excused(Excuse::Centred)
     } else if same_draws && gap < 0.01 && (1.0..3.0).contains(&steps().map(|(e, s)| cuts_apart(e, s)).sum()) {
