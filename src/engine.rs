@@ -13,16 +13,23 @@ use mta_sims::world::World;
 use rayon::prelude::*;
 use std::ops::RangeInclusive;
 
-/// Something that turns cells into curves.
+/// Something that turns cells into curves: one by one, [`Engine::run`], or together, [`Engine::run_together`]; the other is made of it.
 pub trait Engine: Sync {
     /// Name of the result of a cell with this [`Cell::description`]: a hash of everything it depends on.
     fn id(&self, description: &str) -> Id;
 
-    /// Checks a cell before any work starts; `first` of those that differ in seed only.
+    /// Checks a cell before any work starts; `first` of those that differ in seed only. Makes the worlds that may not exist: the first of each kind, and all whose
+    /// alignment must be solved for.
     ///
     /// # Errors
     /// When this engine cannot run it.
-    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error>;
+    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
+        let world = &cell.recipe.config.world;
+        if first || world.align_by != AlignBy::Knob {
+            World::new(world, cell.seed).map_err(|e| Error::knob(e, &Origin::Together))?;
+        }
+        Ok(())
+    }
 
     /// Makes sure that it can be used on this machine.
     ///
@@ -44,7 +51,9 @@ pub trait Engine: Sync {
     ///
     /// # Errors
     /// When it fails.
-    fn run(&self, cell: &Cell) -> Result<Curves, Error>;
+    fn run(&self, cell: &Cell) -> Result<Curves, Error> {
+        self.run_together(std::slice::from_ref(cell)).remove(0)
+    }
 
     /// What cost predicts of it.
     fn costs(&self) -> cost::Engine {
@@ -115,15 +124,6 @@ impl Engine for Reference {
         Id::of(description)
     }
 
-    /// Makes the worlds that may not exist: the first of each kind, and all whose alignment must be solved for.
-    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
-        let world = &cell.recipe.config.world;
-        if first || world.align_by != AlignBy::Knob {
-            World::new(world, cell.seed).map_err(|e| Error::knob(e, &Origin::Together))?;
-        }
-        Ok(())
-    }
-
     fn run(&self, cell: &Cell) -> Result<Curves, Error> {
         cell.run().map_err(|e| Error::knob(e, &Origin::Together))
     }
@@ -139,14 +139,6 @@ const MANY: usize = 1024;
 impl Engine for Batched {
     fn id(&self, description: &str) -> Id {
         Id::of(&format!("engine = cpu {}\n{description}", batch::SEMANTICS))
-    }
-
-    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
-        Reference.check(cell, first)
-    }
-
-    fn run(&self, cell: &Cell) -> Result<Curves, Error> {
-        self.run_together(std::slice::from_ref(cell)).remove(0)
     }
 
     fn costs(&self) -> cost::Engine {

@@ -1,6 +1,6 @@
 //! Cells and replicas on the first GPU, where this build has the CUDA engine and this machine a device.
 
-use crate::engine::{Batched, Engine, Reference};
+use crate::engine::{Batched, Engine};
 use crate::error::{Error, Origin};
 use crate::id::Id;
 use mta_sims::batch::{self, Replica};
@@ -99,14 +99,6 @@ impl Engine for Gpu {
 
     fn open(&self) -> Result<(), Error> {
         device::open().map_err(about)
-    }
-
-    fn check(&self, cell: &Cell, first: bool) -> Result<(), Error> {
-        Reference.check(cell, first)
-    }
-
-    fn run(&self, cell: &Cell) -> Result<Curves, Error> {
-        self.run_together(std::slice::from_ref(cell)).remove(0)
     }
 
     fn costs(&self) -> cost::Engine {

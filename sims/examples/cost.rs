@@ -1,6 +1,6 @@
 //! What cells cost: random recipes, the pieces of work of each, and the processor time it took.
 //!
-//! `cost cells reference|batched [first]` prints a CSV line per random recipe, from number `first` on: its kind, seconds of a cell as measured and as predicted,
+//! `cost COUNT reference|batched [FIRST]` prints a CSV line per random recipe, from number `FIRST` on: its kind, seconds of a cell as measured and as predicted,
 //! and the count of every piece of [`mta_sims::cost`]. `cost memory NUMBER` runs many cells of one of them at once and prints the bytes they took, those predicted,
 //! and the ratio. `cost curves` goes along one size after another.
 
