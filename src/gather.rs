@@ -24,12 +24,11 @@ const CSV_ROWS: usize = 1 << 10;
 /// Missing or conflicting cells that a message names.
 const NAMED: usize = 5;
 
-/// Writes the tables of a plan whose cells are all finished into `folder`; returns the columns that the answer on the terminal is made of.
+/// Writes the tables of a plan, all of whose cells are among the finished `cells` of `folder`, into that folder; returns the columns that the answer on the terminal is made of.
 ///
 /// # Errors
 /// When cells are missing ([`Error::Missing`]), differ between shards, cannot be read, or the tables cannot be written.
-pub fn gather(plan: &Plan, folder: &Path) -> Result<Table, Error> {
-    let mut cells = Cells::open(folder)?;
+pub fn gather(plan: &Plan, mut cells: Cells, folder: &Path) -> Result<Table, Error> {
     refuse_missing(plan, &cells)?;
     refuse_conflicts(plan, &mut cells, folder)?;
     let mut batches = Batches { plan, cells, next: 0, lines: Lines::of(plan) };
@@ -66,6 +65,9 @@ fn refuse_missing(plan: &Plan, cells: &Cells) -> Result<(), Error> {
 /// A cell has one result: two that differ are of programs that should not have worked in one folder, or of a machine that errs.
 fn refuse_conflicts(plan: &Plan, cells: &mut Cells, folder: &Path) -> Result<(), Error> {
     let conflicts: HashSet<Id> = cells.conflicts()?.into_iter().collect();
+    if conflicts.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<usize> = plan.distinct().into_iter().filter(|row| conflicts.contains(&plan.ids[*row])).collect();
     if rows.is_empty() {
         return Ok(());
@@ -126,8 +128,9 @@ impl Tables {
         let Tables { results, history, csv, path, answer } = self;
         let write_results = || {
             let table = tables::results(plan, batch);
-            results.push(&table)?;
-            csv.write_all(text(&table).as_bytes()).map_err(Error::file(path, "cannot be written"))?;
+            let write_text = || csv.write_all(text(&table).as_bytes()).map_err(Error::file(path, "cannot be written"));
+            let (one, other) = rayon::join(|| results.push(&table), write_text);
+            one.and(other)?;
             for (column, name) in answer.iter_mut().zip(report::COLUMNS) {
                 column.extend((0..table.rows()).map(|row| table.number(name, row)));
             }

@@ -68,7 +68,7 @@ pub fn execute(plan: &Plan, engine: &dyn Engine, folder: &Path, threads: usize) 
     let begun = Begun::now();
     let _alone = put(plan, folder)?;
     let ran = shard::run(folder, Shard::WHOLE, plan, &Shard::WHOLE.rows(plan), engine, threads)?;
-    collect(plan, folder, ran, threads, &begun)
+    collect(plan, Cells::open(folder)?, folder, ran, threads, &begun)
 }
 
 /// Writes the plan into `folder` and holds the folder alone. A folder belongs to one sweep; a larger plan may take it over, another may not.
@@ -119,8 +119,8 @@ fn refuse_other_sweeps(plan: &Plan, folder: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// As [`gather::gather`].
-pub fn collect(plan: &Plan, folder: &Path, ran: Ran, threads: usize, begun: &Begun) -> Result<Outcome, Error> {
-    let summary = gather::gather(plan, folder)?;
+pub fn collect(plan: &Plan, cells: Cells, folder: &Path, ran: Ran, threads: usize, begun: &Begun) -> Result<Outcome, Error> {
+    let summary = gather::gather(plan, cells, folder)?;
     let seconds = begun.clock.elapsed().as_secs_f64();
     manifest(plan, ran, threads, begun, seconds).write(folder)?;
     Ok(Outcome { folder: folder.into(), summary, reused: ran.reused, seconds })

@@ -136,7 +136,7 @@ impl Refinement {
         while self.round(&mut searches, &mut counts, folder, threads)? {}
         let plan = self.plan(&counts)?;
         finish(&plan, folder, threads)?;
-        let outcome = sweep::collect(&plan, folder, Ran { cells: plan.distinct().len(), reused }, threads, &begun)?;
+        let outcome = sweep::collect(&plan, Cells::open(folder)?, folder, Ran { cells: plan.distinct().len(), reused }, threads, &begun)?;
         let found = self.recipes.iter().zip(&searches).flat_map(|(recipe, search)| self.found(recipe, search)).collect::<Vec<_>>();
         answer::write(&found, self.asked, folder)?;
         Ok((plan, outcome, found))

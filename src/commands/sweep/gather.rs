@@ -4,6 +4,7 @@ use super::{answer, folder, planned_folder};
 use crate::commands::say;
 use crate::error::Error;
 use crate::shard::Ran;
+use crate::store::cells::Cells;
 use crate::store::lock::Lock;
 use crate::store::planned;
 use crate::sweep::{Begun, collect};
@@ -27,9 +28,10 @@ pub(super) fn gather(matches: &ArgMatches) -> Result<(), Error> {
     let (folder, begun) = (folder(matches), Begun::now());
     planned::require(folder)?;
     let _alone = Lock::alone(folder)?;
-    let plan = planned::read(folder)?;
+    let (plan, finished) = rayon::join(|| planned::read(folder), || Cells::open(folder));
+    let (plan, finished) = (plan?, finished?);
     let cells = plan.distinct().len();
-    let outcome = collect(&plan, folder, Ran { cells, reused: cells }, 0, &begun)?;
+    let outcome = collect(&plan, finished, folder, Ran { cells, reused: cells }, 0, &begun)?;
     say(&answer(&plan, &outcome, "Tables"));
     Ok(())
 }
