@@ -164,18 +164,18 @@ impl<S: Lanes> Block<'_, S> {
             if watched { self.weigh_single::<true, K>(slot, kept) } else { self.weigh_single::<false, K>(slot, kept) }
         } else {
             let top = self.load_many(slot);
-            (top, if watched { self.weigh::<true, false, K>(slot, top, kept) } else { self.weigh::<false, false, K>(slot, top, kept) })
+            (top, if watched { self.weigh_below::<true, K>(slot, top, kept) } else { self.weigh_below::<false, K>(slot, top, kept) })
         };
-        let weights = Weights { total: self.known(weights.total), ..weights };
         self.step.log_sum[slot] = self.s.add_f32s(shift, log2(self.s, weights.total).0);
         weights
     }
 
-    /// A sum of weights, of which the largest is about 1; no number where it has left the range of numbers, for then all draws are of the first arm.
+    /// Weights less the largest logit; their sum is no number where it has left the range of numbers, for then all draws are of the first arm.
     #[inline(always)]
-    fn known(&self, total: S::f32s) -> S::f32s {
-        let s = self.s;
-        s.select_f32s(s.less_than_or_equal_f32s(total, s.splat_f32s(FAR)), total, s.splat_f32s(f32::NAN))
+    fn weigh_below<const WATCHED: bool, K: Keep<S>>(&mut self, slot: usize, top: S::f32s, kept: &mut [K::Row]) -> Weights<S> {
+        let (s, weights) = (self.s, self.weigh::<WATCHED, false, K>(slot, top, kept));
+        let known = s.less_than_or_equal_f32s(weights.total, s.splat_f32s(FAR));
+        Weights { total: s.select_f32s(known, weights.total, s.splat_f32s(f32::NAN)), ..weights }
     }
 
     /// The same, with running sums to be searched.
@@ -199,7 +199,7 @@ impl<S: Lanes> Block<'_, S> {
         if s.any(far) {
             self.load_single(slot);
             shift = s.select_f32s(far, self.largest_logit(slot), shift);
-            weights = self.weigh::<WATCHED, false, K>(slot, shift, kept);
+            weights = self.weigh_below::<WATCHED, K>(slot, shift, kept);
         }
         (shift, weights)
     }

@@ -169,17 +169,17 @@ impl<S: Lanes> Pushes<'_, S> {
     #[inline(always)]
     pub(crate) fn fill<F: Written>(self, shown: &Shown<S>) {
         match (self.entropy, self.kl) {
-            (None, None) => self.fill_by::<F>(shown, Free),
-            (None, Some((beta, KlForm::K2 | KlForm::K3Plus))) => self.fill_by::<F>(shown, Leash(beta)),
+            (None, None) => self.fill_by::<F>(shown, &Free),
+            (None, Some((beta, KlForm::K2 | KlForm::K3Plus))) => self.fill_by::<F>(shown, &Leash(beta)),
             (entropy, kl) => {
                 let none = shown.lane(shown.s.splat_f32s(0.0));
-                self.fill_by::<F>(shown, Any { kl: kl.unwrap_or((none, KlForm::K1)), entropy: entropy.unwrap_or(none) });
+                self.fill_by::<F>(shown, &Any { kl: kl.unwrap_or((none, KlForm::K1)), entropy: entropy.unwrap_or(none) });
             }
         }
     }
 
     #[inline(always)]
-    fn fill_by<F: Written>(self, shown: &Shown<S>, pull: impl Pull<S>) {
+    fn fill_by<F: Written>(self, shown: &Shown<S>, pull: &impl Pull<S>) {
         let s = shown.s;
         let mut mean = s.splat_f32s(0.0);
         for (index, (push, chance)) in self.pushes.iter_mut().zip(self.chances).enumerate() {

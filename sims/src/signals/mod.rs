@@ -7,12 +7,13 @@
 use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::lanes::{Kernel, Lanes};
 use crate::batch::number::Threshold;
-use crate::batch::shown::{Coins, Draw, Shown, Sink};
+use crate::batch::shown::{Coins, Draw, Pushes, Shown, Sink};
 use crate::config::Signals;
 use crate::real::Choice;
 use crate::registry::{Entry, Named};
 use crate::rollout::Group;
 use crate::seen::{Seen, Told};
+use std::marker::PhantomData;
 
 mod constant;
 mod empo;
@@ -327,8 +328,8 @@ impl<F: Chance> Written for Coin<F> {
 /// Pays a group in lanes.
 struct PayGroup<'a, S: Lanes, F> {
     shown: &'a Shown<'a, S>,
-    sink: Sink<'a, S>,
-    formula: std::marker::PhantomData<F>,
+    rewards: &'a mut [S::f32s],
+    formula: PhantomData<F>,
 }
 
 impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
@@ -337,19 +338,33 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
     fn run(self, _: S) {
         // a copy of its own, which rewards cannot be written into: what it holds is then read once
         let shown = *self.shown;
-        match self.sink {
-            Sink::Rewards(rewards) => {
-                for (index, reward) in rewards.iter_mut().enumerate() {
-                    *reward = F::reward(&Draw { shown: &shown, index });
-                }
-            }
-            Sink::Pushes(pushes) => pushes.fill::<F>(&shown),
+        for (index, reward) in self.rewards.iter_mut().enumerate() {
+            *reward = F::reward(&Draw { shown: &shown, index });
         }
     }
 }
 
+/// Lets what a group earns push the policy.
+struct PushGroup<'a, S: Lanes, F> {
+    shown: &'a Shown<'a, S>,
+    pushes: Pushes<'a, S>,
+    formula: PhantomData<F>,
+}
+
+impl<S: Lanes, F: Written> Kernel<S> for PushGroup<'_, S, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        let shown = *self.shown;
+        self.pushes.fill::<F>(&shown);
+    }
+}
+
 fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, sink: Sink<S>) {
-    s.enter(PayGroup::<S, F> { shown, sink, formula: std::marker::PhantomData });
+    match sink {
+        Sink::Rewards(rewards) => s.enter(PayGroup::<S, F> { shown, rewards, formula: PhantomData }),
+        Sink::Pushes(pushes) => s.enter(PushGroup::<S, F> { shown, pushes, formula: PhantomData }),
+    }
 }
 
 impl<F: Written> Formula for F {
