@@ -73,6 +73,8 @@ echo '--alignment 0.1..0.9 --steps 200 --seeds 8 --backend reference' > settings
 "$program" sweep plan $(cat settings) --out run
 "$program" sweep submit run --slurm --shards 8 --time 30 | tee submitted
 array=$(awk '{print $2}' submitted) gather=$(awk '{print $7}' submitted)
+# On a slow machine all other tasks may be over before the killed one is back in the queue; tables would then be made, and fail, without it.
+scontrol hold "$gather"
 
 # The process of a shard that has finished some cells and is still running.
 process() {
@@ -95,6 +97,7 @@ for _ in $(seq 20); do scancel --signal=TERM "${array}_3" && break; sleep 0.2; d
 for _ in $(seq 300); do [ "$(state "${array}_1")" = FAILED ] && break; sleep 0.2; done
 echo "shard 1 was killed (process $killed): $(state "${array}_1")"
 scontrol requeue "${array}_1"
+scontrol release "$gather"
 echo "shard 3 was told to stop (process $stopped): $(state "${array}_3")"
 # A job that went back into the queue waits for two minutes, unless told that it need not.
 for _ in $(seq 400); do
