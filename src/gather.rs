@@ -24,7 +24,8 @@ const CSV_ROWS: usize = 1 << 10;
 /// Missing or conflicting cells that a message names.
 const NAMED: usize = 5;
 
-/// Writes the tables of a plan, all of whose cells are among the finished `cells` of `folder`, into that folder; returns the columns that the answer on the terminal is made of.
+/// Writes the tables of a plan, all of whose cells are among the finished `cells` of `folder`, into that folder; returns the columns that the answer on the
+/// terminal is made of.
 ///
 /// # Errors
 /// When cells are missing ([`Error::Missing`]), differ between shards, cannot be read, or the tables cannot be written.

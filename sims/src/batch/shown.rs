@@ -6,8 +6,7 @@ use super::number::{Lane, Mask, Threshold};
 use crate::config::KlForm;
 use crate::objective::kl_slope;
 use crate::seen::Seen;
-use crate::signals::Written;
-use crate::signals::{Params, Rates};
+use crate::signals::{Params, Rates, Written};
 use std::f32::consts::LN_2;
 
 /// The draws of one group in one vector of replicas.
