@@ -1,6 +1,6 @@
 //! How often the verifier errs, measured.
 //!
-//! The counts are those of `tests/real_outputs.rs`, which fails where the verifier's change; the data are not in the repository.
+//! The counts are those of `tests/all/real_outputs.rs`, which fails where the verifier's change; the data are not in the repository.
 
 use mta_sims::statistics::{Interval, wilson};
 
