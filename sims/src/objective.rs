@@ -268,6 +268,16 @@ impl<N: Real> Blocks<'_, N> {
         }
     }
 
+    /// What the rounding of a `baseline` that is a mean of the group took off it: nothing to speak of, until it is divided by a small standard deviation.
+    #[inline(always)]
+    pub fn rounded_off(&self, own: &Earned<N>, baseline: N, around: &Around<N>) -> N {
+        match self.choice.baseline {
+            Baseline::GroupMean | Baseline::LeaveOneOut => own.mean_above(baseline),
+            Baseline::LengthWeighted => around.by_length.mean_above(baseline),
+            _ => baseline.like(0.0),
+        }
+    }
+
     /// What centred rewards of a group with this `mean` are divided by, floor included; 1 where a group is flat, so that nothing is divided by a floor alone.
     #[inline(always)]
     pub fn divisor(&self, own: &Earned<N>, mean: N, around: &Around<N>) -> N {

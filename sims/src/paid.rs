@@ -85,6 +85,12 @@ impl<N: Real> Earned<'_, N> {
         self.mean_of(&NotZero)
     }
 
+    /// Weighted mean of what rewards are above `of`: where that is their mean, what its rounding took off.
+    #[inline(always)]
+    pub fn mean_above(&self, of: N) -> N {
+        self.mean_of(&Above(of))
+    }
+
     #[inline(always)]
     fn mean_of(&self, what: &impl Each<N>) -> N {
         let first = what.of(self.rewards[0]);
@@ -201,6 +207,7 @@ trait Each<N> {
 }
 
 struct Itself;
+struct Above<N>(N);
 struct SquaredDeviation<N>(N);
 struct NotZero;
 
@@ -208,6 +215,13 @@ impl<N: Real> Each<N> for Itself {
     #[inline(always)]
     fn of(&self, reward: N) -> N {
         reward
+    }
+}
+
+impl<N: Real> Each<N> for Above<N> {
+    #[inline(always)]
+    fn of(&self, reward: N) -> N {
+        reward - self.0
     }
 }
 

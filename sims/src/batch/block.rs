@@ -8,7 +8,7 @@ use super::search::{bit_rows, padded};
 use super::shape::Shape;
 use super::tree::{PAD, Tree};
 use super::update::Centre;
-use crate::config::{Config, Objective};
+use crate::config::{Config, KlPlace, Objective};
 use crate::objective::{Blocks, Dials};
 use crate::policy::SoftmaxPolicy;
 use crate::recipe::Ready;
@@ -188,7 +188,7 @@ impl<S: Lanes> StepTables<S> {
             ref_logprob: vec![zero; by_group],
             now: vec![zero; shape.group],
             shaped: vec![zero; by_group],
-            centre: vec![Centre { factor: zero, baseline: zero }; shape.batch],
+            centre: vec![Centre { factor: zero, baseline: zero, rounded_off: zero }; shape.batch],
             advantage: vec![zero; by_group],
             push: vec![zero; by_group],
             correct: vec![none; by_group],
@@ -336,6 +336,12 @@ impl Uses {
             signs: any(&|c| (c.objective.positive_weight, c.objective.negative_weight) != (1.0, 1.0)),
             discount: any(&|c| c.objective.gamma != 1.0),
         }
+    }
+
+    /// Whether rewards are amounts, which may be large beside their differences.
+    pub(super) fn amounts(&self, recipe: &Ready) -> bool {
+        let penalised = self.kl && recipe.config.objective.kl_place == KlPlace::Reward;
+        penalised || recipe.signal.formula.looks_at_scores()
     }
 }
 

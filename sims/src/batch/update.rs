@@ -34,12 +34,14 @@ pub(super) struct Did<S: Lanes> {
 pub(super) struct Centre<S: Lanes> {
     pub(super) factor: Lane<S>,
     pub(super) baseline: Lane<S>,
+    /// What rounding took off the baseline.
+    pub(super) rounded_off: Lane<S>,
 }
 
 impl<S: Lanes> Centre<S> {
     #[inline(always)]
     pub(super) fn advantage(&self, reward: Lane<S>) -> Lane<S> {
-        self.factor * (reward - self.baseline)
+        self.factor * (reward - self.baseline - self.rounded_off)
     }
 }
 
@@ -173,6 +175,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn find_advantages(&mut self) {
         let (blocks, group, size, at_once) = (self.blocks(), self.shape.group, self.size(), self.pushes_at_once());
+        let amounts = self.uses.amounts(self.replicas[0].recipe);
         let batch = blocks.of_batch(&Earned { weights: &self.step.weight, rewards: &self.step.shaped, size: None });
         for slot in 0..self.shape.batch {
             if self.shape.ends() {
@@ -193,7 +196,8 @@ impl<S: Lanes> Block<'_, S> {
                 }
             } else {
                 let (factor, baseline) = blocks.baseline(&own, mean, &around);
-                let centre = Centre { factor: factor / scale, baseline };
+                let rounded_off = if amounts { blocks.rounded_off(&own, baseline, &around) } else { baseline.like(0.0) };
+                let centre = Centre { factor: factor / scale, baseline, rounded_off };
                 step.centre[slot] = centre;
                 if !at_once {
                     for (a, r) in advantages.iter_mut().zip(own.rewards) {

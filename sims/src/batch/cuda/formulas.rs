@@ -186,7 +186,17 @@ fn centring() -> String {
         let (own, by_length) = (Own::group(book), Own::named(book, BY_LENGTH.1));
         vec![blocks(book, &o).divisor(&own.earned(), book.leaf("mean"), &around(book, &by_length)).text()]
     };
-    baseline.choice("BASELINE", baselines(), centre) + &divisor.choice("SCALE", scales(), divide)
+    let rounded_off = Family { name: "rounded_off", returns: "float", parameters: &[OWN, BY_LENGTH, ("float", "baseline")] };
+    let rest = |book: &Book, o: Objective| {
+        let (own, by_length) = (Own::group(book), Own::named(book, BY_LENGTH.1));
+        vec![blocks(book, &o).rounded_off(&own.earned(), book.leaf("baseline"), &around(book, &by_length)).text()]
+    };
+    [
+        baseline.choice("BASELINE", baselines(), centre),
+        divisor.choice("SCALE", scales(), divide),
+        rounded_off.choice("BASELINE", baselines(), rest),
+    ]
+    .concat()
 }
 
 /// What only responses of more than one token ask for.

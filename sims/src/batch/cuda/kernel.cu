@@ -544,7 +544,8 @@ DEVICE void compare(const Replica &me, u32 slot, const OfBatch &of_batch) {
     }
     const Centre centre = baseline(me.knobs, own, by_length, mean, of_batch, greedy);
     const float factor = centre.factor / scale;
-    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) advantage[g] = factor * (own.rewards[g] - centre.baseline);
+    const float off = AMOUNTS ? rounded_off(own, by_length, centre.baseline) : 0.0f;
+    UNROLL_GROUP for (u32 g = 0; g < GROUP; ++g) advantage[g] = factor * (own.rewards[g] - centre.baseline - off);
 }
 
 /// Advantages of the batch, before they are whitened or weighed by sign.

@@ -349,6 +349,7 @@ impl Choices {
             ("RATED", rule.policy_loss != PolicyLoss::Score),
             ("KL_IN_REWARD", uses.kl && rule.kl_place == KlPlace::Reward),
             ("KL_IN_LOSS", uses.kl && rule.kl_place == KlPlace::Loss),
+            ("AMOUNTS", uses.amounts(recipe)),
             ("WHITENS", rule.whiten),
             ("ONLY_BEST", rule.baseline == Baseline::SecondBest),
             ("LOCAL", rule.loss_agg_mode == LossAgg::TokenMeanLocal),

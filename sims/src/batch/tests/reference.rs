@@ -3,7 +3,7 @@
 use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::shown::{Shown, Sink};
 use crate::batch::{Node, Observed, Replica, shape};
-use crate::config::{KlPlace, Scale, Signals};
+use crate::config::{KlPlace, Signals};
 use crate::memory::Memory;
 use crate::policy::{Nudge, Policy, SoftmaxPolicy, Step};
 use crate::recipe::Ready;
@@ -144,15 +144,6 @@ fn sensitivity(replica: &Replica, expected: &Shows) -> (f64, bool) {
     moved.into_iter().chain(shaken).map(apart).fold((0.0, false), |(most, strays), (gap, strayed)| (gap.max(most), strays || strayed))
 }
 
-/// How far logits move when the mean of every step's amounts is rounded to `f32` and the rest divided by a standard deviation that is small beside it: no
-/// disturbance of single amounts shows that, for what all of them share is taken off.
-fn centring(recipe: &Ready, stats: &[StepStats]) -> f64 {
-    let divides = matches!(recipe.config.objective.scale, Scale::GroupStd | Scale::BatchStd);
-    let shift = |s: &StepStats| if s.reward_std > 0.0 { s.reward.abs() / s.reward_std * 2f64.powi(-24) } else { 0.0 };
-    let updates = (recipe.config.train.num_iterations * recipe.config.train.minibatches) as f64;
-    if divides && pays_amounts(recipe) { stats.iter().map(shift).sum::<f64>() * recipe.config.train.learning_rate * updates } else { 0.0 }
-}
-
 /// What rounding adds up to at most where all rollouts of a run are added to one logit.
 fn accumulated(recipe: &Ready) -> f64 {
     let t = &recipe.config.train;
@@ -274,8 +265,6 @@ pub(in crate::batch) enum Excuse {
     Unstable,
     /// So many numbers were added to a logit that their rounding may be this much.
     Accumulated,
-    /// A mean was rounded that is large beside the standard deviation of what it is taken off.
-    Centred,
     /// A ratio came so near to an edge of the clip that rounding cut it, or not.
     Edge,
     /// Responses vanished from `f64`.
@@ -312,8 +301,6 @@ pub(in crate::batch) fn verdict(replica: &Replica, seen: &Shows) -> Verdict {
         Verdict::Excused(Excuse::Unstable)
     } else if same && gap < accumulated(recipe) {
         Verdict::Excused(Excuse::Accumulated)
-    } else if same && gap < 2.0 * centring(recipe, &expected.stats) {
-        Verdict::Excused(Excuse::Centred)
     } else if same_draws && gap < 0.01 && (1.0..3.0).contains(&steps().map(|(e, s)| cuts_apart(e, s)).sum()) {
         Verdict::Excused(Excuse::Edge)
     } else if closest < CLOSE {
