@@ -5,14 +5,14 @@
 //! bytes of a run    = cells * (bytes of a world and of what is seen) + threads * bytes worked on
 //! ```
 //!
-//! The nanoseconds were fitted (least squares of relative errors, none below 0) to the processor time of random cells on one 2.9 GHz server core with AVX-512, of
-//! the batched engine in full vectors. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
+//! The nanoseconds were fitted (least squares of relative errors, none below 0) to the least processor time in three runs of random cells on one server core with
+//! AVX-512, of the batched engine in full vectors. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
 //! Counts are deterministic: shards are packed by them.
 
 use crate::batch::lanes::ROW;
 use crate::batch::{self, Options};
 use crate::cell::Cell;
-use crate::config::{Baseline, Config, Mode, Regime, SelectBy, World};
+use crate::config::{Baseline, Config, Geometry, KlPlace, Mode, Regime, RewardMap, Scale, SelectBy, World};
 use crate::recipe::{RECIPES, Ready};
 use crate::record::METRICS;
 use crate::rollout::Label;
@@ -41,7 +41,7 @@ pub struct Piece {
     nanoseconds: [f64; KINDS],
 }
 
-/// How much sharper than the base model policies are (fitted).
+/// How much sharper than the base model policies are, where shares of right groups are told (fitted).
 const CONCENTRATION: f64 = 0.8;
 
 /// Kinds of runs that nanoseconds are fitted to.
@@ -68,13 +68,16 @@ pub struct Sizes {
     /// Prompts trained on, and rollouts of each in the whole run that move something in its own tree: none where there is no such tree.
     trained: f64,
     visits: f64,
-    /// As many actions, chosen uniformly, have about the entropy of the policy at a node.
-    perplexity: f64,
+    /// Tokens, and the variance of their log-probabilities.
+    vocab: f64,
+    spread: f64,
     votes: bool,
     scores: bool,
     private: bool,
     shuffles: bool,
     single: bool,
+    /// Whether rewards become pushes with nothing between.
+    flows: bool,
 }
 
 impl Sizes {
@@ -98,7 +101,14 @@ impl Sizes {
         let perplexity = (CONCENTRATION * world.vocab as f64 * (-0.5 * spread).exp()).max(1.0);
         let formula = recipe.signal.formula;
         let punished = objective.baseline == Baseline::None && objective.negative_weight != 0.0;
-        let moving = if formula.looks_at_scores() || formula.tosses() || punished { 1.0 } else { uneven(world, perplexity, group) };
+        let pays = !["none", "constant"].contains(&recipe.signal.entry.name);
+        let moving = if !pays && !punished {
+            0.0
+        } else if formula.looks_at_scores() || formula.tosses() || punished {
+            1.0
+        } else {
+            uneven(world, perplexity, group)
+        };
         Sizes {
             steps,
             batch,
@@ -111,12 +121,14 @@ impl Sizes {
             passes,
             looks: 1.0 + (steps / train.eval_every as f64).ceil(),
             trained: trained as f64,
-            perplexity,
+            vocab: world.vocab as f64,
+            spread,
             visits: when(private, moving * steps * batch * group / trained as f64),
             votes: formula.looks_at_votes(),
-            private,
+            private: private && moving > 0.0,
             scores: formula.looks_at_scores() || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
             shuffles: recipe.signal.shuffles,
+            flows: passes == 1.0 && minibatches == 1.0 && flows(recipe),
             single: (if data.regime == Regime::TestTime { world.held_out } else { world.prompts }) == 1,
         }
     }
@@ -126,10 +138,18 @@ impl Sizes {
         self.steps * self.batch
     }
 
-    /// Nodes of which a prompt remembers something after a part of the run, if visits are spread over as many nodes as if each were chosen uniformly.
+    /// Nodes of which a prompt remembers something after a part of the run, if log-probabilities of tokens are normal and stay what they are.
     fn remembered(&self, part: f64) -> f64 {
-        let visits = part * self.visits;
-        (1..self.depth as i32).map(|h| self.perplexity.powi(h)).map(|nodes| nodes * -(-visits / nodes).exp_m1()).fold(0.0, |all, n| all + n)
+        (1..self.depth as i32).map(|h| self.found(part * self.visits, h)).fold(0.0, |all, n| all + n)
+    }
+
+    /// Nodes of depth `h` that so many visits find: the mean over nodes of `1 - exp(-visits p)`, where log p is normal, times their number.
+    fn found(&self, visits: f64, h: i32) -> f64 {
+        let (nodes, variance) = (self.vocab.powi(h), f64::from(h) * self.spread);
+        let density = |z: f64| (-0.5 * z * z).exp();
+        let missed = |z: f64| (-visits / nodes * (variance.sqrt() * z - 0.5 * variance).exp()).exp_m1();
+        let grid = || (-16..=16).map(|i| 0.25 * f64::from(i));
+        -nodes * grid().map(|z| density(z) * missed(z)).sum::<f64>() / grid().map(density).sum::<f64>()
     }
 
     /// Tokens drawn.
@@ -144,6 +164,14 @@ fn uneven(world: &World, perplexity: f64, group: f64) -> f64 {
     1.0 - right.powf(group) - (1.0 - right).powf(group)
 }
 
+/// Whether rewards enter the gradient as they are, see `batch`'s exact mode.
+fn flows(recipe: &Ready) -> bool {
+    let o = &recipe.config.objective;
+    let raw = o.reward_map == RewardMap::Raw && o.scale == Scale::None && (o.positive_weight, o.negative_weight) == (1.0, 1.0);
+    let alone = o.geometry != Geometry::Natural && o.baseline != Baseline::SecondBest && !o.whiten;
+    raw && alone && (o.kl_beta == 0.0 || o.kl_place == KlPlace::Loss) && !recipe.signal.shuffles
+}
+
 /// `x` where something is done.
 fn when(done: bool, x: f64) -> f64 {
     if done { x } else { 0.0 }
@@ -156,25 +184,26 @@ const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; 
 /// All pieces.
 #[rustfmt::skip]
 pub static PIECES: &[Piece] = &[
-    piece("cell", |_| 1.0, [22400.0, 0.0, 21800.0, 23900.0, 21900.0], "A cell and its curves."),
-    piece("world", |s| s.prompts * s.depth * s.actions, [19.7, 11.1, 45.8, 53.3, 45.6], "An action of the base model."),
-    piece("step", |s| s.steps, [449.0, 1410.0, 43.0, 0.0, 0.0], "A step."),
-    piece("slot", Sizes::slots, [379.0, 742.0, 0.0, 0.0, 0.0], "A prompt of a step."),
-    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [26.8, 164.0, 0.832, 0.322, 0.847], "An action of a policy."),
-    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [2.37, 0.0, 0.729, 0.0, 0.496], "The same at the first token, looked up by prompt."),
-    piece("search", |s| s.tokens() * s.actions.log2(), [11.1, 0.0, 0.0, 0.0, 0.0], "A halving in the search for it."),
-    piece("visit", |s| s.tokens() * s.actions, [0.0, 0.0, 0.0, 0.153, 0.00353], "An action that may be drawn."),
-    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 1.31, 0.0], "A token drawn in a tree of the prompt's own."),
-    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.532, 0.0], "An action that may be drawn there."),
-    piece("score", |s| when(s.scores, s.tokens() * s.policies), [64.9, 137.0, 2.85, 0.437, 0.417], "The log-probability of a token."),
-    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [3.44, 0.0, 0.039, 0.402, 0.0], "An answer compared with another."),
-    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [54.8, 0.0, 11.1, 15.7, 0.0], "A reward dealt anew."),
-    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [373.0, 330.0, 2.6, 3.9, 0.921], "The push of a token."),
-    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.317, 0.285, 0.0155, 0.082, 0.0], "An action that it moves."),
-    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [19.4, 15.0, 0.878, 1.85, 1.99], "An action measured."),
-    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [96.9, 0.0, 0.0, 39.9, 0.0], "A remembered node measured."),
-    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [15.1, 0.0, 0.0, 0.688, 0.0], "An action there."),
-    piece("opening", |s| s.trained * s.remembered(1.0), [874.0, 0.0, 0.0, 33.4, 0.0], "A node that is remembered for the first time."),
+    piece("cell", |_| 1.0, [5560.0, 0.0, 16800.0, 16400.0, 17900.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [29.6, 8.74, 41.8, 45.8, 38.2], "An action of the base model."),
+    piece("step", |s| s.steps, [403.0, 1110.0, 28.4, 0.0, 0.0], "A step."),
+    piece("slot", Sizes::slots, [298.0, 584.0, 0.0, 0.0, 8.7], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [11.9, 129.0, 0.716, 1.33, 0.569], "An action of a policy."),
+    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [2.73, 0.0, 0.656, 0.0, 0.584], "The same at the first token, looked up by prompt."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [12.0, 0.0, 0.321, 0.595, 0.0653], "A halving in the search for it."),
+    piece("visit", |s| s.tokens() * s.actions, [0.0, 0.0, 0.0, 0.0314, 0.0], "An action that may be drawn."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 2.26, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.32, 0.0], "An action that may be drawn there."),
+    piece("score", |s| when(s.scores, s.tokens() * s.policies), [49.9, 108.0, 2.68, 1.12, 0.437], "The log-probability of a token."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.62, 0.0, 0.0429, 0.134, 0.0], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [20.4, 0.0, 10.3, 10.1, 0.089], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [244.0, 260.0, 1.21, 3.28, 0.0], "The push of a token."),
+    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [50.7, 0.0, 0.369, 0.0, 0.567], "A reward compared with others of its group."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.0, 0.224, 0.0116, 0.0233, 0.0], "An action that it moves."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [17.7, 11.8, 0.706, 1.14, 1.4], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 7.34, 0.0], "A remembered node measured."),
+    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.5, 0.0, 0.0, 1.26, 0.0], "An action there."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [590.0, 0.0, 0.0, 42.5, 0.0], "A node that is remembered for the first time."),
 ];
 
 /// The kind of run a recipe is on an engine: which nanoseconds count.
@@ -271,4 +300,33 @@ fn pilot(recipe: &Ready) -> f64 {
     let mut run = recipe.clone();
     (run.config.data.regime, run.config.train.eval_every) = (Regime::Full, 1);
     seconds(&run, Engine::Reference, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Few visits find a node each, many find them all, and more never find fewer.
+    #[test]
+    fn visits_find_nodes() {
+        let mut recipe = Ready::named(RECIPES[0]);
+        (recipe.config.world.vocab, recipe.config.world.depth, recipe.config.policy.sharing) = (6, 4, 0.0);
+        let sizes = Sizes::of(&recipe);
+        assert!((sizes.found(1e-3, 3) / 1e-3 - 1.0).abs() < 0.05);
+        assert!((sizes.found(1e9, 3) / 216.0 - 1.0).abs() < 1e-6);
+        let found: Vec<f64> = (0..20).map(|i| sizes.found(f64::from(2u32.pow(i)), 3)).collect();
+        assert!(found.is_sorted() && found[0] > 0.9 && found[10] < 216.0, "{found:?}");
+    }
+
+    /// What never pays opens no node.
+    #[test]
+    fn rewards_that_are_equal_open_no_node() {
+        let opened = |name: &str| {
+            let mut recipe = Ready::named(RECIPES.iter().find(|r| r.entry.name == name).unwrap());
+            (recipe.config.world.vocab, recipe.config.world.depth, recipe.config.policy.sharing) = (6, 4, 0.0);
+            Sizes::of(&recipe).remembered(1.0)
+        };
+        let (nothing, some) = (opened("control.none"), opened("standard"));
+        assert!(nothing == 0.0 && some > 20.0, "{nothing} and {some} nodes");
+    }
 }

@@ -112,7 +112,7 @@ impl Level {
     #[inline(always)]
     pub(super) fn reserve(&mut self, more: usize) {
         if self.used + more > self.room() {
-            self.fit(2 * (self.used + more));
+            self.fit((self.used + more) * 5 / 4);
         }
     }
 
