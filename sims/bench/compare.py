@@ -46,8 +46,8 @@ def peer(ask, engine, workload, replicas):
 def limit(ask, workload, replicas):
     text = output([ask.limit, workload.upper(), str(replicas), str(ask.threads), "1"], ask, cwd=ask.peers)
     try:
-        line = json.loads(text)
-    except (TypeError, ValueError):
+        line = json.loads(text.splitlines()[-1])
+    except (AttributeError, IndexError, ValueError):
         return None
     return line["ns_per_replica_step_core"], line["final_success_mean"]
 
