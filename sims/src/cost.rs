@@ -12,7 +12,7 @@
 use crate::batch::lanes::ROW;
 use crate::batch::{self, Options};
 use crate::cell::Cell;
-use crate::config::{Baseline, Config, Geometry, KlPlace, Mode, Regime, RewardMap, Scale, SelectBy, World};
+use crate::config::{Baseline, Config, KlPlace, Mode, Regime, SelectBy, World};
 use crate::recipe::{RECIPES, Ready};
 use crate::record::METRICS;
 use crate::rollout::Label;
@@ -167,9 +167,8 @@ fn uneven(world: &World, perplexity: f64, group: f64) -> f64 {
 /// Whether rewards enter the gradient as they are, see `batch`'s exact mode.
 fn flows(recipe: &Ready) -> bool {
     let o = &recipe.config.objective;
-    let raw = o.reward_map == RewardMap::Raw && o.scale == Scale::None && (o.positive_weight, o.negative_weight) == (1.0, 1.0);
-    let alone = o.geometry != Geometry::Natural && o.baseline != Baseline::SecondBest && !o.whiten;
-    raw && alone && (o.kl_beta == 0.0 || o.kl_place == KlPlace::Loss) && !recipe.signal.shuffles
+    let raw = o.takes_rewards_raw() && (o.positive_weight, o.negative_weight) == (1.0, 1.0);
+    raw && o.takes_each_alone() && (o.kl_beta == 0.0 || o.kl_place == KlPlace::Loss) && !recipe.signal.shuffles
 }
 
 /// `x` where something is done.

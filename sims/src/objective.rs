@@ -3,7 +3,7 @@
 //! Everything is written for weighted rollouts. Sampled rollouts weigh 1/G; enumerated responses weigh pi(y), and the same formulas then give the exact
 //! expected update.
 
-use crate::config::{Baseline, KlForm, KlPlace, LossAgg, Objective, PolicyLoss, RatioLevel, RewardMap, Scale};
+use crate::config::{Baseline, Geometry, KlForm, KlPlace, LossAgg, Objective, PolicyLoss, RatioLevel, RewardMap, Scale};
 use crate::critic::Critic;
 use crate::paid::{Columns, Earned, FLAT, Paid};
 use crate::real::{Real, Truth};
@@ -181,6 +181,18 @@ fn centred(blocks: &Blocks<f64>, paid: &Paid, own: &Earned<f64>, mean: f64, arou
 fn length_weighted(paid: &Paid) -> Columns {
     let rollouts = paid.group.rollouts.iter().zip(&paid.rewards);
     Columns::of(rollouts.map(|(rollout, r)| (rollout.weight * rollout.length() as f64, *r)), paid.group.size)
+}
+
+impl Objective {
+    /// Whether an expected gradient needs of the other responses nothing but what rewards are centred and scaled by.
+    pub(crate) fn takes_each_alone(&self) -> bool {
+        self.geometry != Geometry::Natural && self.baseline != Baseline::SecondBest && !self.whiten
+    }
+
+    /// Whether rewards are neither mapped nor scaled.
+    pub(crate) fn takes_rewards_raw(&self) -> bool {
+        self.reward_map == RewardMap::Raw && self.scale == Scale::None
+    }
 }
 
 impl<N: Real> Blocks<'_, N> {

@@ -8,7 +8,7 @@ use super::sample::{Keep, Weights};
 use super::search::Bits;
 use super::shown::{Pushes, Sink};
 use super::update::{Did, Pushing};
-use crate::config::{Geometry, KlForm, KlPlace, RewardMap, Scale};
+use crate::config::{Geometry, KlForm, KlPlace};
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
 use std::mem::take;
@@ -391,7 +391,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn flows(&self) -> bool {
         let (o, how) = (self.rule, self.pushing(true));
-        let raw = o.reward_map == RewardMap::Raw && o.scale == Scale::None && !self.uses.signs && !how.cut;
+        let raw = o.takes_rewards_raw() && !self.uses.signs && !how.cut;
         let kl_in_loss = !self.uses.kl || o.kl_place == KlPlace::Loss;
         self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
     }

@@ -5,7 +5,7 @@ use super::lanes::Lanes;
 use super::math::exp2;
 use super::memory;
 use super::number::{Lane, Mask};
-use crate::config::{Baseline, Geometry, KlForm, KlPlace, PolicyLoss, RewardMap};
+use crate::config::{Baseline, KlForm, KlPlace, PolicyLoss, RewardMap};
 use crate::objective::{Around, kl_slope, kl_value};
 use crate::paid::Earned;
 use crate::real::{Choice, Real, Truth};
@@ -252,8 +252,7 @@ impl<S: Lanes> Block<'_, S> {
     /// Whether an update looks at each response once, from reward to slope: in exact mode, where the policy is the one weighed, and no advantage depends on others.
     #[inline(always)]
     pub(super) fn pushes_at_once(&self) -> bool {
-        let plain = self.rule.geometry != Geometry::Natural && self.rule.baseline != Baseline::SecondBest && !self.rule.whiten;
-        plain && self.shape.exact && !self.shape.goes_off_policy
+        self.rule.takes_each_alone() && self.shape.exact && !self.shape.goes_off_policy
     }
 
     /// How advantages become pushes.
