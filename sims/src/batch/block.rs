@@ -110,6 +110,10 @@ pub(super) struct Uses {
     pub(super) signs: bool,
     /// A discount.
     pub(super) discount: bool,
+    /// Labels that may be wrong.
+    pub(super) label_noise: bool,
+    /// The chance that others succeed.
+    pub(super) pass_k: bool,
 }
 
 /// What a step computes, a row per slot and whatever else.
@@ -160,8 +164,8 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) words: Table<S::u32s>,
     pub(super) coins: Table<S::u32s>,
     pub(super) right_bits: Table<S::u32s>,
-    /// The same as numbers, 0 or 1, by arm.
-    pub(super) is_right: Table<S::f32s>,
+    /// The same by arm.
+    pub(super) is_right: Vec<S::m32s>,
     pub(super) right: Vec<S::m32s>,
     pub(super) formatted: Vec<S::m32s>,
     pub(super) share: Table<S::f32s>,
@@ -201,7 +205,7 @@ impl<S: Lanes> StepTables<S> {
             words: memory::words(s, words),
             coins: memory::words(s, paid.next_multiple_of(BLOCK)),
             right_bits: memory::words(s, bit_rows(shape.arms)),
-            is_right: memory::floats(s, shape.arms),
+            is_right: vec![none; shape.arms],
             place: memory::words(s, shape.group),
             gain: memory::floats(s, shape.group),
             right: vec![none; paid],
@@ -286,18 +290,16 @@ impl<'a, S: Lanes> Block<'a, S> {
         let Shape { depth, stride, arms, .. } = self.shape;
         let rows = bit_rows(arms);
         let (base, right) = (memory::flat_mut::<S>(&mut self.base), memory::flat_words_mut::<S>(&mut self.right));
-        for (prompt, h) in (0..self.shape.prompts).flat_map(|x| (0..depth).map(move |h| (x, h))) {
-            let at = prompt * depth + h;
-            for (action, logprob) in world.base.row(prompt, h).iter().enumerate() {
-                base[(at * stride + action) * S::LANES + lane] = ((logprob * LOG2_E) as f32).max(PAD);
+        for (at, (prompt, h)) in (0..self.shape.prompts).flat_map(|x| (0..depth).map(move |h| (x, h))).enumerate() {
+            let to = base[at * stride * S::LANES..].iter_mut().skip(lane).step_by(S::LANES);
+            for (to, logprob) in to.zip(world.base.row(prompt, h)) {
+                *to = ((logprob * LOG2_E) as f32).max(PAD);
             }
-            for (token, _) in world.task.right_row(prompt, h).iter().enumerate().filter(|(_, right)| **right) {
-                right[(at * rows + token / 32) * S::LANES + lane] |= 1 << (token % 32);
-            }
+            write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(prompt, h).iter());
         }
         let formatted = memory::flat_words_mut::<S>(&mut self.formatted);
-        for ((h, token), _) in world.task.formatted().indexed_iter().filter(|(_, formatted)| **formatted) {
-            formatted[(h * rows + token / 32) * S::LANES + lane] |= 1 << (token % 32);
+        for (h, row) in world.task.formatted().outer_iter().enumerate() {
+            write_bits::<S>(&mut formatted[h * rows * S::LANES..], lane, row.iter());
         }
     }
 
@@ -319,10 +321,16 @@ impl Uses {
     pub(super) fn of(replicas: &[Replica]) -> Self {
         let configs: Vec<&Config> = replicas.iter().map(|r| &r.recipe.config).collect();
         let ill_formed = |r: &Replica| r.world.task.formatted().iter().any(|formatted| !formatted);
-        Uses { format: replicas.iter().any(ill_formed), ..Uses::asked_by(&configs) }
+        let looks_at = |knob| replicas[0].recipe.signal.params.contains(&knob);
+        Uses {
+            format: replicas.iter().any(ill_formed),
+            label_noise: looks_at("label_noise"),
+            pass_k: looks_at("pass_k"),
+            ..Uses::asked_by(&configs)
+        }
     }
 
-    /// What some of these ask for, in worlds without ill-formed tokens.
+    /// What the configurations of some ask for, whatever their worlds and signals.
     pub(super) fn asked_by(configs: &[&Config]) -> Self {
         let any = |of: &dyn Fn(&Config) -> bool| configs.iter().any(|c| of(c));
         Uses {
@@ -335,6 +343,8 @@ impl Uses {
             dense: any(&|c| !sums_to_zero(c)),
             signs: any(&|c| (c.objective.positive_weight, c.objective.negative_weight) != (1.0, 1.0)),
             discount: any(&|c| c.objective.gamma != 1.0),
+            label_noise: false,
+            pass_k: false,
         }
     }
 
@@ -342,6 +352,13 @@ impl Uses {
     pub(super) fn amounts(&self, recipe: &Ready) -> bool {
         let penalised = self.kl && recipe.config.objective.kl_place == KlPlace::Reward;
         penalised || recipe.signal.formula.looks_at_scores()
+    }
+}
+
+/// Writes what is said of tokens into the bits of a lane.
+fn write_bits<'w, S: Lanes>(bits: &mut [u32], lane: usize, said: impl Iterator<Item = &'w bool>) {
+    for (token, said) in said.enumerate() {
+        bits[token / 32 * S::LANES + lane] |= u32::from(*said) << (token % 32);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Exact mode: the group is every response, weighted by its probability, and every outcome of its coin.
 
 use super::block::Block;
-use super::lanes::Lanes;
+use super::lanes::{Kernel, Lanes};
 use super::memory;
 use super::number::Lane;
 use super::sample::{Keep, Weights};
@@ -11,6 +11,7 @@ use super::update::{Did, Pushing};
 use crate::config::{Geometry, KlForm, KlPlace};
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
+use std::marker::PhantomData;
 use std::mem::take;
 use std::ops::Range;
 
@@ -34,6 +35,62 @@ enum Ascent<S: Lanes> {
     Less(S::f32s),
     /// Pushes, of which this is the mean: a slope is what a push is above it, times the arm's probability.
     Around(S::f32s),
+}
+
+/// How what the table of slopes holds becomes slopes.
+trait Slope<S: Lanes> {
+    /// That of an arm with this `chance`.
+    fn slope(s: S, held: S::f32s, chance: S::f32s, off: S::f32s) -> S::f32s;
+}
+
+/// [`Ascent::Slopes`].
+struct Steep;
+
+/// [`Ascent::Less`].
+struct Less;
+
+/// [`Ascent::Around`].
+struct Around;
+
+impl<S: Lanes> Slope<S> for Steep {
+    #[inline(always)]
+    fn slope(_: S, held: S::f32s, _: S::f32s, _: S::f32s) -> S::f32s {
+        held
+    }
+}
+
+impl<S: Lanes> Slope<S> for Less {
+    #[inline(always)]
+    fn slope(s: S, held: S::f32s, chance: S::f32s, off: S::f32s) -> S::f32s {
+        s.sub_f32s(held, s.mul_f32s(off, chance))
+    }
+}
+
+impl<S: Lanes> Slope<S> for Around {
+    #[inline(always)]
+    fn slope(s: S, held: S::f32s, chance: S::f32s, off: S::f32s) -> S::f32s {
+        s.mul_f32s(s.sub_f32s(held, off), chance)
+    }
+}
+
+/// Moves rows, one for each arm, by slopes times a rate.
+struct Move<'k, S: Lanes, H> {
+    rate: S::f32s,
+    off: S::f32s,
+    slopes: &'k [S::f32s],
+    chances: &'k [Lane<S>],
+    rows: &'k mut [S::f32s],
+    how: PhantomData<H>,
+}
+
+impl<S: Lanes, H: Slope<S>> Kernel<S> for Move<'_, S, H> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, s: S) {
+        for (row, (held, chance)) in self.rows.iter_mut().zip(self.slopes.iter().zip(self.chances)) {
+            *row = s.mul_add_f32s(H::slope(s, *held, chance.x, self.off), self.rate, *row);
+        }
+    }
 }
 
 impl<S: Lanes> Block<'_, S> {
@@ -241,17 +298,18 @@ impl<S: Lanes> Block<'_, S> {
     fn find_flow(&mut self, slot: usize) -> Ascent<S> {
         let signal = self.replicas[0].recipe.signal;
         let votes = self.votes(signal, slot);
-        let (mut slopes, mut mean) = (take(&mut self.step.slope), self.number(0.0));
-        let pushes = Pushes {
+        let mut slopes = take(&mut self.step.slope);
+        let mut pushes = Pushes {
             kl: self.uses.kl.then_some((self.dials.kl_beta, self.rule.kl_form)),
             entropy: self.uses.entropy.then_some(self.dials.entropy_coeff),
             chances: self.chances(slot),
             pushes: &mut slopes,
-            mean: &mut mean,
+            mean: self.s.splat_f32s(0.0),
         };
-        self.s.pay(signal.formula, &self.show(signal, slot, votes), Sink::Pushes(pushes));
+        self.s.pay(signal.formula, &self.show(slot, votes), Sink::Pushes(&mut pushes));
+        let mean = pushes.mean;
         self.step.slope = slopes;
-        Ascent::Around(mean.x)
+        Ascent::Around(mean)
     }
 
     /// From rewards to weighted pushes by arm. The loop is compiled once for each of the plainer choices, so that nothing in it branches.
@@ -358,33 +416,44 @@ impl<S: Lanes> Block<'_, S> {
     /// Moves skill and memory by the slopes of a slot, times the step sizes.
     #[inline(always)]
     fn move_logits(&mut self, slot: usize, rates: [S::f32s; 2], ascent: Ascent<S>) {
-        match ascent {
-            Ascent::Slopes => self.move_by::<0>(slot, rates, rates[0]),
-            Ascent::Less(total) => self.move_by::<1>(slot, rates, total),
-            Ascent::Around(mean) => self.move_by::<2>(slot, rates, mean),
+        if self.uses.skill {
+            let mut skill = take(&mut self.skill);
+            self.move_rows(slot, rates[0], ascent, &mut skill[..self.shape.arms]);
+            self.skill = skill;
+        }
+        if self.uses.memory {
+            self.move_memory(slot, rates[1], ascent);
         }
     }
 
-    /// The same, `HOW` being the place of the ascent in its list.
+    /// Moves one row for each arm.
     #[inline(always)]
-    fn move_by<const HOW: usize>(&mut self, slot: usize, rates: [S::f32s; 2], off: S::f32s) {
-        let (s, (mut skill, mut memory)) = (self.s, (take(&mut self.skill), take(&mut self.memory)));
+    fn move_rows(&self, slot: usize, rate: S::f32s, ascent: Ascent<S>, rows: &mut [S::f32s]) {
+        let (slopes, chances) = (&self.step.slope, self.chances(slot));
+        match ascent {
+            Ascent::Slopes => self.s.enter(Move::<S, Steep> { rate, off: rate, slopes, chances, rows, how: PhantomData }),
+            Ascent::Less(off) => self.s.enter(Move::<S, Less> { rate, off, slopes, chances, rows, how: PhantomData }),
+            Ascent::Around(off) => self.s.enter(Move::<S, Around> { rate, off, slopes, chances, rows, how: PhantomData }),
+        }
+    }
+
+    /// Moves what the slot's prompt remembers, whose rows lie elsewhere in every lane unless all train on a single prompt.
+    #[inline(always)]
+    fn move_memory(&mut self, slot: usize, rate: S::f32s, ascent: Ascent<S>) {
+        let (s, arms, single) = (self.s, self.shape.arms, self.is_single());
+        let (mut memory, mut gains) = (take(&mut self.memory), take(&mut self.step.gain));
+        gains[..arms].fill(s.splat_f32s(0.0));
+        self.move_rows(slot, rate, ascent, &mut gains[..arms]);
         let mut at = s.add_u32s(self.rows_of(slot, self.shape.domain.start), self.iota);
-        for (skill, (slope, chance)) in skill.iter_mut().zip(self.step.slope.iter().zip(self.chances(slot))) {
-            let slope = match HOW {
-                0 => *slope,
-                1 => s.sub_f32s(*slope, s.mul_f32s(off, chance.x)),
-                _ => s.mul_f32s(s.sub_f32s(*slope, off), chance.x),
-            };
-            if self.uses.skill {
-                *skill = s.mul_add_f32s(slope, rates[0], *skill);
-            }
-            if self.uses.memory {
-                s.scatter_add(memory::flat_mut::<S>(&mut memory), &at, &s.mul_f32s(slope, rates[1]));
+        for (arm, gain) in gains[..arms].iter().enumerate() {
+            if single {
+                memory[arm] = s.add_f32s(memory[arm], *gain);
+            } else {
+                s.scatter_add(memory::flat_mut::<S>(&mut memory), &at, gain);
                 at = s.add_u32s(at, s.splat_u32s(S::LANES as u32));
             }
         }
-        (self.skill, self.memory) = (skill, memory);
+        (self.step.gain, self.memory) = (gains, memory);
     }
 
     /// Whether the expected gradient is that of the pushes of all responses, whatever their mean: rewards enter it as they are, and once.

@@ -151,7 +151,7 @@ impl Job for Watch<'_> {
             let shown = step == 0 || train.evaluates(step);
             let mut did = block.nothing();
             if step > 0 {
-                did = block.step(step - 1, if shown && curves { Watched::All } else { Watched::Nothing });
+                block.step(step - 1, if shown && curves { Watched::All } else { Watched::Nothing }, &mut did);
             }
             if shown && curves {
                 looks.push(block.look(step, did));
@@ -177,9 +177,9 @@ impl Job for Follow<'_> {
         let all = padded::<S>(self.0);
         let mut block = Block::new(s, &all);
         let steps = all[0].recipe.config.train.steps;
-        let mut trail = Vec::with_capacity(steps);
+        let (mut trail, mut did) = (Vec::with_capacity(steps), block.nothing());
         for step in 0..steps {
-            let did = block.step(step, Watched::Policy);
+            block.step(step, Watched::Policy, &mut did);
             trail.push([self.sum::<S>(did.success), self.sum::<S>(did.entropy)]);
         }
         let last = block.measured(0..block.shape.held_out.start);
@@ -189,17 +189,24 @@ impl Job for Follow<'_> {
 }
 
 impl Follow<'_> {
-    /// Over its replicas, in four chains.
+    /// Over its replicas.
     #[inline(always)]
     fn sum<S: Lanes>(&self, x: Lane<S>) -> f64 {
-        let mut parts = [0.0; 4];
-        for some in memory::flat::<S>(&[x.x])[..self.0.len()].chunks(4) {
-            for (part, x) in parts.iter_mut().zip(some) {
-                *part += f64::from(*x);
-            }
-        }
-        parts.iter().sum()
+        let all = &memory::flat::<S>(std::slice::from_ref(&x.x))[..S::LANES];
+        if self.0.len() == S::LANES { sum(all) } else { sum(&all[..self.0.len()]) }
     }
+}
+
+/// In four chains.
+#[inline(always)]
+fn sum(all: &[f32]) -> f64 {
+    let mut parts = [0.0; 4];
+    for some in all.chunks(4) {
+        for (part, x) in parts.iter_mut().zip(some) {
+            *part += f64::from(*x);
+        }
+    }
+    parts.iter().sum()
 }
 
 /// What is wanted of a step.
@@ -234,13 +241,14 @@ impl<S: Lanes, const TREE: bool> Kernel<S> for RollOut<'_, '_, S, TREE> {
 struct Assess<'b, 'a, S: Lanes> {
     block: &'b mut Block<'a, S>,
     watched: Watched,
+    did: &'b mut Did<S>,
 }
 
 impl<S: Lanes> Kernel<S> for Assess<'_, '_, S> {
-    type Output = Did<S>;
+    type Output = ();
     #[inline(always)]
-    fn run(self, _: S) -> Did<S> {
-        self.block.assess(self.watched)
+    fn run(self, _: S) {
+        self.block.assess(self.watched, self.did);
     }
 }
 
@@ -294,34 +302,32 @@ pub(super) struct Look<S: Lanes> {
 }
 
 impl<S: Lanes> Block<'_, S> {
-    /// One step; says what it did where that is wanted.
-    pub(super) fn step(&mut self, step: usize, watched: Watched) -> Did<S> {
-        if self.shape.is_tree() { self.step_of::<true>(step, watched) } else { self.step_of::<false>(step, watched) }
+    /// One step; `did` says afterwards what it did, where that is wanted.
+    pub(super) fn step(&mut self, step: usize, watched: Watched, did: &mut Did<S>) {
+        if self.shape.is_tree() { self.step_of::<true>(step, watched, did) } else { self.step_of::<false>(step, watched, did) }
     }
 
-    fn step_of<const TREE: bool>(&mut self, step: usize, watched: Watched) -> Did<S> {
+    fn step_of<const TREE: bool>(&mut self, step: usize, watched: Watched, did: &mut Did<S>) {
         let s = self.s;
         s.enter(RollOut::<S, TREE> { block: &mut *self, step, watched: watched != Watched::Nothing });
-        let mut did = s.enter(Assess { block: &mut *self, watched });
-        s.enter(Update::<S, TREE> { block: &mut *self, step, did: &mut did });
-        did
+        s.enter(Assess { block: &mut *self, watched, did: &mut *did });
+        s.enter(Update::<S, TREE> { block: &mut *self, step, did });
     }
 
     /// From rewards to advantages; says what the step did where that is wanted.
     #[inline(always)]
-    fn assess(&mut self, watched: Watched) -> Did<S> {
-        let mut did = self.nothing();
+    fn assess(&mut self, watched: Watched, did: &mut Did<S>) {
+        *did = self.nothing();
         if watched != Watched::Nothing {
-            self.describe_policy(&mut did);
+            self.describe_policy(did);
         }
         if watched == Watched::All {
-            self.describe(&mut did);
+            self.describe(did);
         }
         if !self.flows {
             self.shape_rewards();
             self.find_advantages();
         }
-        did
     }
 
     /// Means over prompts.

@@ -161,6 +161,13 @@ pub trait Lanes: Simd + 'static {
     fn load_rows(self, table: &[Row], index: Self::u32s) -> [Self::f32s; ROW];
     /// Turns a tile from row form to lane form (vector `a` holds number `a` of every lane's row) or back.
     fn transpose(self, tile: [Self::f32s; ROW]) -> [Self::f32s; ROW];
+    /// Turns squares of as many vectors as there are lanes, which lie side by side: number `i` of vector `j` becomes number `j` of vector `i`.
+    ///
+    /// # Panics
+    /// When there are more or fewer rows than lanes.
+    fn turn<const SQUARES: usize>(self, rows: &mut [[Self::f32s; SQUARES]]);
+    /// Of the numbers of one vector, those with these indices, which count modulo the number of lanes.
+    fn pick(self, numbers: Self::f32s, index: Self::u32s) -> Self::f32s;
     /// Adds the rows of a tile in row form to the rows of `table` that the lanes name, lane after lane.
     ///
     /// # Panics
@@ -249,6 +256,14 @@ impl Lanes for pulp::Scalar {
         tile
     }
     #[inline(always)]
+    fn turn<const SQUARES: usize>(self, rows: &mut [[f32; SQUARES]]) {
+        assert_eq!(rows.len(), 1, "a square of one lane has one number");
+    }
+    #[inline(always)]
+    fn pick(self, numbers: f32, _: u32) -> f32 {
+        numbers
+    }
+    #[inline(always)]
     fn add_rows(self, table: &mut [Row], index: u32, tile: Row) {
         for (x, y) in table[index as usize].iter_mut().zip(tile) {
             *x += y;
@@ -279,6 +294,9 @@ mod x86 {
         }
     }
 
+    /// Why rows of vectors cannot be turned.
+    const ROWS: &str = "a square has as many vectors as lanes";
+
     /// A kernel bound to its backend.
     struct Entered<S, K>(S, K);
 
@@ -299,7 +317,7 @@ mod x86 {
             formula.v4(self, shown, sink);
         }
 
-        #[inline(always)]
+        #[inline(never)]
         fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output {
             self.vectorize(Entered(self, kernel))
         }
@@ -432,6 +450,26 @@ mod x86 {
                 cast(f._mm512_permutex2var_ps(cast(top3), right, cast(end3))),
             ]
         }
+        /// Halves of rows `i` and `i + 8` side by side are halves of columns once each is transposed.
+        #[inline(always)]
+        fn turn<const SQUARES: usize>(self, rows: &mut [[Self::f32s; SQUARES]]) {
+            let rows: &mut [[_; SQUARES]; 2 * ROW] = rows.try_into().expect(ROWS);
+            for at in 0..SQUARES {
+                let [mut left, mut right] = [[rows[0][at]; ROW]; 2];
+                for i in 0..ROW {
+                    let [top, end]: [[f32x8; 2]; 2] = [cast(rows[i][at]), cast(rows[ROW + i][at])];
+                    (left[i], right[i]) = (cast([top[0], end[0]]), cast([top[1], end[1]]));
+                }
+                let (left, right) = (self.transpose(left), self.transpose(right));
+                for i in 0..ROW {
+                    (rows[i][at], rows[ROW + i][at]) = (left[i], right[i]);
+                }
+            }
+        }
+        #[inline(always)]
+        fn pick(self, numbers: Self::f32s, index: Self::u32s) -> Self::f32s {
+            cast(self.avx512f._mm512_permutexvar_ps(cast(index), cast(numbers)))
+        }
         #[inline(always)]
         fn add_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
             assert!(self.all_below(index, table.len()), "an index is outside the table");
@@ -462,7 +500,7 @@ mod x86 {
             formula.v3(self, shown, sink);
         }
 
-        #[inline(always)]
+        #[inline(never)]
         fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Output {
             self.vectorize(Entered(self, kernel))
         }
@@ -570,6 +608,24 @@ mod x86 {
                 cast(f._mm256_permute2f128_ps::<0x31>(cast(top2), cast(end2))),
                 cast(f._mm256_permute2f128_ps::<0x31>(cast(top3), cast(end3))),
             ]
+        }
+        #[inline(always)]
+        fn turn<const SQUARES: usize>(self, rows: &mut [[Self::f32s; SQUARES]]) {
+            let rows: &mut [[_; SQUARES]; ROW] = rows.try_into().expect(ROWS);
+            for at in 0..SQUARES {
+                let mut square = [rows[0][at]; ROW];
+                for i in 0..ROW {
+                    square[i] = rows[i][at];
+                }
+                let square = self.transpose(square);
+                for i in 0..ROW {
+                    rows[i][at] = square[i];
+                }
+            }
+        }
+        #[inline(always)]
+        fn pick(self, numbers: Self::f32s, index: Self::u32s) -> Self::f32s {
+            cast(self.avx2._mm256_permutevar8x32_ps(cast(numbers), cast(index)))
         }
         #[inline(always)]
         fn add_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {

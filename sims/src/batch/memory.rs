@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 /// The most lanes of any backend.
-const MAX_LANES: usize = 16;
+pub(super) const MAX_LANES: usize = 16;
 /// Lines that a thread keeps of a table that is gone, and tables that it keeps.
 const MOST_LINES: usize = 1 << 12;
 const MOST_TABLES: usize = 64;

@@ -25,7 +25,7 @@ impl<S: Lanes> Block<'_, S> {
         let votes = self.votes(signal, slot);
         let mut reward = std::mem::take(&mut self.step.reward);
         let to = &mut reward[slot * self.shape.paid()..][..self.draws()];
-        self.s.pay(signal.formula, &self.show(signal, slot, votes), Sink::Rewards(to));
+        self.s.pay(signal.formula, &self.show(slot, votes), Sink::Rewards(to));
         self.step.reward = reward;
     }
 
@@ -49,15 +49,15 @@ impl<S: Lanes> Block<'_, S> {
 
     /// What the draws of the slot, which so voted, show.
     #[inline(always)]
-    pub(super) fn show(&self, signal: &Signal, slot: usize, votes: (S::u32s, S::m32s, S::m32s)) -> Shown<'_, S> {
+    pub(super) fn show(&self, slot: usize, votes: (S::u32s, S::m32s, S::m32s)) -> Shown<'_, S> {
         let (s, draws) = (self.s, self.draws());
         let zero = s.splat_f32s(0.0);
         let never = s.less_than_f32s(zero, zero);
-        let (mislabelled, wrong_label) = if signal.params.contains(&"label_noise") { self.labels(slot) } else { (never, s.splat_u32s(0)) };
+        let (mislabelled, wrong_label) = if self.uses.label_noise { self.labels(slot) } else { (never, s.splat_u32s(0)) };
         let answer = &self.step.position[slot * self.shape.paid()..][..draws];
         Shown {
             s,
-            params: self.params,
+            params: &self.params,
             coins: self.coins(draws),
             answer,
             opening: if self.shape.is_tree() { &self.tree.opening } else { answer },
@@ -66,7 +66,7 @@ impl<S: Lanes> Block<'_, S> {
             scores: if self.shape.is_tree() { Scores::Paths(&self.tree.paths) } else { self.arm_scores(slot) },
             mislabelled,
             wrong_label,
-            others_succeed: if signal.params.contains(&"pass_k") { self.others_succeed(slot) } else { zero },
+            others_succeed: if self.uses.pass_k { self.others_succeed(slot) } else { zero },
             votes: Votes { majority: votes.0, wrong: votes.1, share: &self.step.share, scattered: votes.2 },
             iota: self.iota,
         }
@@ -81,7 +81,7 @@ impl<S: Lanes> Block<'_, S> {
     /// What coins do, for so many draws.
     #[inline(always)]
     fn coins(&self, draws: usize) -> Coins<'_, S> {
-        if self.shape.exact { Coins::Split(self.chances) } else { Coins::Tossed { words: &self.step.coins[..draws], rates: self.rates } }
+        if self.shape.exact { Coins::Split(&self.chances) } else { Coins::Tossed { words: &self.step.coins[..draws], rates: &self.rates } }
     }
 
     /// Keeps what the update needs of the rollouts trained on.

@@ -1,11 +1,11 @@
 //! Sampling the groups of a step of bandits.
 
 use super::block::Block;
-use super::lanes::Lanes;
+use super::lanes::{Kernel, Lanes};
 use super::math::{exp2, log2};
-use super::memory;
+use super::memory::{self, MAX_LANES};
 use super::number::Lane;
-use super::search::{Bits, Search, bit_rows};
+use super::search::{Bits, Search, bit_rows, find_turned, turned};
 use super::shown::Scores;
 use crate::signals::Signal;
 use crate::stream::Purpose;
@@ -51,6 +51,123 @@ pub(super) fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
         }
     }
     s.max_f32s(s.max_f32s(tops[0], tops[1]), s.max_f32s(tops[2], tops[3]))
+}
+
+/// Weighs the arms of a policy less `shift`, and keeps what is to be kept of them; where `WATCHED`, also weighs the right ones.
+struct Weigh<'k, S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> {
+    shift: S::f32s,
+    logits: L,
+    is_right: &'k [S::m32s],
+    kept: &'k mut [K::Row],
+}
+
+/// Logits, arm by arm.
+trait Logits<S: Lanes> {
+    /// All of them.
+    fn all(self, s: S) -> impl Iterator<Item = S::f32s>;
+}
+
+/// They are loaded.
+struct Loaded<'k, S: Lanes>(&'k [S::f32s]);
+
+/// They are computed on the way; where they are kept, they go to a table.
+struct Summed<'k, S: Lanes, const KEPT: bool> {
+    base: &'k [S::f32s],
+    skill: &'k [S::f32s],
+    kept: &'k mut [S::f32s],
+}
+
+impl<S: Lanes> Logits<S> for Loaded<'_, S> {
+    #[inline(always)]
+    fn all(self, _: S) -> impl Iterator<Item = S::f32s> {
+        self.0.iter().copied()
+    }
+}
+
+impl<S: Lanes, const KEPT: bool> Logits<S> for Summed<'_, S, KEPT> {
+    #[inline(always)]
+    fn all(self, s: S) -> impl Iterator<Item = S::f32s> {
+        self.base.iter().zip(self.skill).zip(self.kept).map(
+            #[inline(always)]
+            move |((base, skill), kept)| {
+                let x = s.add_f32s(*base, *skill);
+                if KEPT {
+                    *kept = x;
+                }
+                x
+            },
+        )
+    }
+}
+
+impl<S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> Kernel<S> for Weigh<'_, S, K, L, WATCHED> {
+    type Output = Weights<S>;
+    #[inline(always)]
+    fn run(self, s: S) -> Weights<S> {
+        let zero = s.splat_f32s(0.0);
+        let [mut total, mut moment, mut right] = [zero; 3];
+        for (logit, (kept, is_right)) in self.logits.all(s).zip(self.kept.iter_mut().zip(self.is_right)) {
+            let (x, w) = exp2(s, s.sub_f32s(logit, self.shift));
+            total = s.add_f32s(total, w);
+            moment = s.mul_add_f32s(w, x, moment);
+            *kept = K::row(s, w, total);
+            if WATCHED {
+                right = s.select_f32s(*is_right, s.add_f32s(right, w), right);
+            }
+        }
+        Weights { total, moment, right }
+    }
+}
+
+/// Draws a group, as many of each replica at once as there are lanes: turns running sums and words, so that a vector holds those of one replica.
+struct FindTurned<'k, S: Lanes, const ACROSS: usize> {
+    total: S::f32s,
+    iota: S::u32s,
+    sums: &'k mut [[S::f32s; ACROSS]],
+    words: &'k [S::u32s],
+    positions: &'k mut [S::u32s],
+}
+
+impl<S: Lanes, const ACROSS: usize> Kernel<S> for FindTurned<'_, S, ACROSS> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, s: S) {
+        let mut targets = [[s.splat_f32s(0.0)]; MAX_LANES];
+        let targets = &mut targets[..S::LANES];
+        s.turn(self.sums);
+        for (positions, words) in self.positions.chunks_mut(S::LANES).zip(self.words.chunks(S::LANES)) {
+            for ([target], word) in targets.iter_mut().zip(words) {
+                *target = draw(s, *word, self.total);
+            }
+            find_turned(s, self.sums, targets);
+            for (position, [found]) in positions.iter_mut().zip(&*targets) {
+                *position = s.add_u32s(s.transmute_u32s_f32s(*found), self.iota);
+            }
+        }
+    }
+}
+
+/// Weighs by themselves, once for all who ask, arms whose logits are given.
+#[inline(always)]
+fn weigh<S: Lanes, K: Keep<S>, L: Logits<S>>(
+    s: S,
+    logits: L,
+    watched: bool,
+    shift: S::f32s,
+    is_right: &[S::m32s],
+    kept: &mut [K::Row],
+) -> Weights<S> {
+    if watched {
+        s.enter(Weigh::<S, K, L, true> { shift, logits, is_right, kept })
+    } else {
+        s.enter(Weigh::<S, K, L, false> { shift, logits, is_right, kept })
+    }
+}
+
+/// The uniform of a word, times `total`.
+#[inline(always)]
+fn draw<S: Lanes>(s: S, word: S::u32s, total: S::f32s) -> S::f32s {
+    s.mul_f32s(s.to_f32(s.shr::<8>(word)), s.mul_f32s(total, s.splat_f32s(2f32.powi(-24))))
 }
 
 impl<S: Lanes> Block<'_, S> {
@@ -161,10 +278,10 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn find_policy<K: Keep<S>>(&mut self, slot: usize, watched: bool, kept: &mut [K::Row]) -> Weights<S> {
         let (shift, weights) = if self.is_single() {
-            if watched { self.weigh_single::<true, K>(slot, kept) } else { self.weigh_single::<false, K>(slot, kept) }
+            self.weigh_single::<K>(slot, watched, kept)
         } else {
             let top = self.load_many(slot);
-            (top, if watched { self.weigh_below::<true, K>(slot, top, kept) } else { self.weigh_below::<false, K>(slot, top, kept) })
+            (top, self.weigh_below::<K>(slot, watched, top, kept))
         };
         self.step.log_sum[slot] = self.s.add_f32s(shift, log2(self.s, weights.total).0);
         weights
@@ -172,8 +289,8 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Weights less the largest logit; their sum is no number where it has left the range of numbers, for then all draws are of the first arm.
     #[inline(always)]
-    fn weigh_below<const WATCHED: bool, K: Keep<S>>(&mut self, slot: usize, top: S::f32s, kept: &mut [K::Row]) -> Weights<S> {
-        let (s, weights) = (self.s, self.weigh::<WATCHED, false, K>(slot, top, kept));
+    fn weigh_below<K: Keep<S>>(&mut self, slot: usize, watched: bool, top: S::f32s, kept: &mut [K::Row]) -> Weights<S> {
+        let (s, weights) = (self.s, self.weigh_loaded::<K>(slot, watched, top, kept));
         let known = s.less_than_or_equal_f32s(weights.total, s.splat_f32s(FAR));
         Weights { total: s.select_f32s(known, weights.total, s.splat_f32s(f32::NAN)), ..weights }
     }
@@ -183,7 +300,7 @@ impl<S: Lanes> Block<'_, S> {
     fn find_sums(&mut self, slot: usize, watched: bool) -> Weights<S> {
         let (mut sums, arms) = (take(&mut self.step.sums), self.shape.arms);
         let weights = self.find_policy::<Sums>(slot, watched, &mut sums[..arms]);
-        sums[arms - 1] = self.s.splat_f32s(f32::INFINITY);
+        sums[arms - 1..].fill(self.s.splat_f32s(f32::INFINITY));
         self.step.sums = sums;
         weights
     }
@@ -191,54 +308,49 @@ impl<S: Lanes> Block<'_, S> {
     /// Weights of logits less what the sum of their powers was last, which needs no look at them all before; where it has moved far, less the largest. What it
     /// was last is that of the last slot, for it must be the same for all: the same response has then the same log-probability, to the bit, in all of them.
     #[inline(always)]
-    fn weigh_single<const WATCHED: bool, K: Keep<S>>(&mut self, slot: usize, kept: &mut [K::Row]) -> (S::f32s, Weights<S>) {
+    fn weigh_single<K: Keep<S>>(&mut self, slot: usize, watched: bool, kept: &mut [K::Row]) -> (S::f32s, Weights<S>) {
         let s = self.s;
         let mut shift = self.step.log_sum[self.shape.batch - 1];
-        let mut weights = self.weigh::<WATCHED, true, K>(slot, shift, kept);
+        let mut weights = if self.uses.memory {
+            self.load_single(slot);
+            self.weigh_loaded::<K>(slot, watched, shift, kept)
+        } else if self.keeps_logits {
+            self.weigh_summed::<K, true>(slot, watched, shift, kept)
+        } else {
+            self.weigh_summed::<K, false>(slot, watched, shift, kept)
+        };
         let far = self.is_far(weights.total);
         if s.any(far) {
             self.load_single(slot);
             shift = s.select_f32s(far, self.largest_logit(slot), shift);
-            weights = self.weigh_below::<WATCHED, K>(slot, shift, kept);
+            weights = self.weigh_below::<K>(slot, watched, shift, kept);
         }
         (shift, weights)
     }
 
-    /// Weights less `shift`, and what is kept of them; where `WATCHED`, also the weight of right arms. Logits are those loaded, or, where all train on a
-    /// `SINGLE` prompt, are computed on the way.
+    /// Weights of the logits loaded.
     #[inline(always)]
-    fn weigh<const WATCHED: bool, const SINGLE: bool, K: Keep<S>>(
+    fn weigh_loaded<K: Keep<S>>(&self, slot: usize, watched: bool, shift: S::f32s, kept: &mut [K::Row]) -> Weights<S> {
+        let arms = self.shape.arms;
+        weigh::<S, K, _>(self.s, Loaded(&self.step.logits[slot * arms..][..arms]), watched, shift, &self.step.is_right, kept)
+    }
+
+    /// Weights of the logits of the single prompt that all train on, where that remembers nothing.
+    #[inline(always)]
+    fn weigh_summed<K: Keep<S>, const KEPT: bool>(
         &mut self,
         slot: usize,
+        watched: bool,
         shift: S::f32s,
         kept: &mut [K::Row],
     ) -> Weights<S> {
-        let (s, arms, keeps) = (self.s, self.shape.arms, self.keeps_logits);
-        let zero = s.splat_f32s(0.0);
-        let [mut total, mut moment, mut right] = [zero; 3];
-        let base = if SINGLE { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] };
-        let logits = &mut self.step.logits[slot * arms..][..arms];
-        let rows = logits.iter_mut().zip(base).zip(&self.skill[..arms]).zip(&self.memory[..arms]);
-        for ((((logit, base), skill), own), (kept, is_right)) in rows.zip(kept.iter_mut().zip(self.step.is_right.iter())) {
-            let mut x = *logit;
-            if SINGLE {
-                x = s.add_f32s(*base, *skill);
-                if self.uses.memory {
-                    x = s.add_f32s(x, *own);
-                }
-                if keeps {
-                    *logit = x;
-                }
-            }
-            let (x, w) = exp2(s, s.sub_f32s(x, shift));
-            total = s.add_f32s(total, w);
-            moment = s.mul_add_f32s(w, x, moment);
-            *kept = K::row(s, w, total);
-            if WATCHED {
-                right = s.mul_add_f32s(w, *is_right, right);
-            }
-        }
-        Weights { total, moment, right }
+        let arms = self.shape.arms;
+        let logits = Summed::<S, KEPT> {
+            base: &self.base[self.shape.domain.start * arms..][..arms],
+            skill: &self.skill[..arms],
+            kept: &mut self.step.logits[slot * arms..][..arms],
+        };
+        weigh::<S, K, _>(self.s, logits, watched, shift, &self.step.is_right, kept)
     }
 
     /// Entropy and chance of a right answer under the policy sampled from.
@@ -251,12 +363,14 @@ impl<S: Lanes> Block<'_, S> {
         self.step.success[slot] = s.div_f32s(weights.right, weights.total);
     }
 
-    /// What is right for the slot's prompt, as bits and, where the policy is `watched`, as numbers; where all train on a single prompt, it stays as it is.
+    /// What is right for the slot's prompt, as bits and, where the policy is `watched`, as masks; where all train on a single prompt, it stays as it is.
     #[inline(always)]
     pub(super) fn fetch_right(&mut self, slot: usize, watched: bool, first: bool) {
         if !self.is_single() || first {
             self.fetch_bits(slot);
-            self.number_bits(watched || self.is_single());
+            if watched || self.is_single() {
+                self.spread_bits();
+            }
         }
     }
 
@@ -266,11 +380,8 @@ impl<S: Lanes> Block<'_, S> {
         self.fetch_right(slot, watched, (step, slot) == (0, 0));
         let weights = self.find_sums(slot, watched);
         self.describe_weights(slot, &weights);
-        match self.step.sums.len() {
-            32 => self.draw::<32>(slot, weights.total),
-            64 => self.draw::<64>(slot, weights.total),
-            _ => self.draw::<0>(slot, weights.total),
-        }
+        self.find_arms(slot, weights.total);
+        self.describe_arms(slot);
         if self.shape.greedy {
             self.choose_greedily(slot);
         }
@@ -388,32 +499,58 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
-    /// The same as numbers, where they are `wanted`.
+    /// The same as masks, arm by arm.
     #[inline(always)]
-    fn number_bits(&mut self, wanted: bool) {
+    fn spread_bits(&mut self) {
         let s = self.s;
-        for (bits, numbers) in self.step.right_bits.iter().zip(self.step.is_right.chunks_mut(32)).filter(|_| wanted) {
+        for (bits, masks) in self.step.right_bits.iter().zip(self.step.is_right.chunks_mut(32)) {
             let mut bit = s.splat_u32s(1);
-            for number in numbers {
-                *number = s.select_f32s(s.meets(*bits, bit), s.splat_f32s(1.0), s.splat_f32s(0.0));
+            for mask in masks {
+                *mask = s.meets(*bits, bit);
                 bit = s.add_u32s(bit, bit);
             }
         }
     }
 
-    /// Draws the group, with what is said of every arm drawn.
+    /// Draws the group.
     #[inline(always)]
-    fn draw<const PADDED: usize>(&mut self, slot: usize, total: S::f32s) {
+    fn find_arms(&mut self, slot: usize, total: S::f32s) {
+        match turned::<S>(self.step.sums.len()) {
+            Some(1) => self.find_turned::<1>(slot, total),
+            Some(2) => self.find_turned::<2>(slot, total),
+            Some(4) => self.find_turned::<4>(slot, total),
+            Some(_) => self.find_turned::<8>(slot, total),
+            None => self.find_each(slot, total),
+        }
+    }
+
+    /// Draws the group: as many of each replica at once as there are lanes.
+    #[inline(always)]
+    fn find_turned<const ACROSS: usize>(&mut self, slot: usize, total: S::f32s) {
+        let positions = &mut self.step.position[slot * self.shape.paid()..][..self.shape.sampled()];
+        let (iota, words) = (self.iota, &self.step.words[..positions.len()]);
+        self.s.enter(FindTurned::<S, ACROSS> { total, iota, sums: self.step.sums.as_chunks_mut().0, words, positions });
+    }
+
+    /// Draws the group one by one.
+    #[inline(always)]
+    fn find_each(&mut self, slot: usize, total: S::f32s) {
         let (s, iota) = (self.s, self.iota);
-        let scale = s.mul_f32s(total, s.splat_f32s(2f32.powi(-24)));
-        let search = Search::<S, PADDED>::new(&self.step.sums);
+        let search = Search::<S>::new(&self.step.sums);
+        let positions = &mut self.step.position[slot * self.shape.paid()..][..self.shape.sampled()];
+        for (position, word) in positions.iter_mut().zip(self.step.words.iter()) {
+            *position = search.find(s, draw(s, *word, total), iota);
+        }
+    }
+
+    /// What is said of every arm drawn.
+    #[inline(always)]
+    fn describe_arms(&mut self, slot: usize) {
+        let (s, iota) = (self.s, self.iota);
         let right = Bits::<S>::new(&self.step.right_bits, iota);
         let formatted = Bits::<S>::new(&self.formatted, iota);
-        let position = &mut self.step.position[slot * self.shape.paid()..][..self.shape.sampled()];
-        let facts = self.step.right.iter_mut().zip(&mut self.step.formatted);
-        for ((position, word), (is_right, is_formatted)) in position.iter_mut().zip(self.step.words.iter()).zip(facts) {
-            let target = s.mul_f32s(s.to_f32(s.shr::<8>(*word)), scale);
-            *position = search.find(s, target, iota);
+        let positions = &self.step.position[slot * self.shape.paid()..][..self.shape.sampled()];
+        for ((position, is_right), is_formatted) in positions.iter().zip(&mut self.step.right).zip(&mut self.step.formatted) {
             *is_right = right.of(s, *position);
             if self.uses.format {
                 *is_formatted = formatted.of(s, *position);

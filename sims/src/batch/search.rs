@@ -11,18 +11,18 @@ pub(super) fn padded(arms: usize) -> usize {
     arms.next_power_of_two().max(1 << TOP)
 }
 
-/// Running sums, ready to be searched. `PADDED` is the number of rows where that is known while compiling, else 0.
-pub(super) struct Search<'a, S: Lanes, const PADDED: usize> {
+/// Running sums, ready to be searched.
+pub(super) struct Search<'a, S: Lanes> {
     /// Arms between the boundaries.
     stride: usize,
     boundaries: [S::f32s; (1 << TOP) - 1],
     sums: &'a [f32],
 }
 
-impl<'a, S: Lanes, const PADDED: usize> Search<'a, S, PADDED> {
+impl<'a, S: Lanes> Search<'a, S> {
     #[inline(always)]
     pub(super) fn new(sums: &'a [S::f32s]) -> Self {
-        let stride = if PADDED == 0 { sums.len() } else { PADDED } >> TOP;
+        let stride = sums.len() >> TOP;
         let mut boundaries = [sums[0]; (1 << TOP) - 1];
         for (i, boundary) in boundaries.iter_mut().enumerate() {
             *boundary = sums[(i + 1) * stride - 1];
@@ -53,6 +53,36 @@ impl<'a, S: Lanes, const PADDED: usize> Search<'a, S, PADDED> {
         }
         position
     }
+}
+
+/// The most vectors of running sums of one replica that are worth turning.
+const MOST: usize = 8;
+
+/// Vectors that hold the running sums of one replica, where these are better turned, so that they and its draws lie in vectors of their own.
+pub(super) fn turned<S: Lanes>(sums: usize) -> Option<usize> {
+    (S::LANES > 1 && sums <= MOST * S::LANES).then_some(sums / S::LANES)
+}
+
+/// Replaces as many targets as lanes by the positions of the arms whose running sums they are the first to fall below. The sums are turned: of replica `r`, row
+/// `r` holds at `q`, for every `j`, the sum up to arm `j * ACROSS + q`.
+#[inline(always)]
+pub(super) fn find_turned<S: Lanes, const ACROSS: usize>(s: S, sums: &[[S::f32s; ACROSS]], targets: &mut [[S::f32s; 1]]) {
+    let lanes = S::LANES as u32;
+    s.turn(targets);
+    for ([target], sums) in targets.iter_mut().zip(sums) {
+        let mut block = s.splat_u32s(0);
+        for level in (0..lanes.trailing_zeros()).rev() {
+            let sum = s.pick(sums[ACROSS - 1], s.add_u32s(block, s.splat_u32s((1 << level) - 1)));
+            block = s.add_where(s.greater_than_or_equal_f32s(*target, sum), block, s.splat_u32s(1 << level));
+        }
+        let mut position = s.mul_u32s(block, s.splat_u32s(ACROSS as u32 * lanes));
+        for sum in &sums[..ACROSS - 1] {
+            let above = s.greater_than_or_equal_f32s(*target, s.pick(*sum, block));
+            position = s.add_where(above, position, s.splat_u32s(lanes));
+        }
+        *target = s.transmute_f32s_u32s(position);
+    }
+    s.turn(targets);
 }
 
 /// Moves the lanes in `which` on by `arms` arms.

@@ -15,7 +15,7 @@ pub struct Shown<'a, S: Lanes> {
     /// The backend.
     pub s: S,
     /// Parameters of amounts.
-    pub params: Params<Lane<S>>,
+    pub params: &'a Params<Lane<S>>,
     /// Coins.
     pub coins: Coins<'a, S>,
     /// What tells the answer of every draw from the others: `arm * LANES + lane` in a bandit, else the number of the first draw of the same path.
@@ -48,10 +48,10 @@ pub enum Coins<'a, S: Lanes> {
         /// A word for each draw.
         words: &'a [S::u32s],
         /// Words that pay.
-        rates: Rates<Threshold<S>>,
+        rates: &'a Rates<Threshold<S>>,
     },
     /// Their probability is told.
-    Split(Rates<Lane<S>>),
+    Split(&'a Rates<Lane<S>>),
 }
 
 /// Log-probabilities, entropies and certainties of the draws of one group.
@@ -103,11 +103,11 @@ pub struct Votes<'a, S: Lanes> {
 }
 
 /// What becomes of what the draws of a group earn.
-pub enum Sink<'a, S: Lanes> {
+pub enum Sink<'s, 'a, S: Lanes> {
     /// It is kept.
-    Rewards(&'a mut [S::f32s]),
+    Rewards(&'s mut [S::f32s]),
     /// It pushes the policy.
-    Pushes(Pushes<'a, S>),
+    Pushes(&'s mut Pushes<'a, S>),
 }
 
 /// What all responses, each once, push the policy by: `r - kl_beta d kl / d log pi - entropy_coeff log pi`, up to a number that is the same for all of them,
@@ -122,7 +122,7 @@ pub struct Pushes<'a, S: Lanes> {
     /// Pushes.
     pub pushes: &'a mut [S::f32s],
     /// Their mean.
-    pub mean: &'a mut Lane<S>,
+    pub mean: S::f32s,
 }
 
 /// What rewards become before they push: each is a loop of its own, in which nothing branches.
@@ -166,7 +166,7 @@ impl<S: Lanes> Pull<S> for Any<S> {
 impl<S: Lanes> Pushes<'_, S> {
     /// Fills in what draws push by that earn what `F` says.
     #[inline(always)]
-    pub(crate) fn fill<F: Written>(self, shown: &Shown<S>) {
+    pub(crate) fn fill<F: Written>(&mut self, shown: &Shown<S>) {
         match (self.entropy, self.kl) {
             (None, None) => self.fill_by::<F>(shown, &Free),
             (None, Some((beta, KlForm::K2 | KlForm::K3Plus))) => self.fill_by::<F>(shown, &Leash(beta)),
@@ -178,7 +178,7 @@ impl<S: Lanes> Pushes<'_, S> {
     }
 
     #[inline(always)]
-    fn fill_by<F: Written>(self, shown: &Shown<S>, pull: &impl Pull<S>) {
+    fn fill_by<F: Written>(&mut self, shown: &Shown<S>, pull: &impl Pull<S>) {
         let s = shown.s;
         let mut mean = s.splat_f32s(0.0);
         for (index, (push, chance)) in self.pushes.iter_mut().zip(self.chances).enumerate() {
@@ -186,7 +186,7 @@ impl<S: Lanes> Pushes<'_, S> {
             *push = pull.pulled(draw.lane(F::reward(&draw)), &draw).x;
             mean = s.mul_add_f32s(chance.x, *push, mean);
         }
-        *self.mean = shown.lane(mean);
+        self.mean = mean;
     }
 }
 

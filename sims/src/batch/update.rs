@@ -270,7 +270,9 @@ impl<S: Lanes> Block<'_, S> {
         self.count(slot, did);
         let rollouts = slot * group..(slot + 1) * group;
         if how.kl.is_none() && !how.cut {
-            self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
+            for (push, advantage) in self.step.push[rollouts.clone()].iter_mut().zip(&self.step.advantage[rollouts]) {
+                *push = *advantage;
+            }
             return;
         }
         if !on_policy {

@@ -296,7 +296,7 @@ impl<F: Reward> Written for Value<F> {
 
     #[inline(always)]
     fn reward<S: Lanes>(draw: &Draw<S>) -> S::f32s {
-        F::reward(draw, &draw.shown.params).x
+        F::reward(draw, draw.shown.params).x
     }
 }
 
@@ -337,7 +337,8 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
     #[inline(always)]
     fn run(self, _: S) {
         // a copy of its own, which rewards cannot be written into: what it holds is then read once
-        let shown = *self.shown;
+        let params = *self.shown.params;
+        let shown = Shown { params: &params, ..*self.shown };
         for (index, reward) in self.rewards.iter_mut().enumerate() {
             *reward = F::reward(&Draw { shown: &shown, index });
         }
@@ -345,17 +346,18 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
 }
 
 /// Lets what a group earns push the policy.
-struct PushGroup<'a, S: Lanes, F> {
-    shown: &'a Shown<'a, S>,
-    pushes: Pushes<'a, S>,
+struct PushGroup<'s, 'a, S: Lanes, F> {
+    shown: &'s Shown<'s, S>,
+    pushes: &'s mut Pushes<'a, S>,
     formula: PhantomData<F>,
 }
 
-impl<S: Lanes, F: Written> Kernel<S> for PushGroup<'_, S, F> {
+impl<S: Lanes, F: Written> Kernel<S> for PushGroup<'_, '_, S, F> {
     type Output = ();
     #[inline(always)]
     fn run(self, _: S) {
-        let shown = *self.shown;
+        let params = *self.shown.params;
+        let shown = Shown { params: &params, ..*self.shown };
         self.pushes.fill::<F>(&shown);
     }
 }

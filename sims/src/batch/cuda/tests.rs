@@ -93,8 +93,9 @@ fn every_step_draws_pays_and_pushes_the_same() {
                 let plan = Plan::new(replicas, Wanted::Curves, false);
                 let Ok(mut memory) = host.load(&plan, &Inputs::of(&plan, replicas), 1);
                 let mut block = Block::new(Scalar::new(), replicas);
+                let mut did = block.nothing();
                 for step in 0..recipe.config.train.steps {
-                    block.step(step, Watched::All);
+                    block.step(step, Watched::All, &mut did);
                     let Ok(()) = host.launch(&plan, &mut memory, step..step + 1);
                     for (table, expected) in step_of(&block, &plan) {
                         assert_eq!(memory.words[plan.rows(table)], expected, "{table} of step {step}, {}", name(&recipe));

@@ -42,7 +42,7 @@ impl<S: Lanes> Block<'_, S> {
             self.descend::<0, true>(slot);
         }
         self.judge(slot);
-        if signal.formula.looks_at_votes() || signal.params.contains(&"label_noise") {
+        if signal.formula.looks_at_votes() || self.uses.label_noise {
             self.identify(slot);
         }
         self.show_paths(slot, scored);
