@@ -132,3 +132,76 @@ impl<'a, S: Lanes> Bits<'a, S> {
         s.bit(word, arm)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::lanes::{Job, Vectors, dispatch};
+    use crate::stream::{Purpose, Seed};
+    use rand::Rng;
+
+    /// Looks up targets in running sums of random weights both ways.
+    struct LookUp {
+        arms: usize,
+        seed: u64,
+    }
+
+    impl LookUp {
+        /// Finds arms of a square of targets, if sums are turned for so many arms on this backend.
+        #[inline(always)]
+        fn turned<S: Lanes, const ACROSS: usize>(s: S, sums: &[S::f32s], targets: &[S::f32s]) -> Vec<S::u32s> {
+            let (mut rows, mut found) = (sums.as_chunks::<ACROSS>().0.to_vec(), targets.as_chunks::<1>().0.to_vec());
+            s.turn(&mut rows);
+            find_turned(s, &rows, &mut found);
+            found.iter().map(|[x]| s.transmute_u32s_f32s(*x)).collect()
+        }
+    }
+
+    impl Job for &LookUp {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Lanes>(self, s: S) {
+            let mut dice = Seed(self.seed).stream(Purpose::Population, 0, 0);
+            let (iota, zero) = (memory::word_vector::<S>(|lane| lane as u32), s.splat_f32s(0.0));
+            let (mut sums, mut total) = (vec![s.splat_f32s(f32::INFINITY); padded(self.arms)], zero);
+            for sum in &mut sums[..self.arms] {
+                // some weigh nothing, as those of arms that have become too unlikely
+                let weight = memory::vector::<S>(|_| if dice.random_bool(0.2) { 0.0 } else { dice.random::<f32>() });
+                total = s.add_f32s(total, weight);
+                *sum = total;
+            }
+            sums[self.arms - 1] = s.splat_f32s(f32::INFINITY);
+            let mut targets = vec![zero; S::LANES];
+            for target in &mut targets[1..] {
+                *target = s.mul_f32s(memory::vector::<S>(|_| dice.random()), total);
+            }
+            let search = Search::<S>::new(&sums);
+            let each: Vec<S::u32s> = targets.iter().map(|target| search.find(s, *target, iota)).collect();
+            let turned: Vec<S::u32s> = match turned::<S>(sums.len()) {
+                Some(1) => LookUp::turned::<S, 1>(s, &sums, &targets),
+                Some(2) => LookUp::turned::<S, 2>(s, &sums, &targets),
+                Some(4) => LookUp::turned::<S, 4>(s, &sums, &targets),
+                Some(_) => LookUp::turned::<S, 8>(s, &sums, &targets),
+                None => each.iter().map(|x| s.sub_u32s(*x, iota)).collect(),
+            };
+            for (g, target) in targets.iter().enumerate() {
+                for lane in 0..S::LANES {
+                    let below = |sum: &S::f32s| memory::lane::<S>(*sum, lane) <= memory::lane::<S>(*target, lane);
+                    let arm = sums.iter().position(|sum| !below(sum)).expect("the last sum is infinite") as u32;
+                    let at = |found: &[S::u32s]| memory::word::<S>(&found[g], lane);
+                    assert_eq!([at(&each), at(&turned) + lane as u32], [arm * S::LANES as u32 + lane as u32; 2], "draw {g} of lane {lane}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_searches_find_the_first_arm_above() {
+        for seed in 0..60 {
+            let arms = [1, 2, 7, 16, 17, 32, 33, 64, 65, 128, 129, 300][seed as usize % 12];
+            for vectors in [Vectors::Scalar, Vectors::V3, Vectors::V4] {
+                dispatch(vectors, &LookUp { arms, seed });
+            }
+        }
+    }
+}
