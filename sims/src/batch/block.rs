@@ -110,10 +110,16 @@ pub(super) struct Uses {
     pub(super) signs: bool,
     /// A discount.
     pub(super) discount: bool,
+    /// The votes of a group.
+    pub(super) votes: bool,
+    /// Log-probabilities, entropies or certainties of what is paid.
+    pub(super) scores: bool,
     /// Labels that may be wrong.
-    pub(super) label_noise: bool,
+    pub(super) labels: bool,
     /// The chance that others succeed.
-    pub(super) pass_k: bool,
+    pub(super) others: bool,
+    /// Rewards that are amounts, which may be large beside their differences.
+    pub(super) amounts: bool,
 }
 
 /// What a step computes, a row per slot and whatever else.
@@ -259,7 +265,7 @@ impl<'a, S: Lanes> Block<'a, S> {
                 number(&|c| c.train.learning_rate * c.policy.sharing * LOG2_E),
                 number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * c.train.prompts_per_update() * LOG2_E),
             ],
-            keeps_logits: uses.dense || uses.kl || shape.greedy || shape.goes_off_policy || recipe.signal.formula.looks_at_scores(),
+            keeps_logits: uses.dense || uses.kl || shape.greedy || shape.goes_off_policy || uses.scores,
             uses,
             flows: false,
             iota: memory::word_vector::<S>(|lane| lane as u32),
@@ -319,39 +325,32 @@ impl<'a, S: Lanes> Block<'a, S> {
 impl Uses {
     /// What some of these need.
     pub(super) fn of(replicas: &[Replica]) -> Self {
-        let configs: Vec<&Config> = replicas.iter().map(|r| &r.recipe.config).collect();
+        let recipes: Vec<&Ready> = replicas.iter().map(|r| r.recipe).collect();
         let ill_formed = |r: &Replica| r.world.task.formatted().iter().any(|formatted| !formatted);
-        let looks_at = |knob| replicas[0].recipe.signal.params.contains(&knob);
-        Uses {
-            format: replicas.iter().any(ill_formed),
-            label_noise: looks_at("label_noise"),
-            pass_k: looks_at("pass_k"),
-            ..Uses::asked_by(&configs)
-        }
+        Uses { format: replicas.iter().any(ill_formed), ..Uses::asked_by(&recipes) }
     }
 
-    /// What the configurations of some ask for, whatever their worlds and signals.
-    pub(super) fn asked_by(configs: &[&Config]) -> Self {
-        let any = |of: &dyn Fn(&Config) -> bool| configs.iter().any(|c| of(c));
+    /// What some of these, which have their signal in common, ask for in worlds without ill-formed tokens.
+    pub(super) fn asked_by(recipes: &[&Ready]) -> Self {
+        let any = |of: &dyn Fn(&Config) -> bool| recipes.iter().any(|r| of(&r.config));
+        let signal = recipes[0].signal;
+        let kl = any(&|c| c.objective.kl_beta > 0.0);
         Uses {
             skill: any(&|c| c.policy.sharing > 0.0),
             memory: any(&|c| c.policy.sharing < 1.0),
-            kl: any(&|c| c.objective.kl_beta > 0.0),
+            kl,
             entropy: any(&|c| c.objective.entropy_coeff != 0.0),
             format: false,
             dual: any(&|c| c.objective.clip_ratio_c > 0.0 && c.objective.clip_ratio_c < 1.0),
             dense: any(&|c| !sums_to_zero(c)),
             signs: any(&|c| (c.objective.positive_weight, c.objective.negative_weight) != (1.0, 1.0)),
             discount: any(&|c| c.objective.gamma != 1.0),
-            label_noise: false,
-            pass_k: false,
+            votes: signal.formula.looks_at_votes(),
+            scores: signal.formula.looks_at_scores(),
+            labels: signal.params.contains(&"label_noise"),
+            others: signal.params.contains(&"pass_k"),
+            amounts: signal.formula.looks_at_scores() || (kl && recipes[0].config.objective.kl_place == KlPlace::Reward),
         }
-    }
-
-    /// Whether rewards are amounts, which may be large beside their differences.
-    pub(super) fn amounts(&self, recipe: &Ready) -> bool {
-        let penalised = self.kl && recipe.config.objective.kl_place == KlPlace::Reward;
-        penalised || recipe.signal.formula.looks_at_scores()
     }
 }
 

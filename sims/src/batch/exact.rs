@@ -297,7 +297,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn find_flow(&mut self, slot: usize) -> Ascent<S> {
         let signal = self.replicas[0].recipe.signal;
-        let votes = self.votes(signal, slot);
+        let votes = self.votes(slot);
         let mut slopes = take(&mut self.step.slope);
         let mut pushes = Pushes {
             kl: self.uses.kl.then_some((self.dials.kl_beta, self.rule.kl_form)),

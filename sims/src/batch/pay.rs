@@ -22,7 +22,7 @@ impl<S: Lanes> Block<'_, S> {
     /// What every rollout of the slot earns; in exact mode, every arm.
     #[inline(always)]
     pub(super) fn reward(&mut self, signal: &Signal, slot: usize) {
-        let votes = self.votes(signal, slot);
+        let votes = self.votes(slot);
         let mut reward = std::mem::take(&mut self.step.reward);
         let to = &mut reward[slot * self.shape.paid()..][..self.draws()];
         self.s.pay(signal.formula, &self.show(slot, votes), Sink::Rewards(to));
@@ -37,10 +37,10 @@ impl<S: Lanes> Block<'_, S> {
 
     /// The majority's answer, whether it is wrong, and whether all answers differ, where the signal looks at votes; fills their shares.
     #[inline(always)]
-    pub(super) fn votes(&mut self, signal: &Signal, slot: usize) -> (S::u32s, S::m32s, S::m32s) {
+    pub(super) fn votes(&mut self, slot: usize) -> (S::u32s, S::m32s, S::m32s) {
         let zero = self.s.splat_u32s(0);
         let never = self.s.less_than_u32s(zero, zero);
-        match (signal.formula.looks_at_votes(), self.shape.exact) {
+        match (self.uses.votes, self.shape.exact) {
             (false, _) => (zero, never, never),
             (true, true) => self.weigh_votes(slot),
             (true, false) => self.count_votes(slot),
@@ -53,7 +53,7 @@ impl<S: Lanes> Block<'_, S> {
         let (s, draws) = (self.s, self.draws());
         let zero = s.splat_f32s(0.0);
         let never = s.less_than_f32s(zero, zero);
-        let (mislabelled, wrong_label) = if self.uses.label_noise { self.labels(slot) } else { (never, s.splat_u32s(0)) };
+        let (mislabelled, wrong_label) = if self.uses.labels { self.labels(slot) } else { (never, s.splat_u32s(0)) };
         let answer = &self.step.position[slot * self.shape.paid()..][..draws];
         Shown {
             s,
@@ -66,7 +66,7 @@ impl<S: Lanes> Block<'_, S> {
             scores: if self.shape.is_tree() { Scores::Paths(&self.tree.paths) } else { self.arm_scores(slot) },
             mislabelled,
             wrong_label,
-            others_succeed: if self.uses.pass_k { self.others_succeed(slot) } else { zero },
+            others_succeed: if self.uses.others { self.others_succeed(slot) } else { zero },
             votes: Votes { majority: votes.0, wrong: votes.1, share: &self.step.share, scattered: votes.2 },
             iota: self.iota,
         }

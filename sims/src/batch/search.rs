@@ -57,32 +57,54 @@ impl<'a, S: Lanes> Search<'a, S> {
 
 /// The most vectors of running sums of one replica that are worth turning.
 const MOST: usize = 8;
+/// Replicas whose searches run side by side, so that none waits for the last comparison of its own; lanes are a multiple of it.
+const SIDE_BY_SIDE: usize = 8;
 
 /// Vectors that hold the running sums of one replica, where these are better turned, so that they and its draws lie in vectors of their own.
 pub(super) fn turned<S: Lanes>(sums: usize) -> Option<usize> {
-    (S::LANES > 1 && sums <= MOST * S::LANES).then_some(sums / S::LANES)
+    (S::LANES.is_multiple_of(SIDE_BY_SIDE) && sums <= MOST * S::LANES).then_some(sums / S::LANES)
 }
 
 /// Replaces as many targets as lanes by the positions of the arms whose running sums they are the first to fall below. The sums are turned: of replica `r`, row
 /// `r` holds at `q`, for every `j`, the sum up to arm `j * ACROSS + q`.
 #[inline(always)]
 pub(super) fn find_turned<S: Lanes, const ACROSS: usize>(s: S, sums: &[[S::f32s; ACROSS]], targets: &mut [[S::f32s; 1]]) {
-    let lanes = S::LANES as u32;
     s.turn(targets);
-    for ([target], sums) in targets.iter_mut().zip(sums) {
-        let mut block = s.splat_u32s(0);
-        for level in (0..lanes.trailing_zeros()).rev() {
-            let sum = s.pick(sums[ACROSS - 1], s.add_u32s(block, s.splat_u32s((1 << level) - 1)));
-            block = s.add_where(s.greater_than_or_equal_f32s(*target, sum), block, s.splat_u32s(1 << level));
-        }
-        let mut position = s.mul_u32s(block, s.splat_u32s(ACROSS as u32 * lanes));
-        for sum in &sums[..ACROSS - 1] {
-            let above = s.greater_than_or_equal_f32s(*target, s.pick(*sum, block));
-            position = s.add_where(above, position, s.splat_u32s(lanes));
-        }
-        *target = s.transmute_f32s_u32s(position);
+    let (targets_of, sums_of) = (targets.as_chunks_mut::<SIDE_BY_SIDE>().0, sums.as_chunks::<SIDE_BY_SIDE>().0);
+    for (targets, sums) in targets_of.iter_mut().zip(sums_of) {
+        find_side_by_side(s, sums, targets);
     }
     s.turn(targets);
+}
+
+/// The same for some replicas, whose searches wait for nothing but each other.
+#[inline(always)]
+fn find_side_by_side<S: Lanes, const ACROSS: usize>(
+    s: S,
+    sums: &[[S::f32s; ACROSS]; SIDE_BY_SIDE],
+    targets: &mut [[S::f32s; 1]; SIDE_BY_SIDE],
+) {
+    let lanes = S::LANES as u32;
+    let mut blocks = [s.splat_u32s(0); SIDE_BY_SIDE];
+    for level in (0..lanes.trailing_zeros()).rev() {
+        for ((block, [target]), sums) in blocks.iter_mut().zip(&*targets).zip(sums) {
+            let sum = s.pick(sums[ACROSS - 1], s.add_u32s(*block, s.splat_u32s((1 << level) - 1)));
+            *block = s.add_where(s.greater_than_or_equal_f32s(*target, sum), *block, s.splat_u32s(1 << level));
+        }
+    }
+    let mut positions = blocks;
+    for position in &mut positions {
+        *position = s.mul_u32s(*position, s.splat_u32s(ACROSS as u32 * lanes));
+    }
+    for q in 0..ACROSS - 1 {
+        for (((position, block), [target]), sums) in positions.iter_mut().zip(&blocks).zip(&*targets).zip(sums) {
+            let above = s.greater_than_or_equal_f32s(*target, s.pick(sums[q], *block));
+            *position = s.add_where(above, *position, s.splat_u32s(lanes));
+        }
+    }
+    for ([target], position) in targets.iter_mut().zip(positions) {
+        *target = s.transmute_f32s_u32s(position);
+    }
 }
 
 /// Moves the lanes in `which` on by `arms` arms.

@@ -57,7 +57,7 @@ pub(super) fn key(cell: &Cell) -> String {
     let config = &cell.recipe.config;
     let knobs = KNOBS.iter().filter(|k| !matches!((k.kind)(), Kind::Real(_)));
     let lines: String = knobs.map(|k| format!("{} = {}\n", k.name, (k.get)(config))).collect();
-    format!("signal = {}\n{:?}\n{lines}", cell.recipe.signal.entry.name, Uses::asked_by(&[config]))
+    format!("signal = {}\n{:?}\n{lines}", cell.recipe.signal.entry.name, Uses::asked_by(&[&cell.recipe]))
 }
 
 /// The sizes of a block.

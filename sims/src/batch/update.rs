@@ -56,6 +56,14 @@ pub(super) struct Pushing {
     pub(super) kl: Option<KlForm>,
 }
 
+impl Pushing {
+    /// Whether pushes are advantages.
+    #[inline(always)]
+    fn is_plain(self) -> bool {
+        self.kl.is_none() && !self.cut
+    }
+}
+
 impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn number(&self, x: f64) -> Lane<S> {
@@ -175,7 +183,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn find_advantages(&mut self) {
         let (blocks, group, size, at_once) = (self.blocks(), self.shape.group, self.size(), self.pushes_at_once());
-        let amounts = self.uses.amounts(self.replicas[0].recipe);
+        let amounts = self.uses.amounts;
         let batch = blocks.of_batch(&Earned { weights: &self.step.weight, rewards: &self.step.shaped, size: None });
         for slot in 0..self.shape.batch {
             if self.shape.ends() {
@@ -269,7 +277,7 @@ impl<S: Lanes> Block<'_, S> {
         let (group, how) = (self.shape.group, self.pushing(on_policy));
         self.count(slot, did);
         let rollouts = slot * group..(slot + 1) * group;
-        if how.kl.is_none() && !how.cut {
+        if how.is_plain() {
             for (push, advantage) in self.step.push[rollouts.clone()].iter_mut().zip(&self.step.advantage[rollouts]) {
                 *push = *advantage;
             }

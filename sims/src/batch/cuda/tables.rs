@@ -280,9 +280,6 @@ pub(super) fn looks(recipe: &Ready) -> usize {
 /// What of the kernel a fleet needs.
 struct Choices {
     greedy: bool,
-    labels: bool,
-    others: bool,
-    votes: bool,
     keeps_logits: bool,
     keeps_logprobs: bool,
     uses: Uses,
@@ -298,16 +295,11 @@ struct Choices {
 
 impl Choices {
     fn of(replica: Replica, shape: &Shape, uses: Uses, wanted: Wanted) -> Self {
-        let recipe = replica.recipe;
-        let asks = |knob| recipe.signal.params.contains(&knob);
         let keeps_logprobs = uses.kl || shape.goes_off_policy;
         let keeps_success = wanted == Wanted::Success && shape.is_tree() && !uses.skill;
-        let scores = keeps_logprobs || uses.entropy || recipe.signal.formula.looks_at_scores();
+        let scores = keeps_logprobs || uses.entropy || uses.scores;
         Choices {
             greedy: shape.greedy,
-            labels: asks("label_noise"),
-            others: asks("pass_k"),
-            votes: recipe.signal.formula.looks_at_votes(),
             // in a bandit the part of a gradient in all arms asks for logits after some have moved, in a tree that of the entropy alone: the other keeps weights
             keeps_logits: if shape.is_tree() { uses.entropy } else { uses.dense },
             keeps_logprobs,
@@ -344,12 +336,12 @@ impl Choices {
             ("KEEPS_SUCCESS", self.keeps_success),
             ("GREEDY", self.greedy),
             ("SHUFFLES", recipe.signal.shuffles),
-            ("LOOKS_AT_VOTES", self.votes),
-            ("LOOKS_AT_OTHERS", self.others),
+            ("LOOKS_AT_VOTES", uses.votes),
+            ("LOOKS_AT_OTHERS", uses.others),
             ("RATED", rule.policy_loss != PolicyLoss::Score),
             ("KL_IN_REWARD", uses.kl && rule.kl_place == KlPlace::Reward),
             ("KL_IN_LOSS", uses.kl && rule.kl_place == KlPlace::Loss),
-            ("AMOUNTS", uses.amounts(recipe)),
+            ("AMOUNTS", uses.amounts),
             ("WHITENS", rule.whiten),
             ("ONLY_BEST", rule.baseline == Baseline::SecondBest),
             ("LOCAL", rule.loss_agg_mode == LossAgg::TokenMeanLocal),
@@ -376,9 +368,9 @@ fn inputs(shape: &Shape, chosen: usize, choices: &Choices) -> Vec<Table> {
         words("right", levels * bit_rows(shape.arms)).from(|block| block.right.to_vec()),
         words("formatted", shape.depth * bit_rows(shape.arms)).from(|block| block.formatted.to_vec()),
         words("chosen", chosen).from(|block| block.replicas[0].prompts.iter().map(|prompt| *prompt as u32).collect()),
-        words("label", levels).from(labels).only_if(choices.labels),
-        words("luck", shape.prompts).from(lucks).only_if(choices.labels),
-        floats("others", shape.group + 1).from(|block| bits(&block.others)).only_if(choices.others),
+        words("label", levels).from(labels).only_if(choices.uses.labels),
+        words("luck", shape.prompts).from(lucks).only_if(choices.uses.labels),
+        floats("others", shape.group + 1).from(|block| bits(&block.others)).only_if(choices.uses.others),
         floats("work", shape.prompts).from(work).only_if(shape.ends()),
         words("first", shape.depth + 1).from(first).only_if(shape.is_tree()),
         floats("fresh", shape.domain.len() * shape.depth * shape.stride).from(fresh_of_domain).only_if(fresh),
@@ -437,7 +429,7 @@ fn scratch(shape: &Shape, choices: &Choices) -> Vec<Table> {
         floats("logits", logits).only_if(trees || choices.keeps_logits),
         floats("log_sum", places(shape)).only_if(!trees || choices.keeps_logits),
         floats("sums", if trees { shape.stride } else { padded(shape.arms) }),
-        words("arm", by_paid).only_if(!trees || choices.votes),
+        words("arm", by_paid).only_if(!trees || choices.uses.votes),
         floats("reward", shape.paid()),
         floats("shaped", by_group),
         floats("greedy", shape.batch).only_if(choices.greedy),

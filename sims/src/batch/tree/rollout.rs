@@ -34,7 +34,7 @@ impl<S: Lanes> Block<'_, S> {
     fn sample_paths(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
         self.fetch_words(step, slot);
         self.fetch_coins(step, slot);
-        let scored = watched || signal.formula.looks_at_scores() || self.uses.kl || self.uses.entropy || self.shape.goes_off_policy;
+        let scored = watched || self.uses.scores || self.uses.kl || self.uses.entropy || self.shape.goes_off_policy;
         // one row and no scores is worth its own copy
         if self.shape.stride == ROW && !scored {
             self.descend::<ROW, false>(slot);
@@ -42,7 +42,7 @@ impl<S: Lanes> Block<'_, S> {
             self.descend::<0, true>(slot);
         }
         self.judge(slot);
-        if signal.formula.looks_at_votes() || self.uses.label_noise {
+        if self.uses.votes || self.uses.labels {
             self.identify(slot);
         }
         self.show_paths(slot, scored);
