@@ -360,8 +360,8 @@ mod x86 {
         }
         #[inline(always)]
         fn split_power(self, x: Self::f32s) -> (Self::f32s, Self::f32s) {
-            let fraction: Self::f32s = cast(self.avx512dq._mm512_reduce_ps::<0x08>(cast(x)));
-            (fraction, self.sub_f32s(x, fraction))
+            let whole: Self::f32s = cast(self.avx512f._mm512_roundscale_ps::<0x08>(cast(x)));
+            (self.sub_f32s(x, whole), whole)
         }
         #[inline(always)]
         fn scale(self, a: Self::f32s, n: Self::f32s) -> Self::f32s {
