@@ -301,11 +301,11 @@ impl<'a, S: Lanes> Block<'a, S> {
             for (to, logprob) in to.zip(world.base.row(prompt, h)) {
                 *to = ((logprob * LOG2_E) as f32).max(PAD);
             }
-            write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(prompt, h).iter());
+            write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(prompt, h));
         }
         let formatted = memory::flat_words_mut::<S>(&mut self.formatted);
-        for (h, row) in world.task.formatted().outer_iter().enumerate() {
-            write_bits::<S>(&mut formatted[h * rows * S::LANES..], lane, row.iter());
+        for (h, row) in world.task.formatted().rows().into_iter().enumerate() {
+            write_bits::<S>(&mut formatted[h * rows * S::LANES..], lane, row.as_slice().expect("the table is contiguous"));
         }
     }
 
@@ -355,9 +355,9 @@ impl Uses {
 }
 
 /// Writes what is said of tokens into the bits of a lane.
-fn write_bits<'w, S: Lanes>(bits: &mut [u32], lane: usize, said: impl Iterator<Item = &'w bool>) {
-    for (token, said) in said.enumerate() {
-        bits[token / 32 * S::LANES + lane] |= u32::from(*said) << (token % 32);
+fn write_bits<S: Lanes>(bits: &mut [u32], lane: usize, said: &[bool]) {
+    for (row, said) in said.chunks(32).enumerate() {
+        bits[row * S::LANES + lane] = said.iter().rev().fold(0, |bits, said| 2 * bits | u32::from(*said));
     }
 }
 

@@ -189,24 +189,20 @@ impl Job for Follow<'_> {
 }
 
 impl Follow<'_> {
-    /// Over its replicas.
+    /// Over its replicas, in four chains.
     #[inline(always)]
     fn sum<S: Lanes>(&self, x: Lane<S>) -> f64 {
-        let all = &memory::flat::<S>(std::slice::from_ref(&x.x))[..S::LANES];
-        if self.0.len() == S::LANES { sum(all) } else { sum(&all[..self.0.len()]) }
-    }
-}
-
-/// In four chains.
-#[inline(always)]
-fn sum(all: &[f32]) -> f64 {
-    let mut parts = [0.0; 4];
-    for some in all.chunks(4) {
-        for (part, x) in parts.iter_mut().zip(some) {
-            *part += f64::from(*x);
+        let (s, iota) = (x.s, memory::word_vector::<S>(|lane| lane as u32));
+        let own = s.select_f32s(s.less_than_u32s(iota, s.splat_u32s(self.0.len() as u32)), x.x, s.splat_f32s(0.0));
+        let (some, rest) = memory::flat::<S>(std::slice::from_ref(&own)).as_chunks::<4>();
+        let mut parts = [0.0; 4];
+        for some in some {
+            for (part, x) in parts.iter_mut().zip(some) {
+                *part += f64::from(*x);
+            }
         }
+        parts.iter().sum::<f64>() + rest.iter().map(|x| f64::from(*x)).sum::<f64>()
     }
-    parts.iter().sum()
 }
 
 /// What is wanted of a step.
