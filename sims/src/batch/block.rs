@@ -357,7 +357,7 @@ impl Uses {
 /// Writes what is said of tokens into the bits of a lane.
 fn write_bits<S: Lanes>(bits: &mut [u32], lane: usize, said: &[bool]) {
     for (row, said) in said.chunks(32).enumerate() {
-        bits[row * S::LANES + lane] = said.iter().rev().fold(0, |bits, said| 2 * bits | u32::from(*said));
+        bits[row * S::LANES + lane] = said.iter().rev().fold(0, |bits, said| (bits << 1) | u32::from(*said));
     }
 }
 

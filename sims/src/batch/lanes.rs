@@ -451,6 +451,7 @@ mod x86 {
             ]
         }
         /// Halves of rows `i` and `i + 8` side by side are halves of columns once each is transposed.
+        #[allow(clippy::needless_range_loop)]
         #[inline(always)]
         fn turn<const SQUARES: usize>(self, rows: &mut [[Self::f32s; SQUARES]]) {
             let rows: &mut [[_; SQUARES]; 2 * ROW] = rows.try_into().expect(ROWS);
@@ -609,6 +610,7 @@ mod x86 {
                 cast(f._mm256_permute2f128_ps::<0x31>(cast(top3), cast(end3))),
             ]
         }
+        #[allow(clippy::needless_range_loop)]
         #[inline(always)]
         fn turn<const SQUARES: usize>(self, rows: &mut [[Self::f32s; SQUARES]]) {
             let rows: &mut [[_; SQUARES]; ROW] = rows.try_into().expect(ROWS);
