@@ -1,7 +1,7 @@
 //! From the advantages of rollouts to those of tokens, and to new logits of trees.
 
 use crate::batch::block::Block;
-use crate::batch::lanes::{Lanes, ROW};
+use crate::batch::lanes::{Kernel, Lanes, ROW};
 use crate::batch::memory;
 use crate::batch::number::{Lane, Mask};
 use crate::batch::update::Did;
@@ -14,6 +14,20 @@ use std::ops::Range;
 
 /// How pushes become steps of logits: the rates of skill and memory.
 type Rates<S> = [<S as pulp::Simd>::f32s; 2];
+
+/// Moves logits along the gradient of a slot's rollouts, by itself.
+struct Climb<'b, 'a, S: Lanes, const STRIDE: usize> {
+    block: &'b mut Block<'a, S>,
+    slot: usize,
+}
+
+impl<S: Lanes, const STRIDE: usize> Kernel<S> for Climb<'_, '_, S, STRIDE> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.climb::<STRIDE>(self.slot);
+    }
+}
 
 impl<S: Lanes> Block<'_, S> {
     /// Number of a token among those trained on.
@@ -156,9 +170,9 @@ impl<S: Lanes> Block<'_, S> {
             self.find_token_pushes(slots.clone(), on_policy, did);
             for slot in slots {
                 if self.shape.stride == ROW {
-                    self.climb::<ROW>(slot);
+                    self.s.enter(Climb::<S, ROW> { block: &mut *self, slot });
                 } else {
-                    self.climb::<0>(slot);
+                    self.s.enter(Climb::<S, 0> { block: &mut *self, slot });
                 }
             }
         }

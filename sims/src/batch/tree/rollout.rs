@@ -3,7 +3,7 @@
 use super::level::Level;
 use super::{FLOOR, PAD};
 use crate::batch::block::Block;
-use crate::batch::lanes::{Lanes, ROW};
+use crate::batch::lanes::{Kernel, Lanes, ROW};
 use crate::batch::math::{exp2_above, log2};
 use crate::batch::memory;
 use crate::batch::sample::largest;
@@ -16,6 +16,20 @@ use std::f32::consts::LN_2;
 #[inline(always)]
 fn known<S: Lanes>(s: S, top: S::f32s) -> S::f32s {
     s.select_f32s(s.less_than_f32s(s.abs_f32s(top), s.splat_f32s(-PAD)), top, s.splat_f32s(f32::NAN))
+}
+
+/// Draws all rollouts of a slot, by itself.
+struct Descend<'b, 'a, S: Lanes, const STRIDE: usize, const SCORED: bool> {
+    block: &'b mut Block<'a, S>,
+    slot: usize,
+}
+
+impl<S: Lanes, const STRIDE: usize, const SCORED: bool> Kernel<S> for Descend<'_, '_, S, STRIDE, SCORED> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        self.block.descend::<STRIDE, SCORED>(self.slot);
+    }
 }
 
 impl<S: Lanes> Block<'_, S> {
@@ -37,9 +51,9 @@ impl<S: Lanes> Block<'_, S> {
         let scored = watched || self.uses.scores || self.uses.kl || self.uses.entropy || self.shape.goes_off_policy;
         // one row and no scores is worth its own copy
         if self.shape.stride == ROW && !scored {
-            self.descend::<ROW, false>(slot);
+            self.s.enter(Descend::<S, ROW, false> { block: &mut *self, slot });
         } else {
-            self.descend::<0, true>(slot);
+            self.s.enter(Descend::<S, 0, true> { block: &mut *self, slot });
         }
         self.judge(slot);
         if self.uses.votes || self.uses.labels {
