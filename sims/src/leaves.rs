@@ -54,12 +54,28 @@ impl Leaves {
     pub(crate) fn write_below(&self, h: usize, prefix: usize, below: &mut [f32]) {
         let first = self.extend(prefix, 0);
         if h + 1 < self.depth {
-            below.copy_from_slice(&self.chances[h][first..][..self.tokens]);
+            let row = &self.chances[h][first..][..self.tokens];
+            match (<&mut [f32; 8]>::try_from(&mut *below), <&[f32; 8]>::try_from(row)) {
+                // as many as there mostly are, without a call
+                (Ok(below), Ok(row)) => *below = *row,
+                _ => below.copy_from_slice(row),
+            }
+        } else if 32 % self.tokens == 0 {
+            let bits = self.right[first / 32] >> (first % 32);
+            for (token, below) in below.iter_mut().enumerate() {
+                *below = (bits >> token & 1) as f32;
+            }
         } else {
             for (code, below) in (first..).zip(below) {
                 *below = f32::from(u8::from(self.contains(code)));
             }
         }
+    }
+
+    /// Whether a right response lies below a prefix of `h` tokens, at least one and not all.
+    #[inline(always)]
+    pub(crate) fn is_open(&self, h: usize, prefix: usize) -> bool {
+        self.chances[h - 1][prefix] > 0.0
     }
 }
 
@@ -89,6 +105,7 @@ mod tests {
             leaves.write_below(h, prefix, &mut below);
             below
         };
+        assert!(leaves.is_open(1, 0) && leaves.is_open(2, 0b00) && !leaves.is_open(2, 0b01));
         assert_eq!((below(0, 0), below(1, 0), below(1, 1), below(2, 0b10)), ([0.125, 0.875], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]));
     }
 }

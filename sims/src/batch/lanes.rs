@@ -4,6 +4,7 @@
 //! The only `unsafe` of the engine is here: gathers, scatters and the rows of tiles, each behind a check of its indices, and what a cache line holds.
 #![allow(unsafe_code)]
 
+use super::memory;
 use super::shown::{Shown, Sink};
 use crate::signals::Formula;
 use pulp::{Simd, bytemuck};
@@ -149,6 +150,16 @@ pub trait Lanes: Simd + 'static {
     }
     /// The lanes of a mask as bits, lane 0 lowest.
     fn bits(self, mask: Self::m32s) -> u32;
+    /// Numbers the lanes of a mask from `first` on, lane 0 lowest; the others are 0.
+    #[inline(always)]
+    fn number(self, mask: Self::m32s, first: u32) -> Self::u32s {
+        let (bits, mut next) = (self.bits(mask), first);
+        memory::word_vector::<Self>(|lane| {
+            let own = bits >> lane & 1;
+            next += own;
+            own * next.wrapping_sub(1)
+        })
+    }
     /// Asks for the entries of `table` that the lanes name, which will be read soon; changes nothing, and indices may lie outside.
     #[inline(always)]
     fn prefetch<T>(self, table: &[T], index: Self::u32s) {
@@ -401,6 +412,11 @@ mod x86 {
         #[inline(always)]
         fn bits(self, mask: Self::m32s) -> u32 {
             u32::from(mask.0)
+        }
+        #[inline(always)]
+        fn number(self, mask: Self::m32s, first: u32) -> Self::u32s {
+            let all = self.add_u32s(self.splat_u32s(first), cast([0u32, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
+            cast(self.avx512f._mm512_maskz_expand_epi32(mask.0, cast(all)))
         }
         #[inline(always)]
         fn prefetch<T>(self, table: &[T], index: Self::u32s) {

@@ -281,9 +281,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn climb<const STRIDE: usize>(&mut self, slot: usize) {
         if self.uses.memory {
-            for g in 0..self.shape.group {
-                self.remember::<STRIDE>(slot, g);
-            }
+            self.remember::<STRIDE>(slot);
         }
         self.climb_root::<STRIDE>(slot);
         for h in 1..self.shape.depth {
@@ -293,63 +291,68 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
-    /// Opens the nodes of a rollout's path that are about to move and of which nothing is remembered.
+    /// Opens the nodes of the slot's paths that are about to move and of which nothing is remembered, depth by depth.
     #[inline(always)]
-    fn remember<const STRIDE: usize>(&mut self, slot: usize, g: usize) {
-        let (s, zero, depth) = (self.s, self.s.splat_f32s(0.0), self.shape.depth);
-        let mut still = s.equal_f32s(self.tree.push[self.trained(slot, g, 0)].x, zero);
-        for h in 1..depth {
-            still = s.and_m32s(still, s.equal_f32s(self.tree.push[self.trained(slot, g, h)].x, zero));
+    fn remember<const STRIDE: usize>(&mut self, slot: usize) {
+        for g in 0..self.shape.group {
+            self.tree.moves[g] = self.moves(slot, g);
+        }
+        for h in 1..self.shape.depth {
+            for g in 0..self.shape.group {
+                self.open_nodes::<STRIDE>(slot, g, h);
+            }
+        }
+    }
+
+    /// The lanes in which some token of a rollout pushes.
+    #[inline(always)]
+    fn moves(&self, slot: usize, g: usize) -> S::m32s {
+        let (s, zero, first) = (self.s, self.s.splat_f32s(0.0), self.trained(slot, g, 0));
+        let mut still = s.equal_f32s(self.tree.push[first].x, zero);
+        for push in &self.tree.push[first..][1..self.shape.depth] {
+            still = s.and_m32s(still, s.equal_f32s(push.x, zero));
         }
         if self.uses.entropy {
             still = s.and_m32s(still, s.equal_f32s(self.tree.bonus[slot * self.shape.group + g].x, zero));
         }
-        if s.bits(s.not_m32s(still)) == 0 {
+        s.not_m32s(still)
+    }
+
+    /// Finds or opens the nodes of depth `h` that a rollout misses, below those of its visit before.
+    #[inline(always)]
+    fn open_nodes<const STRIDE: usize>(&mut self, slot: usize, g: usize, h: usize) {
+        let (s, visit, none) = (self.s, self.visit_of(slot, g, h), self.s.splat_u32s(0));
+        let (node, before) = (self.tree.visits[visit].node, &self.tree.visits[visit - 1]);
+        let unknown = s.and_m32s(s.equal_u32s(node, none), self.is_token(slot, g, h));
+        let missing = s.and_m32s(unknown, self.tree.moves[g]);
+        if !s.any(missing) {
             return;
         }
-        // all depths are looked at before any is written: a vector read after single words of it were written waits for them
-        let mut some = 0;
-        for h in 1..depth {
-            let visit = self.visit_of(slot, g, h);
-            let unknown = s.and_m32s(s.equal_u32s(self.tree.visits[visit].node, s.splat_u32s(0)), self.is_token(slot, g, h));
-            let missing = s.bits(s.and_m32s(unknown, s.not_m32s(still)));
-            if missing != 0 {
-                self.tree.levels[h].reserve(S::LANES);
-            }
-            self.tree.missing[h] = missing;
-            some |= missing;
-        }
-        while some != 0 {
-            self.open_path::<STRIDE>(slot, g, some.trailing_zeros() as usize);
-            some &= some - 1;
+        let at = s.add_u32s(s.mul_u32s(before.node, s.splat_u32s(self.stride::<STRIDE>() as u32)), before.token);
+        let at = s.select_u32s(missing, at, none);
+        // a rollout before this one may have opened it
+        let known = s.gather_words(self.tree.levels[h - 1].children.as_flattened(), at);
+        let new = s.and_m32s(missing, s.equal_u32s(known, none));
+        let born = s.number(new, self.tree.levels[h].born() as u32);
+        self.tree.visits[visit].node = s.select_u32s(missing, s.select_u32s(new, born, known), node);
+        self.tree.levels[h].reserve(S::LANES);
+        let mut lanes = s.bits(new);
+        while lanes != 0 {
+            self.open_node::<STRIDE>(slot, visit, h, memory::flat_words::<S>(&[at]), lanes.trailing_zeros() as usize);
+            lanes &= lanes - 1;
         }
     }
 
-    /// Finds or opens the nodes that a rollout misses in one lane.
+    /// Opens the node of a visit in one lane; `at` are the entries of its parents' tables of children, by lane.
     #[inline(always)]
-    fn open_path<const STRIDE: usize>(&mut self, slot: usize, g: usize, lane: usize) {
+    fn open_node<const STRIDE: usize>(&mut self, slot: usize, visit: usize, h: usize, at: &[u32], lane: usize) {
         let prompt = memory::word::<S>(&self.step.prompt[slot], lane) as usize - self.shape.domain.start;
-        let (owner, root) = (prompt * S::LANES + lane, self.visit_of(slot, g, 0));
-        let mut parent = 0;
-        for h in 1..self.shape.depth {
-            if self.tree.missing[h] >> lane & 1 == 0 {
-                parent = 0;
-                continue;
-            }
-            let before = &self.tree.visits[root + h - 1];
-            if parent == 0 {
-                parent = memory::word::<S>(&before.node, lane);
-            }
-            let token = memory::word::<S>(&before.token, lane);
-            let (above, below) = self.tree.levels.split_at_mut(h);
-            let born = below[0].born();
-            let node = above[h - 1].child::<STRIDE>(&mut below[0], parent, token, owner);
-            memory::flat_words_mut::<S>(std::slice::from_mut(&mut self.tree.visits[root + h].node))[lane] = node;
-            if self.tree.success.is_some() && node as usize == born {
-                let prefix = if self.lists_right_responses() { memory::word::<S>(&self.tree.prefix[root + h], lane) } else { 0 };
-                self.keep_chances::<STRIDE>(owner, h, node, parent * self.stride::<STRIDE>() as u32 + token, prefix);
-            }
-            parent = node;
+        let (owner, at) = (prompt * S::LANES + lane, at[lane]);
+        let (above, below) = self.tree.levels.split_at_mut(h);
+        let node = above[h - 1].open_child::<STRIDE>(&mut below[0], at, owner);
+        if self.tree.success.is_some() {
+            let prefix = if self.lists_right_responses() { memory::word::<S>(&self.tree.prefix[visit], lane) } else { 0 };
+            self.keep_chances::<STRIDE>(owner, h, node, at, prefix);
         }
     }
 

@@ -167,19 +167,15 @@ impl Level {
         node as u32
     }
 
-    /// The child of `parent` by `token`, in the level `below`; born where it was not.
+    /// A new child in the level `below`, for which there must be room; `at` is its entry in the table of children.
     #[inline(always)]
-    pub(super) fn child<const STRIDE: usize>(&mut self, below: &mut Level, parent: u32, token: u32, owner: usize) -> u32 {
+    pub(super) fn open_child<const STRIDE: usize>(&mut self, below: &mut Level, at: u32, owner: usize) -> u32 {
         let (tiles, words) = self.size::<STRIDE>();
-        let at = parent as usize * tiles * ROW + token as usize;
-        let known = self.children.as_flattened()[at];
-        if known != 0 {
-            return known;
-        }
-        let born = below.open::<STRIDE>(parent, token, owner);
-        self.children.as_flattened_mut()[at] = born;
+        let (parent, token) = (at as usize / (tiles * ROW), at as usize % (tiles * ROW));
+        let born = below.open::<STRIDE>(parent as u32, token as u32, owner);
+        self.children.as_flattened_mut()[at as usize] = born;
         if self.listed {
-            self.taken[parent as usize * words + token as usize / 32] |= 1 << (token % 32);
+            self.taken[parent * words + token / 32] |= 1 << (token % 32);
         }
         born
     }

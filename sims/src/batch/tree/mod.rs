@@ -58,8 +58,8 @@ pub(super) struct Tree<S: Lanes> {
     visits: Vec<Visit<S>>,
     /// The place of every visit.
     place: Vec<usize>,
-    /// By depth, the lanes in which a rollout's node is about to be opened, as bits.
-    missing: Vec<u32>,
+    /// By rollout of the slot at hand, the lanes in which it pushes.
+    moves: Vec<S::m32s>,
     /// By rollout: its number of tokens.
     length: Table<S::u32s>,
     /// Whether responses of the slot being sampled have ended.
@@ -139,7 +139,7 @@ impl<S: Lanes> Tree<S> {
             places: vec![Place { total: nil, inverse: nil, log_sum: nil, entropy: nil, certainty: nil }; places],
             visits: vec![Visit { node: none, token: none, logprob: nil, now: nil, ref_logprob: nil }; visits],
             place: vec![0; visits],
-            missing: vec![0; some(depth)],
+            moves: vec![s.less_than_u32s(none, none); some(group)],
             length: Table::new(some(batch * paid), s.splat_u32s(depth as u32)),
             ended: vec![s.less_than_u32s(s.splat_u32s(0), s.splat_u32s(0)); some(paid)],
             right: memory::words(s, some(depth * bit_rows(shape.arms))),

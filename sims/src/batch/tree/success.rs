@@ -15,7 +15,7 @@ use pulp::bytemuck;
 /// Chances of a right response below the nodes of one depth.
 #[derive(Default)]
 pub(super) struct Chances {
-    /// By node and token: the chance below, 0 where the token is wrong; nothing at nodes that are wrong themselves.
+    /// By node and token: the chance below, 0 where the token is wrong; at nodes that are wrong themselves, nobody reads it.
     below: Table<Row>,
     /// Where the parent keeps the chance at the node; 0, which nobody reads, at the root and below a wrong token.
     slot: Vec<u32>,
@@ -140,16 +140,15 @@ impl<S: Lanes> Block<'_, S> {
         let room = here[0].room();
         let chances = &mut here[0].chances;
         chances.reserve(room, tiles);
+        let leaves = self.replicas[owner % S::LANES].world.task.leaves();
         // a chance of 0 is that of a wrong token, or nothing below is right: it stays, and so do those further down
-        let counts = h == 0 || above[h - 1].chances.is_open(h - 1, slot, stride);
+        let counts = h == 0 || leaves.map_or_else(|| above[h - 1].chances.is_open(h - 1, slot, stride), |l| l.is_open(h, prefix as usize));
         chances.owner[node as usize] = owner as u32;
         chances.slot[node as usize] = if counts { slot } else { 0 };
         chances.stale[node as usize] = !counts;
-        if !counts {
-            return;
-        }
+        // written in any case, for whether it counts is hard to predict
         let below = &mut chances.below[node as usize * tiles..][..tiles];
-        if let Some(leaves) = self.replicas[owner % S::LANES].world.task.leaves() {
+        if let Some(leaves) = leaves {
             let (own, padding) = below.as_flattened_mut().split_at_mut(arms);
             leaves.write_below(h, prefix as usize, own);
             padding.fill(0.0);
