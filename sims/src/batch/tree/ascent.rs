@@ -1,5 +1,6 @@
 //! From the advantages of rollouts to those of tokens, and to new logits of trees.
 
+use super::success::Birth;
 use crate::batch::block::Block;
 use crate::batch::lanes::{Kernel, Lanes, ROW};
 use crate::batch::memory;
@@ -336,23 +337,29 @@ impl<S: Lanes> Block<'_, S> {
         let born = s.number(new, self.tree.levels[h].born() as u32);
         self.tree.visits[visit].node = s.select_u32s(missing, s.select_u32s(new, born, known), node);
         self.tree.levels[h].reserve(S::LANES);
-        let mut lanes = s.bits(new);
-        while lanes != 0 {
-            self.open_node::<STRIDE>(slot, visit, h, memory::flat_words::<S>(&[at]), lanes.trailing_zeros() as usize);
-            lanes &= lanes - 1;
-        }
+        self.open_lanes::<STRIDE>(slot, visit, h, memory::flat_words::<S>(&[at]), s.bits(new));
     }
 
-    /// Opens the node of a visit in one lane; `at` are the entries of its parents' tables of children, by lane.
+    /// Opens the nodes of a visit in these lanes, for which there is room; `at` are the entries of their parents' tables of children, by lane.
     #[inline(always)]
-    fn open_node<const STRIDE: usize>(&mut self, slot: usize, visit: usize, h: usize, at: &[u32], lane: usize) {
-        let prompt = memory::word::<S>(&self.step.prompt[slot], lane) as usize - self.shape.domain.start;
-        let (owner, at) = (prompt * S::LANES + lane, at[lane]);
+    fn open_lanes<const STRIDE: usize>(&mut self, slot: usize, visit: usize, h: usize, at: &[u32], mut lanes: u32) {
+        let (lists, tiles) = (self.lists_right_responses(), self.stride::<STRIDE>() / ROW);
+        let (prompts, start) = (memory::flat_words::<S>(&self.step.prompt[slot..=slot]), self.shape.domain.start);
+        let prefixes = if lists { memory::flat_words::<S>(&self.tree.prefix[visit..=visit]) } else { prompts };
         let (above, below) = self.tree.levels.split_at_mut(h);
-        let node = above[h - 1].open_child::<STRIDE>(&mut below[0], at, owner);
+        let (parents, level) = (&mut above[h - 1], &mut below[0]);
         if self.tree.success.is_some() {
-            let prefix = if self.lists_right_responses() { memory::word::<S>(&self.tree.prefix[visit], lane) } else { 0 };
-            self.keep_chances::<STRIDE>(owner, h, node, at, prefix);
+            level.chances.reserve(level.room(), tiles);
+        }
+        while lanes != 0 {
+            let lane = lanes.trailing_zeros() as usize;
+            let (owner, at) = ((prompts[lane] as usize - start) * S::LANES + lane, at[lane]);
+            let node = parents.open_child::<STRIDE>(level, at, owner);
+            if let Some(success) = &self.tree.success {
+                let birth = Birth { owner, h, node, at, prefix: prefixes[lane] };
+                success.keep::<STRIDE>(&self.shape, &self.replicas[lane].world.task, Some(&parents.chances), &mut level.chances, &birth);
+            }
+            lanes &= lanes - 1;
         }
     }
 

@@ -9,6 +9,7 @@ use crate::batch::math::exp2_above;
 use crate::batch::memory::{self, Table};
 use crate::batch::sample::largest;
 use crate::batch::shape::Shape;
+use crate::task::Task;
 use crate::world::World;
 use pulp::bytemuck;
 
@@ -41,7 +42,7 @@ pub(super) struct Success {
 impl Chances {
     /// Makes room for as many nodes as their level has.
     #[inline(always)]
-    fn reserve(&mut self, nodes: usize, tiles: usize) {
+    pub(super) fn reserve(&mut self, nodes: usize, tiles: usize) {
         if nodes > self.slot.len() {
             self.fit(nodes, tiles);
         }
@@ -100,6 +101,49 @@ pub(in crate::batch) fn fresh_chances(world: &World, prompt: usize, shape: &Shap
     fresh
 }
 
+/// A new node.
+#[derive(Clone, Copy)]
+pub(super) struct Birth {
+    /// The prompt of the domain and the lane, as a number.
+    pub(super) owner: usize,
+    pub(super) h: usize,
+    pub(super) node: u32,
+    /// Its entry in tables of its parents, by token.
+    pub(super) at: u32,
+    /// The code of the tokens that lead here, where right responses are listed.
+    pub(super) prefix: u32,
+}
+
+impl Success {
+    /// Notes a new node, for which there is room; `above` are the chances at the depth of its parent.
+    #[inline(always)]
+    pub(super) fn keep<const STRIDE: usize>(&self, shape: &Shape, task: &Task, above: Option<&Chances>, here: &mut Chances, birth: &Birth) {
+        let (Birth { owner, h, node, at, prefix }, stride) = (*birth, if STRIDE == 0 { shape.stride } else { STRIDE });
+        let (node, tiles) = (node as usize, stride / ROW);
+        // a chance of 0 is that of a wrong token, or nothing below is right: it stays, and so do those further down
+        let counts = match (task.leaves(), above) {
+            (_, None) => true,
+            (Some(leaves), _) => leaves.is_open(h, prefix as usize),
+            (None, Some(above)) => above.is_open(h - 1, at, stride),
+        };
+        here.owner[node] = owner as u32;
+        here.slot[node] = if counts { at } else { 0 };
+        here.stale[node] = !counts;
+        // written in any case, for whether it counts is hard to predict
+        let below = &mut here.below[node * tiles..][..tiles];
+        if let Some(leaves) = task.leaves() {
+            let (own, padding) = below.as_flattened_mut().split_at_mut(shape.arms);
+            leaves.write_below(h, prefix as usize, own);
+            padding.fill(0.0);
+        } else {
+            let first = (owner * shape.depth + h) * tiles;
+            for (below, fresh) in below.iter_mut().zip(&self.fresh[first..][..tiles]) {
+                *below = *fresh;
+            }
+        }
+    }
+}
+
 impl<S: Lanes> Block<'_, S> {
     /// Keeps chances of right responses from now on; no step may have been made.
     pub(in crate::batch) fn keep_success(&mut self) {
@@ -123,40 +167,11 @@ impl<S: Lanes> Block<'_, S> {
             level.list_no_more();
             level.chances.start(level.room(), tiles);
         }
-        for owner in 0..owners {
-            let root = Level::root(owner / S::LANES, owner % S::LANES, S::LANES) as u32;
-            self.keep_chances::<0>(owner, 0, root, 0, 0);
-            self.tree.levels[0].chances.touch(&[root]);
-        }
-    }
-
-    /// Notes a new node of depth `h`, below `slot` of its parent, and the prefix that leads there.
-    #[inline(always)]
-    pub(super) fn keep_chances<const STRIDE: usize>(&mut self, owner: usize, h: usize, node: u32, slot: u32, prefix: u32) {
-        let (depth, arms, stride) = (self.shape.depth, self.shape.arms, self.stride::<STRIDE>());
-        let tiles = stride / ROW;
         let Some(success) = &self.tree.success else { return };
-        let (above, here) = self.tree.levels.split_at_mut(h);
-        let room = here[0].room();
-        let chances = &mut here[0].chances;
-        chances.reserve(room, tiles);
-        let leaves = self.replicas[owner % S::LANES].world.task.leaves();
-        // a chance of 0 is that of a wrong token, or nothing below is right: it stays, and so do those further down
-        let counts = h == 0 || leaves.map_or_else(|| above[h - 1].chances.is_open(h - 1, slot, stride), |l| l.is_open(h, prefix as usize));
-        chances.owner[node as usize] = owner as u32;
-        chances.slot[node as usize] = if counts { slot } else { 0 };
-        chances.stale[node as usize] = !counts;
-        // written in any case, for whether it counts is hard to predict
-        let below = &mut chances.below[node as usize * tiles..][..tiles];
-        if let Some(leaves) = leaves {
-            let (own, padding) = below.as_flattened_mut().split_at_mut(arms);
-            leaves.write_below(h, prefix as usize, own);
-            padding.fill(0.0);
-        } else {
-            let at = (owner * depth + h) * tiles;
-            for (below, fresh) in below.iter_mut().zip(&success.fresh[at..][..tiles]) {
-                *below = *fresh;
-            }
+        for owner in 0..owners {
+            let (root, task) = (Level::root(owner / S::LANES, owner % S::LANES, S::LANES) as u32, &self.replicas[owner % S::LANES].world.task);
+            success.keep::<0>(&self.shape, task, None, &mut self.tree.levels[0].chances, &Birth { owner, h: 0, node: root, at: 0, prefix: 0 });
+            self.tree.levels[0].chances.touch(&[root]);
         }
     }
 
