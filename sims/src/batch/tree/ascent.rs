@@ -330,9 +330,8 @@ impl<S: Lanes> Block<'_, S> {
             return;
         }
         let at = s.add_u32s(s.mul_u32s(before.node, s.splat_u32s(self.stride::<STRIDE>() as u32)), before.token);
-        let at = s.select_u32s(missing, at, none);
         // a rollout before this one may have opened it
-        let known = s.gather_words(self.tree.levels[h - 1].children.as_flattened(), at);
+        let known = self.tree.levels[h - 1].children::<S, STRIDE>(s, before.node, before.token);
         let new = s.and_m32s(missing, s.equal_u32s(known, none));
         let born = s.number(new, self.tree.levels[h].born() as u32);
         self.tree.visits[visit].node = s.select_u32s(missing, s.select_u32s(new, born, known), node);
@@ -379,8 +378,8 @@ impl<S: Lanes> Block<'_, S> {
                 s.scatter_add(memory::flat_mut::<S>(&mut self.skill[..stride]), &at, &s.mul_f32s(push.x, shared));
             }
             if self.uses.memory {
-                let at = s.add_u32s(s.mul_u32s(self.tree.visits[visit].node, s.splat_u32s(stride as u32)), token);
-                s.scatter_add(self.tree.levels[0].logits.as_flattened_mut(), &at, &s.mul_f32s(push.x, private));
+                let at = self.tree.levels[0].logit_entries::<S, STRIDE>(s, self.tree.visits[visit].node, token);
+                s.scatter_add(self.tree.levels[0].rows.as_flattened_mut(), &at, &s.mul_f32s(push.x, private));
             }
             still = s.and_m32s(still, s.equal_f32s(push.x, s.splat_f32s(0.0)));
             (total, bonus) = (total + push, bonus + self.tree.bonus[slot * group + g]);
@@ -415,7 +414,7 @@ impl<S: Lanes> Block<'_, S> {
         let (s, stride) = (self.s, self.stride::<STRIDE>());
         let pull = s.neg_f32s(s.mul_f32s(push.x, self.tree.places[place].inverse));
         let lift = s.neg_f32s(s.mul_f32s(bonus.x, self.tree.places[place].inverse));
-        let mut at = s.mul_u32s(nodes, s.splat_u32s((stride / ROW) as u32));
+        let mut at = self.tree.levels[h].first_rows::<S, STRIDE>(s, nodes);
         for first in (0..stride).step_by(ROW) {
             let mut tile = [s.splat_f32s(0.0); ROW];
             let weights = &self.tree.weights[place * stride + first..][..ROW];
@@ -460,7 +459,7 @@ impl<S: Lanes> Block<'_, S> {
             for change in &mut tile {
                 *change = s.mul_f32s(*change, private);
             }
-            s.add_rows(&mut self.tree.levels[h].logits, at, s.transpose(tile));
+            s.add_rows(&mut self.tree.levels[h].rows, at, s.transpose(tile));
         }
     }
 }

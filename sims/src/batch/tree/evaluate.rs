@@ -119,8 +119,8 @@ impl<S: Lanes> Block<'_, S> {
         for k in 0..self.most_nodes(prompt, h) {
             let nodes = std::mem::replace(&mut next, self.nodes(prompt, h, k + 1));
             for tile in (0..tiles).step_by(2) {
-                let at = s.add_u32s(s.mul_u32s(next, s.splat_u32s(tiles as u32)), s.splat_u32s(tile as u32));
-                s.prefetch(&self.tree.levels[h].logits, at);
+                let level = &self.tree.levels[h];
+                s.prefetch(&level.rows, s.add_u32s(level.first_rows::<S, 0>(s, next), s.splat_u32s(tile as u32)));
             }
             let outlook = self.outlook(prompt, h, nodes, below);
             s.put_rows(&mut self.tree.levels[h].outlook, nodes, s.transpose(outlook.tile()));
@@ -140,7 +140,7 @@ impl<S: Lanes> Block<'_, S> {
         let (parents, tokens) = (s.gather_words(&level.parent, nodes), s.gather_words(&level.token, nodes));
         let own = Outlook::<S>::of(s.transpose(s.load_rows(&level.outlook, nodes)));
         let mut sum = Outlook::<S>::of(s.transpose(s.load_rows(&above.outlook, parents)));
-        let private = s.gather(above.logits.as_flattened(), s.add_u32s(s.mul_u32s(parents, s.splat_u32s(stride as u32)), tokens));
+        let private = s.gather(above.rows.as_flattened(), above.logit_entries::<S, 0>(s, parents, tokens));
         let position = s.add_u32s(s.mul_u32s(tokens, s.splat_u32s(S::LANES as u32)), self.iota);
         let row = s.gather(memory::flat::<S>(&self.tree.measured[h * stride..][..stride]), position);
         let logprob = s.sub_f32s(s.add_f32s(row, private), sum.log_sum);
@@ -214,7 +214,7 @@ impl<S: Lanes> Block<'_, S> {
         let (zero, one, none) = (s.splat_f32s(0.0), s.splat_f32s(1.0), s.splat_f32s(PAD));
         let level = &self.tree.levels[h];
         let known = s.any(s.greater_than_u32s(nodes, s.splat_u32s(0)));
-        let mut at = s.mul_u32s(nodes, s.splat_u32s((stride / ROW) as u32));
+        let mut at = level.first_rows::<S, 0>(s, nodes);
         let mut word = s.mul_u32s(nodes, s.splat_u32s(words as u32));
         let [mut top, mut mode, mut mode_right] = [none, none, zero];
         let (mut taken, mut right) = (s.splat_u32s(0), s.splat_u32s(0));
@@ -222,7 +222,7 @@ impl<S: Lanes> Block<'_, S> {
         for (tile, (logits, rows)) in self.tree.logits[..stride].chunks_exact_mut(ROW).zip(rows).enumerate() {
             let mut own = [zero; ROW];
             if known {
-                own = s.transpose(s.load_rows(&level.logits, at));
+                own = s.transpose(s.load_rows(&level.rows, at));
                 at = s.add_u32s(at, s.splat_u32s(1));
             }
             for (k, ((logit, row), own)) in logits.iter_mut().zip(rows).zip(&own).enumerate() {
@@ -293,8 +293,7 @@ impl<S: Lanes> Block<'_, S> {
     }
 
     fn node(&self, prompt: usize, h: usize, number: u32) -> Node {
-        let tiles = self.shape.stride / ROW;
-        let private = self.tree.levels[h].logits[number as usize * tiles..][..tiles].as_flattened();
+        let private = self.tree.levels[h].logits(number as usize);
         let logits = private[..self.actions(h)].iter().map(|x| f64::from(*x) * LN_2).collect();
         let (mut path, mut node) = (Vec::new(), number as usize);
         for level in self.tree.levels[1..=h].iter().rev() {

@@ -1,7 +1,7 @@
 //! The nodes of one depth.
 
 use super::success::Chances;
-use crate::batch::lanes::{ROW, Row};
+use crate::batch::lanes::{Lanes, ROW, Row};
 use crate::batch::memory::Table;
 use crate::batch::search::bit_rows;
 use crate::batch::shape::Shape;
@@ -22,10 +22,8 @@ pub(super) struct Level {
     listed: bool,
     /// Nodes in use.
     used: usize,
-    /// Private logits, in units of log 2.
-    pub(super) logits: Table<Row>,
-    /// The child by every token, of inner nodes.
-    pub(super) children: Table<[u32; ROW]>,
+    /// What a visit looks at, node by node: private logits, in units of log 2, and, of inner nodes, the child by every token, as bits.
+    pub(super) rows: Table<Row>,
     /// By which tokens there are children, bits, of inner nodes.
     pub(super) taken: Vec<u32>,
     /// The node above, and the token that led here.
@@ -65,7 +63,7 @@ pub(super) fn levels(shape: &Shape, lanes: usize) -> Vec<Level> {
 
 /// Keeps the levels of a block for the next one, unless they are large.
 pub(super) fn keep(levels: Vec<Level>) {
-    if levels.iter().map(|level| level.logits.len()).sum::<usize>() <= MOST_KEPT {
+    if levels.iter().map(|level| level.rows.len()).sum::<usize>() <= MOST_KEPT {
         SPARE.set(levels);
     }
 }
@@ -122,11 +120,10 @@ impl Level {
     fn fit(&mut self, nodes: usize) {
         let nodes = nodes.max(self.room());
         let widen = |table: &mut Vec<u32>, size: usize| table.resize(size.max(table.len()), 0);
-        self.logits.widen(nodes * self.tiles);
+        self.rows.widen(nodes * self.rows_of_node::<0>());
         widen(&mut self.parent, nodes);
         widen(&mut self.token, nodes);
         if self.inner {
-            self.children.widen(nodes * self.tiles);
             widen(&mut self.taken, nodes * self.words);
         }
     }
@@ -137,17 +134,45 @@ impl Level {
         if STRIDE == 0 { (self.tiles, self.words) } else { (STRIDE / ROW, bit_rows(STRIDE)) }
     }
 
+    /// Rows of a node in the table of rows.
+    #[inline(always)]
+    fn rows_of_node<const STRIDE: usize>(&self) -> usize {
+        self.size::<STRIDE>().0 << u32::from(self.inner)
+    }
+
+    /// The first rows of `nodes`.
+    #[inline(always)]
+    pub(super) fn first_rows<S: Lanes, const STRIDE: usize>(&self, s: S, nodes: S::u32s) -> S::u32s {
+        s.mul_u32s(nodes, s.splat_u32s(self.rows_of_node::<STRIDE>() as u32))
+    }
+
+    /// The private logits of `nodes` by tokens, as entries of the table of rows.
+    #[inline(always)]
+    pub(super) fn logit_entries<S: Lanes, const STRIDE: usize>(&self, s: S, nodes: S::u32s, tokens: S::u32s) -> S::u32s {
+        s.add_u32s(s.mul_u32s(nodes, s.splat_u32s((self.rows_of_node::<STRIDE>() * ROW) as u32)), tokens)
+    }
+
+    /// The children of inner `nodes` by tokens; 0 where there is none.
+    #[inline(always)]
+    pub(super) fn children<S: Lanes, const STRIDE: usize>(&self, s: S, nodes: S::u32s, tokens: S::u32s) -> S::u32s {
+        let stride = self.size::<STRIDE>().0 * ROW;
+        let at = s.add_u32s(self.logit_entries::<S, STRIDE>(s, nodes, tokens), s.splat_u32s(stride as u32));
+        s.transmute_u32s_f32s(s.gather(self.rows.as_flattened(), at))
+    }
+
+    /// The private logits of a node.
+    pub(super) fn logits(&self, node: usize) -> &[f32] {
+        self.rows[node * self.rows_of_node::<0>()..][..self.tiles].as_flattened()
+    }
+
     /// Writes zeros where `node` will be.
     #[inline(always)]
     fn clear<const STRIDE: usize>(&mut self, node: usize) {
-        let (tiles, words) = self.size::<STRIDE>();
-        for row in &mut self.logits[node * tiles..][..tiles] {
+        let ((_, words), rows) = (self.size::<STRIDE>(), self.rows_of_node::<STRIDE>());
+        for row in &mut self.rows[node * rows..][..rows] {
             *row = [0.0; ROW];
         }
         if self.inner {
-            for row in &mut self.children[node * tiles..][..tiles] {
-                *row = [0; ROW];
-            }
             for word in &mut self.taken[node * words..][..words] {
                 *word = 0;
             }
@@ -167,13 +192,13 @@ impl Level {
         node as u32
     }
 
-    /// A new child in the level `below`, for which there must be room; `at` is its entry in the table of children.
+    /// A new child in the level `below`, for which there must be room; `at` is its entry in a table by parent and token.
     #[inline(always)]
     pub(super) fn open_child<const STRIDE: usize>(&mut self, below: &mut Level, at: u32, owner: usize) -> u32 {
         let (tiles, words) = self.size::<STRIDE>();
         let (parent, token) = (at as usize / (tiles * ROW), at as usize % (tiles * ROW));
         let born = below.open::<STRIDE>(parent as u32, token as u32, owner);
-        self.children.as_flattened_mut()[at as usize] = born;
+        self.rows.as_flattened_mut()[(2 * parent + 1) * tiles * ROW + token] = f32::from_bits(born);
         if self.listed {
             self.taken[parent * words + token / 32] |= 1 << (token % 32);
         }

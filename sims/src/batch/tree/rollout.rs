@@ -163,9 +163,9 @@ impl<S: Lanes> Block<'_, S> {
         // without scores, one place serves all
         let logits = &mut self.tree.logits[if SCORED { place * stride } else { 0 }..][..stride];
         if let Some(nodes) = nodes {
-            let mut at = s.mul_u32s(nodes, s.splat_u32s((stride / ROW) as u32));
+            let mut at = self.tree.levels[h].first_rows::<S, STRIDE>(s, nodes);
             for (logits, rows) in logits.chunks_exact_mut(ROW).zip(rows.chunks_exact(ROW)) {
-                let own = s.transpose(s.load_rows(&self.tree.levels[h].logits, at));
+                let own = s.transpose(s.load_rows(&self.tree.levels[h].rows, at));
                 for ((logit, row), own) in logits.iter_mut().zip(rows).zip(&own) {
                     *logit = s.add_f32s(*row, *own);
                 }
@@ -278,19 +278,15 @@ impl<S: Lanes> Block<'_, S> {
         if !self.uses.memory || !s.any(s.greater_than_u32s(nodes, s.splat_u32s(0))) {
             return s.splat_u32s(0);
         }
-        let at = s.add_u32s(s.mul_u32s(nodes, s.splat_u32s(self.stride::<STRIDE>() as u32)), self.tree.visits[visit].token);
-        s.gather_words(self.tree.levels[h].children.as_flattened(), at)
+        self.tree.levels[h].children::<S, STRIDE>(s, nodes, self.tree.visits[visit].token)
     }
 
     /// Asks for what a visit of `nodes` of depth `h` will read: as many visits come before it as there are rollouts.
     #[inline(always)]
     fn fetch_nodes<const STRIDE: usize>(&self, h: usize, nodes: S::u32s) {
         let (s, level) = (self.s, &self.tree.levels[h]);
-        let at = s.mul_u32s(nodes, s.splat_u32s((self.stride::<STRIDE>() / ROW) as u32));
-        s.prefetch(&level.logits, at);
-        if h + 1 < self.shape.depth {
-            s.prefetch(&level.children, at);
-        }
+        // the first row's cache line holds the second one too
+        s.prefetch(&level.rows, level.first_rows::<S, STRIDE>(s, nodes));
     }
 
     /// The token that word number `word` of the slot's words means at a place: the first whose running sum of weights exceeds the uniform's.

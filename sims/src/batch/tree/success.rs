@@ -169,8 +169,15 @@ impl<S: Lanes> Block<'_, S> {
         }
         let Some(success) = &self.tree.success else { return };
         for owner in 0..owners {
-            let (root, task) = (Level::root(owner / S::LANES, owner % S::LANES, S::LANES) as u32, &self.replicas[owner % S::LANES].world.task);
-            success.keep::<0>(&self.shape, task, None, &mut self.tree.levels[0].chances, &Birth { owner, h: 0, node: root, at: 0, prefix: 0 });
+            let (root, task) =
+                (Level::root(owner / S::LANES, owner % S::LANES, S::LANES) as u32, &self.replicas[owner % S::LANES].world.task);
+            success.keep::<0>(
+                &self.shape,
+                task,
+                None,
+                &mut self.tree.levels[0].chances,
+                &Birth { owner, h: 0, node: root, at: 0, prefix: 0 },
+            );
             self.tree.levels[0].chances.touch(&[root]);
         }
     }
@@ -232,11 +239,12 @@ impl<S: Lanes> Block<'_, S> {
         let chances = &self.tree.levels[h].chances;
         let owners = s.gather_words(&chances.owner, nodes);
         let row = s.add_u32s(s.mul_u32s(owners, s.splat_u32s(self.shape.depth as u32)), s.splat_u32s(h as u32));
-        let (mut at, mut base_at) = (s.mul_u32s(nodes, tiles), s.mul_u32s(row, tiles));
-        let mut below_at = at;
+        let level = &self.tree.levels[h];
+        let (mut at, mut below_at, mut base_at) =
+            (level.first_rows::<S, STRIDE>(s, nodes), s.mul_u32s(nodes, tiles), s.mul_u32s(row, tiles));
         let logits = &mut self.tree.logits[..stride];
         for logits in logits.chunks_exact_mut(ROW) {
-            let mut tile = s.load_rows(&self.tree.levels[h].logits, at);
+            let mut tile = s.load_rows(&level.rows, at);
             for (own, base) in tile.iter_mut().zip(s.load_rows(&success.base, base_at)) {
                 *own = s.add_f32s(*own, base);
             }
