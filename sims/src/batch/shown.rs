@@ -69,6 +69,8 @@ pub enum Scores<'a, S: Lanes> {
         base: &'a [S::f32s],
         /// Entropy of the policy, in nats.
         entropy: S::f32s,
+        /// Its certainty, in nats; nothing to be looked at before [`Shown::own`].
+        certainty: S::f32s,
     },
     /// Of paths: one for every draw. All but the length is no number where the formula does not say that it looks at scores.
     Paths(&'a [Path<S>]),
@@ -190,6 +192,37 @@ impl<S: Lanes> Pushes<'_, S> {
     }
 }
 
+impl<S: Lanes> Scores<'_, S> {
+    /// The same, with what `F` looks at of a whole policy found once for all draws.
+    #[inline(always)]
+    fn summed<F: Written>(self, s: S) -> Self {
+        match self {
+            Scores::Arms { enumerated, logits, log_sum, base, entropy, .. } if F::CERTAINTY => {
+                Scores::Arms { enumerated, logits, log_sum, base, entropy, certainty: arms_certainty(s, logits, log_sum) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Mean over arms of -log pi, in nats.
+#[inline(always)]
+fn arms_certainty<S: Lanes>(s: S, logits: &[S::f32s], log_sum: S::f32s) -> S::f32s {
+    let mut sum = s.splat_f32s(0.0);
+    for logit in logits {
+        sum = s.add_f32s(sum, s.sub_f32s(log_sum, *logit));
+    }
+    s.mul_f32s(s.mul_f32s(sum, s.splat_f32s(1.0 / logits.len() as f32)), s.splat_f32s(LN_2))
+}
+
+impl<'a, S: Lanes> Shown<'a, S> {
+    /// A copy to pay by `F` from, with `params` of its own: rewards cannot be written into it, so what it holds is read once.
+    #[inline(always)]
+    pub(crate) fn own<F: Written>(&self, params: &'a Params<Lane<S>>) -> Self {
+        Shown { params, scores: self.scores.summed::<F>(self.s), ..*self }
+    }
+}
+
 impl<S: Lanes> Shown<'_, S> {
     #[inline(always)]
     fn lane(&self, x: S::f32s) -> Lane<S> {
@@ -231,16 +264,6 @@ impl<S: Lanes> Draw<'_, S> {
     #[inline(always)]
     fn nats(&self, x: S::f32s) -> Lane<S> {
         self.lane(self.shown.s.mul_f32s(x, self.shown.s.splat_f32s(LN_2)))
-    }
-
-    #[inline(always)]
-    fn arms_certainty(&self, logits: &[S::f32s], log_sum: S::f32s) -> Lane<S> {
-        let s = self.shown.s;
-        let mut sum = s.splat_f32s(0.0);
-        for logit in logits {
-            sum = s.add_f32s(sum, s.sub_f32s(log_sum, *logit));
-        }
-        self.nats(s.mul_f32s(sum, s.splat_f32s(1.0 / logits.len() as f32)))
     }
 }
 
@@ -317,7 +340,7 @@ impl<S: Lanes> Seen for Draw<'_, S> {
     #[inline(always)]
     fn mean_certainty(&self) -> Lane<S> {
         match self.shown.scores {
-            Scores::Arms { logits, log_sum, .. } => self.arms_certainty(logits, log_sum),
+            Scores::Arms { certainty, .. } => self.lane(certainty),
             Scores::Paths(paths) => self.lane(paths[self.index].certainty),
         }
     }

@@ -210,6 +210,8 @@ pub trait Reward: Sync {
     const VOTES: bool = false;
     /// Whether it looks at log-probabilities, entropies or certainty.
     const SCORES: bool = true;
+    /// Whether certainty is among them.
+    const CERTAINTY: bool = false;
     /// What the rollout earns.
     fn reward<R: Seen>(r: &R, p: &Params<R::Number>) -> R::Number;
 }
@@ -257,6 +259,7 @@ pub trait Formula: Sync {
 pub(crate) trait Written: Sync {
     const VOTES: bool;
     const SCORES: bool;
+    const CERTAINTY: bool = false;
     const TOSSES: bool = false;
     fn printed<'b>(sample: &Sample<'b>) -> Term<'b>;
     fn pay(told: &Told, params: &Signals) -> Pay;
@@ -285,6 +288,7 @@ impl<F: Indicator> Written for Holds<F> {
 impl<F: Reward> Written for Value<F> {
     const VOTES: bool = F::VOTES;
     const SCORES: bool = F::SCORES;
+    const CERTAINTY: bool = F::CERTAINTY;
 
     fn printed<'b>(sample: &Sample<'b>) -> Term<'b> {
         F::reward(sample, &sample.params())
@@ -336,9 +340,8 @@ impl<S: Lanes, F: Written> Kernel<S> for PayGroup<'_, S, F> {
     type Output = ();
     #[inline(always)]
     fn run(self, _: S) {
-        // a copy of its own, which rewards cannot be written into: what it holds is then read once
         let params = *self.shown.params;
-        let shown = Shown { params: &params, ..*self.shown };
+        let shown = self.shown.own::<F>(&params);
         for (index, reward) in self.rewards.iter_mut().enumerate() {
             *reward = F::reward(&Draw { shown: &shown, index });
         }
@@ -357,7 +360,7 @@ impl<S: Lanes, F: Written> Kernel<S> for PushGroup<'_, '_, S, F> {
     #[inline(always)]
     fn run(self, _: S) {
         let params = *self.shown.params;
-        let shown = Shown { params: &params, ..*self.shown };
+        let shown = self.shown.own::<F>(&params);
         self.pushes.fill::<F>(&shown);
     }
 }

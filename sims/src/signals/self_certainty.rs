@@ -23,6 +23,8 @@ pub(super) static SIGNAL: Signal = Signal {
 struct Certainty;
 
 impl Reward for Certainty {
+    const CERTAINTY: bool = true;
+
     #[inline(always)]
     fn reward<R: Seen>(r: &R, _: &Params<R::Number>) -> R::Number {
         r.mean_certainty()
