@@ -456,7 +456,7 @@ impl<S: Lanes> Block<'_, S> {
             log_sum: self.step.log_sum[slot],
             base: self.base_row(slot),
             entropy: self.step.entropy[slot],
-            certainty: self.step.entropy[slot],
+            certainty: self.s.splat_f32s(f32::NAN),
         }
     }
 

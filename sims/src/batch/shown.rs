@@ -69,7 +69,7 @@ pub enum Scores<'a, S: Lanes> {
         base: &'a [S::f32s],
         /// Entropy of the policy, in nats.
         entropy: S::f32s,
-        /// Its certainty, in nats; nothing to be looked at before [`Shown::own`].
+        /// Its certainty, in nats; no number until the draws are about to be paid.
         certainty: S::f32s,
     },
     /// Of paths: one for every draw. All but the length is no number where the formula does not say that it looks at scores.

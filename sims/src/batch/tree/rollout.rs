@@ -285,8 +285,12 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn fetch_nodes<const STRIDE: usize>(&self, h: usize, nodes: S::u32s) {
         let (s, level) = (self.s, &self.tree.levels[h]);
-        // the first row's cache line holds the second one too
-        s.prefetch(&level.rows, level.first_rows::<S, STRIDE>(s, nodes));
+        let at = level.first_rows::<S, STRIDE>(s, nodes);
+        s.prefetch(&level.rows, at);
+        // where a node has one row of logits, that of its children lies in the same cache line
+        if STRIDE != ROW && h + 1 < self.shape.depth {
+            s.prefetch(&level.rows, s.add_u32s(at, s.splat_u32s((self.shape.stride / ROW) as u32)));
+        }
     }
 
     /// The token that word number `word` of the slot's words means at a place: the first whose running sum of weights exceeds the uniform's.
