@@ -190,7 +190,6 @@ pub static PIECES: &[Piece] = &[
     piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [11.9, 129.0, 1.2, 1.43, 1.18], "An action of a policy."),
     piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [2.73, 0.0, 0.709, 0.0, 1.06], "The same at the first token, looked up by prompt."),
     piece("search", |s| s.tokens() * s.actions.log2(), [12.0, 0.0, 0.152, 1.16, 0.0], "A halving in the search for it."),
-    piece("visit", |s| s.tokens() * s.actions, [0.0, 0.0, 0.0, 0.0, 0.0], "An action that may be drawn."),
     piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 3.2, 0.0], "A token drawn in a tree of the prompt's own."),
     piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.371, 0.0], "An action that may be drawn there."),
     piece("score", |s| when(s.scores, s.tokens() * s.policies), [49.9, 108.0, 2.61, 0.671, 0.0654], "The log-probability of a token."),

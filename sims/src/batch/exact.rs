@@ -11,7 +11,6 @@ use super::update::{Did, Pushing};
 use crate::config::{Geometry, KlForm, KlPlace};
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
-use std::marker::PhantomData;
 use std::mem::take;
 use std::ops::Range;
 
@@ -37,58 +36,26 @@ enum Ascent<S: Lanes> {
     Around(S::f32s),
 }
 
-/// How what the table of slopes holds becomes slopes.
-trait Slope<S: Lanes> {
-    /// That of an arm with this `chance`.
-    fn slope(s: S, held: S::f32s, chance: S::f32s, off: S::f32s) -> S::f32s;
-}
-
-/// [`Ascent::Slopes`].
-struct Steep;
-
-/// [`Ascent::Less`].
-struct Less;
-
-/// [`Ascent::Around`].
-struct Around;
-
-impl<S: Lanes> Slope<S> for Steep {
-    #[inline(always)]
-    fn slope(_: S, held: S::f32s, _: S::f32s, _: S::f32s) -> S::f32s {
-        held
-    }
-}
-
-impl<S: Lanes> Slope<S> for Less {
-    #[inline(always)]
-    fn slope(s: S, held: S::f32s, chance: S::f32s, off: S::f32s) -> S::f32s {
-        s.sub_f32s(held, s.mul_f32s(off, chance))
-    }
-}
-
-impl<S: Lanes> Slope<S> for Around {
-    #[inline(always)]
-    fn slope(s: S, held: S::f32s, chance: S::f32s, off: S::f32s) -> S::f32s {
-        s.mul_f32s(s.sub_f32s(held, off), chance)
-    }
-}
-
-/// Moves rows, one for each arm, by slopes times a rate.
-struct Move<'k, S: Lanes, H> {
+/// Moves rows, one for each arm, by slopes times a rate; `HOW` is the place of the ascent in its list.
+struct Move<'k, S: Lanes, const HOW: usize> {
     rate: S::f32s,
     off: S::f32s,
     slopes: &'k [S::f32s],
     chances: &'k [Lane<S>],
     rows: &'k mut [S::f32s],
-    how: PhantomData<H>,
 }
 
-impl<S: Lanes, H: Slope<S>> Kernel<S> for Move<'_, S, H> {
+impl<S: Lanes, const HOW: usize> Kernel<S> for Move<'_, S, HOW> {
     type Output = ();
     #[inline(always)]
     fn run(self, s: S) {
         for (row, (held, chance)) in self.rows.iter_mut().zip(self.slopes.iter().zip(self.chances)) {
-            *row = s.mul_add_f32s(H::slope(s, *held, chance.x, self.off), self.rate, *row);
+            let slope = match HOW {
+                0 => *held,
+                1 => s.sub_f32s(*held, s.mul_f32s(self.off, chance.x)),
+                _ => s.mul_f32s(s.sub_f32s(*held, self.off), chance.x),
+            };
+            *row = s.mul_add_f32s(slope, self.rate, *row);
         }
     }
 }
@@ -431,9 +398,9 @@ impl<S: Lanes> Block<'_, S> {
     fn move_rows(&self, slot: usize, rate: S::f32s, ascent: Ascent<S>, rows: &mut [S::f32s]) {
         let (slopes, chances) = (&self.step.slope, self.chances(slot));
         match ascent {
-            Ascent::Slopes => self.s.enter(Move::<S, Steep> { rate, off: rate, slopes, chances, rows, how: PhantomData }),
-            Ascent::Less(off) => self.s.enter(Move::<S, Less> { rate, off, slopes, chances, rows, how: PhantomData }),
-            Ascent::Around(off) => self.s.enter(Move::<S, Around> { rate, off, slopes, chances, rows, how: PhantomData }),
+            Ascent::Slopes => self.s.enter(Move::<S, 0> { rate, off: rate, slopes, chances, rows }),
+            Ascent::Less(off) => self.s.enter(Move::<S, 1> { rate, off, slopes, chances, rows }),
+            Ascent::Around(off) => self.s.enter(Move::<S, 2> { rate, off, slopes, chances, rows }),
         }
     }
 

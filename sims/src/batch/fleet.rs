@@ -147,9 +147,9 @@ impl Job for Watch<'_> {
         if !curves {
             block.start_success();
         }
+        let mut did = block.nothing();
         for step in 0..=train.steps {
             let shown = step == 0 || train.evaluates(step);
-            let mut did = block.nothing();
             if step > 0 {
                 block.step(step - 1, if shown && curves { Watched::All } else { Watched::Nothing }, &mut did);
             }

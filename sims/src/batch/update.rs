@@ -56,14 +56,6 @@ pub(super) struct Pushing {
     pub(super) kl: Option<KlForm>,
 }
 
-impl Pushing {
-    /// Whether pushes are advantages.
-    #[inline(always)]
-    fn is_plain(self) -> bool {
-        self.kl.is_none() && !self.cut
-    }
-}
-
 impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn number(&self, x: f64) -> Lane<S> {
@@ -277,10 +269,8 @@ impl<S: Lanes> Block<'_, S> {
         let (group, how) = (self.shape.group, self.pushing(on_policy));
         self.count(slot, did);
         let rollouts = slot * group..(slot + 1) * group;
-        if how.is_plain() {
-            for (push, advantage) in self.step.push[rollouts.clone()].iter_mut().zip(&self.step.advantage[rollouts]) {
-                *push = *advantage;
-            }
+        if how.kl.is_none() && !how.cut {
+            self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
             return;
         }
         if !on_policy {

@@ -342,9 +342,9 @@ impl<S: Lanes> Block<'_, S> {
     /// Opens the nodes of a visit in these lanes, for which there is room; `at` are the entries of their parents' tables of children, by lane.
     #[inline(always)]
     fn open_lanes<const STRIDE: usize>(&mut self, slot: usize, visit: usize, h: usize, at: &[u32], mut lanes: u32) {
-        let (lists, tiles) = (self.lists_right_responses(), self.stride::<STRIDE>() / ROW);
+        let tiles = self.stride::<STRIDE>() / ROW;
         let (prompts, start) = (memory::flat_words::<S>(&self.step.prompt[slot..=slot]), self.shape.domain.start);
-        let prefixes = if lists { memory::flat_words::<S>(&self.tree.prefix[visit..=visit]) } else { prompts };
+        let prefixes = self.lists_right_responses().then(|| memory::flat_words::<S>(&self.tree.prefix[visit..=visit]));
         let (above, below) = self.tree.levels.split_at_mut(h);
         let (parents, level) = (&mut above[h - 1], &mut below[0]);
         if self.tree.success.is_some() {
@@ -355,7 +355,7 @@ impl<S: Lanes> Block<'_, S> {
             let (owner, at) = ((prompts[lane] as usize - start) * S::LANES + lane, at[lane]);
             let node = parents.open_child::<STRIDE>(level, at, owner);
             if let Some(success) = &self.tree.success {
-                let birth = Birth { owner, h, node, at, prefix: prefixes[lane] };
+                let birth = Birth { owner, h, node, at, prefix: prefixes.map_or(0, |all| all[lane]) };
                 success.keep::<STRIDE>(&self.shape, &self.replicas[lane].world.task, Some(&parents.chances), &mut level.chances, &birth);
             }
             lanes &= lanes - 1;
