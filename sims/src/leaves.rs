@@ -12,6 +12,8 @@ pub struct Leaves {
     right: Vec<u32>,
     /// Chance of a right response below each child of every prefix, under the base model: by depth but the last, prefix and token.
     chances: Vec<Vec<f32>>,
+    /// Whether that is above 0, as bits.
+    open: Vec<Vec<u32>>,
 }
 
 impl Leaves {
@@ -23,14 +25,14 @@ impl Leaves {
         let (depth, tokens) = (probs.len(), probs.first().map_or(0, Vec::len));
         let leaves = tokens.checked_pow(depth as u32).filter(|count| (1..=MAX_LEAVES).contains(count));
         assert!(leaves == Some(right.len()) && probs.iter().all(|row| row.len() == tokens), "one entry for each of V^H responses");
-        let mut bits = vec![0; right.len().div_ceil(32)];
-        right.iter().enumerate().filter(|(_, right)| **right).for_each(|(code, _)| bits[code / 32] |= 1 << (code % 32));
-        Leaves { tokens, depth, right: bits, chances: chances(right, probs) }
+        let chances = chances(right, probs);
+        let open = chances.iter().map(|below| bits(below.iter().map(|chance| *chance > 0.0))).collect();
+        Leaves { tokens, depth, right: bits(right.iter().copied()), chances, open }
     }
 
     /// Whether the response with this code is right.
     pub fn contains(&self, code: usize) -> bool {
-        self.right[code / 32] >> (code % 32) & 1 == 1
+        bit(&self.right, code)
     }
 
     /// The code of the prefix one token longer.
@@ -75,8 +77,21 @@ impl Leaves {
     /// Whether a right response lies below a prefix of `h` tokens, at least one and not all.
     #[inline(always)]
     pub(crate) fn is_open(&self, h: usize, prefix: usize) -> bool {
-        self.chances[h - 1][prefix] > 0.0
+        bit(&self.open[h - 1], prefix)
     }
+}
+
+/// What is said of each, 32 to a word.
+fn bits(said: impl ExactSizeIterator<Item = bool>) -> Vec<u32> {
+    let mut bits = vec![0; said.len().div_ceil(32)];
+    said.enumerate().for_each(|(i, said)| bits[i / 32] |= u32::from(said) << (i % 32));
+    bits
+}
+
+/// What `bits` say of number `i`.
+#[inline(always)]
+fn bit(bits: &[u32], i: usize) -> bool {
+    bits[i / 32] >> (i % 32) & 1 == 1
 }
 
 /// By depth but the last, the chance of a right response below every node of the depth below.

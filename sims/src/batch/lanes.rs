@@ -293,7 +293,16 @@ mod x86 {
     use crate::signals::Formula;
     use pulp::x86::{V3, V4};
     use pulp::{Simd, cast, f32x8};
+    use std::hint::black_box;
     use std::arch::x86_64::{__m256i, __m512i, _MM_HINT_T0, _mm_prefetch};
+
+    /// The lanes of a vector, to be read back from memory one by one: quicker than to shift each of them out, as the compiler would.
+    #[inline(always)]
+    fn apart<const LANES: usize>(lanes: [u32; LANES]) -> [u32; LANES] {
+        #[repr(align(64))]
+        struct Aligned<T>(T);
+        black_box(Aligned(lanes)).0
+    }
 
     /// Asks for entries of a table.
     #[inline(always)]
@@ -420,13 +429,13 @@ mod x86 {
         }
         #[inline(always)]
         fn prefetch<T>(self, table: &[T], index: Self::u32s) {
-            ask(table, &cast::<_, [u32; 16]>(index));
+            ask(table, &apart::<16>(cast(index)));
         }
         /// Vector `i` holds the rows of lanes `i` and `i + 8`.
         #[inline(always)]
         fn load_rows(self, table: &[Row], index: Self::u32s) -> [Self::f32s; ROW] {
             assert!(self.all_below(index, table.len()), "an index is outside the table");
-            let index: [u32; 16] = cast(index);
+            let index = apart::<16>(cast(index));
             let mut tile = [self.splat_f32s(0.0); ROW];
             for (i, pair) in tile.iter_mut().enumerate() {
                 // SAFETY: every index is below the table's length, just checked.
@@ -490,7 +499,7 @@ mod x86 {
         #[inline(always)]
         fn add_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
             assert!(self.all_below(index, table.len()), "an index is outside the table");
-            let (index, halves): ([u32; 16], [[f32x8; 2]; ROW]) = (cast(index), cast(tile));
+            let (index, halves): (_, [[f32x8; 2]; ROW]) = (apart::<16>(cast(index)), cast(tile));
             for lane in 0..16 {
                 // SAFETY: every index is below the table's length, just checked.
                 let row = unsafe { table.get_unchecked_mut(index[lane] as usize) };
@@ -500,7 +509,7 @@ mod x86 {
         #[inline(always)]
         fn put_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
             assert!(self.all_below(index, table.len()), "an index is outside the table");
-            let (index, halves): ([u32; 16], [[f32x8; 2]; ROW]) = (cast(index), cast(tile));
+            let (index, halves): (_, [[f32x8; 2]; ROW]) = (apart::<16>(cast(index)), cast(tile));
             for lane in 0..16 {
                 // SAFETY: every index is below the table's length, just checked.
                 unsafe { *table.get_unchecked_mut(index[lane] as usize) = cast(halves[lane % 8][lane / 8]) };
@@ -584,13 +593,13 @@ mod x86 {
         }
         #[inline(always)]
         fn prefetch<T>(self, table: &[T], index: Self::u32s) {
-            ask(table, &cast::<_, [u32; 8]>(index));
+            ask(table, &apart::<8>(cast(index)));
         }
         /// Vector `i` holds the row of lane `i`.
         #[inline(always)]
         fn load_rows(self, table: &[Row], index: Self::u32s) -> [Self::f32s; ROW] {
             assert!(self.all_below(index, table.len()), "an index is outside the table");
-            let index: [u32; 8] = cast(index);
+            let index = apart::<8>(cast(index));
             let mut tile = [self.splat_f32s(0.0); ROW];
             for (row, index) in tile.iter_mut().zip(index) {
                 // SAFETY: every index is below the table's length, just checked.
@@ -648,7 +657,7 @@ mod x86 {
         #[inline(always)]
         fn add_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
             assert!(self.all_below(index, table.len()), "an index is outside the table");
-            for (index, x) in cast::<_, [u32; 8]>(index).into_iter().zip(tile) {
+            for (index, x) in apart::<8>(cast(index)).into_iter().zip(tile) {
                 // SAFETY: every index is below the table's length, just checked.
                 let row = unsafe { table.get_unchecked_mut(index as usize) };
                 *row = cast(self.add_f32s(cast(*row), x));
@@ -657,7 +666,7 @@ mod x86 {
         #[inline(always)]
         fn put_rows(self, table: &mut [Row], index: Self::u32s, tile: [Self::f32s; ROW]) {
             assert!(self.all_below(index, table.len()), "an index is outside the table");
-            for (index, x) in cast::<_, [u32; 8]>(index).into_iter().zip(tile) {
+            for (index, x) in apart::<8>(cast(index)).into_iter().zip(tile) {
                 // SAFETY: every index is below the table's length, just checked.
                 unsafe { *table.get_unchecked_mut(index as usize) = cast(x) };
             }
