@@ -160,8 +160,9 @@ impl<S: Lanes> Block<'_, S> {
     fn weigh_nodes<const STRIDE: usize, const SCORED: bool>(&mut self, slot: usize, h: usize, nodes: Option<S::u32s>, place: usize) {
         let (s, stride) = (self.s, self.stride::<STRIDE>());
         let rows = &self.tree.rows[(slot * self.shape.depth + h) * stride..][..stride];
-        // without scores, one place serves all
-        let logits = &mut self.tree.logits[if SCORED { place * stride } else { 0 }..][..stride];
+        let mut row = [s.splat_f32s(0.0); ROW];
+        // without scores, nobody looks at them again, and one row stays in registers
+        let logits = if !SCORED && STRIDE == ROW { &mut row[..] } else { &mut self.tree.logits[place * stride..][..stride] };
         if let Some(nodes) = nodes {
             let mut at = self.tree.levels[h].first_rows::<S, STRIDE>(s, nodes);
             for (logits, rows) in logits.chunks_exact_mut(ROW).zip(rows.chunks_exact(ROW)) {

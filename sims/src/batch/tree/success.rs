@@ -242,7 +242,8 @@ impl<S: Lanes> Block<'_, S> {
         let level = &self.tree.levels[h];
         let (mut at, mut below_at, mut base_at) =
             (level.first_rows::<S, STRIDE>(s, nodes), s.mul_u32s(nodes, tiles), s.mul_u32s(row, tiles));
-        let logits = &mut self.tree.logits[..stride];
+        let mut row = [zero; ROW];
+        let logits = if STRIDE == ROW { &mut row[..] } else { &mut self.tree.logits[..stride] };
         for logits in logits.chunks_exact_mut(ROW) {
             let mut tile = s.load_rows(&level.rows, at);
             for (own, base) in tile.iter_mut().zip(s.load_rows(&success.base, base_at)) {
@@ -253,7 +254,7 @@ impl<S: Lanes> Block<'_, S> {
         }
         let top = largest(s, logits);
         let (mut total, mut sum) = (zero, zero);
-        for logits in self.tree.logits[..stride].chunks_exact(ROW) {
+        for logits in logits.chunks_exact(ROW) {
             let below = s.transpose(s.load_rows(&chances.below, below_at));
             for (logit, below) in logits.iter().zip(&below) {
                 let w = exp2_above(s, FLOOR, s.sub_f32s(*logit, top)).1;
