@@ -297,14 +297,14 @@ impl<S: Lanes> Block<'_, S> {
     /// The token that word number `word` of the slot's words means at a place: the first whose running sum of weights exceeds the uniform's.
     #[inline(always)]
     fn drawn<const STRIDE: usize>(&self, place: usize, word: usize) -> S::u32s {
-        let (s, stride, one) = (self.s, self.stride::<STRIDE>(), self.s.splat_u32s(1));
+        let (s, stride) = (self.s, self.stride::<STRIDE>());
         let scale = s.mul_f32s(self.tree.places[place].total, s.splat_f32s(2f32.powi(-24)));
         // below the sum of all weights, for (1 - 2^-24) x rounds to less than x
         let target = s.mul_f32s(s.to_f32(s.shr::<8>(self.step.words[word])), scale);
         let (mut token, mut sum) = (s.splat_u32s(0), s.splat_f32s(0.0));
-        for weight in &self.tree.weights[place * stride..][..stride] {
+        for (before, weight) in self.tree.weights[place * stride..][..stride].iter().enumerate() {
             sum = s.add_f32s(sum, *weight);
-            token = s.add_where(s.greater_than_or_equal_f32s(target, sum), token, one);
+            token = s.select_u32s(s.greater_than_or_equal_f32s(target, sum), s.splat_u32s(before as u32 + 1), token);
         }
         token
     }
