@@ -342,13 +342,12 @@ impl<S: Lanes> Block<'_, S> {
     /// Opens the nodes of a visit in these lanes, for which there is room; `at` are the entries of their parents' tables of children, by lane.
     #[inline(always)]
     fn open_lanes<const STRIDE: usize>(&mut self, slot: usize, visit: usize, h: usize, at: &[u32], mut lanes: u32) {
-        let tiles = self.stride::<STRIDE>() / ROW;
         let (prompts, start) = (memory::flat_words::<S>(&self.step.prompt[slot..=slot]), self.shape.domain.start);
         let prefixes = self.lists_right_responses().then(|| memory::flat_words::<S>(&self.tree.prefix[visit..=visit]));
         let (above, below) = self.tree.levels.split_at_mut(h);
         let (parents, level) = (&mut above[h - 1], &mut below[0]);
         if self.tree.success.is_some() {
-            level.chances.reserve(level.room(), tiles);
+            level.chances.reserve(level.room());
         }
         while lanes != 0 {
             let lane = lanes.trailing_zeros() as usize;

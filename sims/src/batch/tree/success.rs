@@ -12,12 +12,18 @@ use crate::batch::shape::Shape;
 use crate::task::Task;
 use crate::world::World;
 use pulp::bytemuck;
+use std::mem::take;
 
 /// Chances of a right response below the nodes of one depth.
 #[derive(Default)]
 pub(super) struct Chances {
-    /// By node and token: the chance below, 0 where the token is wrong; at nodes that are wrong themselves, nobody reads it.
+    /// By node and token: the chance below, 0 where the token is wrong; at nodes that are wrong themselves, nobody reads it. None of the last depth, where that
+    /// never changes.
     below: Table<Row>,
+    /// Its rows of a node.
+    tiles: usize,
+    /// At the last depth, the code of the tokens that lead to a node, where right responses are listed.
+    prefix: Vec<u32>,
     /// Where the parent keeps the chance at the node; 0, which nobody reads, at the root and below a wrong token.
     slot: Vec<u32>,
     /// The prompt of the domain and the lane, as a number.
@@ -42,25 +48,29 @@ pub(super) struct Success {
 impl Chances {
     /// Makes room for as many nodes as their level has.
     #[inline(always)]
-    pub(super) fn reserve(&mut self, nodes: usize, tiles: usize) {
+    pub(super) fn reserve(&mut self, nodes: usize) {
         if nodes > self.slot.len() {
-            self.fit(nodes, tiles);
+            self.fit(nodes);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn fit(&mut self, nodes: usize, tiles: usize) {
-        self.below.widen(nodes * tiles);
+    fn fit(&mut self, nodes: usize) {
+        self.below.widen(nodes * self.tiles);
+        if self.tiles == 0 {
+            self.prefix.resize(nodes, 0);
+        }
         self.slot.resize(nodes, 0);
         self.owner.resize(nodes, 0);
         self.stale.resize(nodes, false);
         self.queue.resize(nodes + 64, 0);
     }
 
-    /// Forgets all nodes.
+    /// Forgets all nodes; from now on chances below one have so many rows.
     fn start(&mut self, nodes: usize, tiles: usize) {
-        self.fit(nodes.max(self.slot.len()), tiles);
+        self.tiles = tiles;
+        self.fit(nodes.max(self.slot.len()));
         (self.stale[0], self.queued) = (true, 0);
     }
 
@@ -129,6 +139,10 @@ impl Success {
         here.owner[node] = owner as u32;
         here.slot[node] = if counts { at } else { 0 };
         here.stale[node] = !counts;
+        if h + 1 == shape.depth {
+            here.prefix[node] = prefix;
+            return;
+        }
         // written in any case, for whether it counts is hard to predict
         let below = &mut here.below[node * tiles..][..tiles];
         if let Some(leaves) = task.leaves() {
@@ -163,9 +177,9 @@ impl<S: Lanes> Block<'_, S> {
         }
         let rows = |table: Vec<f32>| bytemuck::cast_slice(&table).to_vec();
         self.tree.success = Some(Success { base: rows(base), fresh: rows(fresh), root: vec![0.0; owners] });
-        for level in &mut self.tree.levels {
+        for (h, level) in self.tree.levels.iter_mut().enumerate() {
             level.list_no_more();
-            level.chances.start(level.room(), tiles);
+            level.chances.start(level.room(), if h + 1 < depth { tiles } else { 0 });
         }
         let Some(success) = &self.tree.success else { return };
         for owner in 0..owners {
@@ -216,7 +230,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn compute_stale<const STRIDE: usize>(&mut self, h: usize) {
         let chances = &mut self.tree.levels[h].chances;
-        let (mut queue, count) = (std::mem::take(&mut chances.queue), std::mem::take(&mut chances.queued));
+        let (mut queue, count) = (take(&mut chances.queue), take(&mut chances.queued));
         if count > 0 {
             // lanes past the end repeat the last node
             let last = queue[count - 1];
@@ -236,26 +250,33 @@ impl<S: Lanes> Block<'_, S> {
         let (tiles, one) = (s.splat_u32s((stride / ROW) as u32), s.splat_u32s(1));
         let zero = s.splat_f32s(0.0);
         let Some(success) = &self.tree.success else { return zero };
+        let mut table = take(&mut self.tree.logits);
         let chances = &self.tree.levels[h].chances;
         let owners = s.gather_words(&chances.owner, nodes);
         let row = s.add_u32s(s.mul_u32s(owners, s.splat_u32s(self.shape.depth as u32)), s.splat_u32s(h as u32));
         let level = &self.tree.levels[h];
-        let (mut at, mut below_at, mut base_at) =
-            (level.first_rows::<S, STRIDE>(s, nodes), s.mul_u32s(nodes, tiles), s.mul_u32s(row, tiles));
+        let (mut at, base_at) = (level.first_rows::<S, STRIDE>(s, nodes), s.mul_u32s(row, tiles));
         let mut row = [zero; ROW];
-        let logits = if STRIDE == ROW { &mut row[..] } else { &mut self.tree.logits[..stride] };
+        let logits = if STRIDE == ROW { &mut row[..] } else { &mut table[..stride] };
+        let mut base_row = base_at;
         for logits in logits.chunks_exact_mut(ROW) {
             let mut tile = s.load_rows(&level.rows, at);
-            for (own, base) in tile.iter_mut().zip(s.load_rows(&success.base, base_at)) {
+            for (own, base) in tile.iter_mut().zip(s.load_rows(&success.base, base_row)) {
                 *own = s.add_f32s(*own, base);
             }
             logits.copy_from_slice(&s.transpose(tile));
-            (at, base_at) = (s.add_u32s(at, one), s.add_u32s(base_at, one));
+            (at, base_row) = (s.add_u32s(at, one), s.add_u32s(base_row, one));
         }
         let top = largest(s, logits);
         let (mut total, mut sum) = (zero, zero);
-        for logits in logits.chunks_exact(ROW) {
-            let below = s.transpose(s.load_rows(&chances.below, below_at));
+        let is_last = h + 1 == self.shape.depth;
+        let mut below_at = if is_last { base_at } else { s.mul_u32s(nodes, tiles) };
+        for (tile, logits) in logits.chunks_exact(ROW).enumerate() {
+            let below = if is_last && self.lists_right_responses() {
+                self.completed(nodes, owners, tile * ROW)
+            } else {
+                s.transpose(s.load_rows(if is_last { &success.fresh } else { &chances.below }, below_at))
+            };
             for (logit, below) in logits.iter().zip(&below) {
                 let w = exp2_above(s, FLOOR, s.sub_f32s(*logit, top)).1;
                 total = s.add_f32s(total, w);
@@ -263,7 +284,30 @@ impl<S: Lanes> Block<'_, S> {
             }
             below_at = s.add_u32s(below_at, one);
         }
+        self.tree.logits = table;
         s.div_f32s(sum, total)
+    }
+
+    /// Whether each of a tile of tokens from `first` on completes a listed response, at `nodes` of the last depth and of `owners`: 1 or 0.
+    #[inline(always)]
+    fn completed(&self, nodes: S::u32s, owners: S::u32s, first: usize) -> [S::f32s; ROW] {
+        let (s, arms) = (self.s, self.shape.arms);
+        let (zero, one) = (s.splat_f32s(0.0), s.splat_f32s(1.0));
+        let from = s.transmute_u32s_f32s(s.pick(s.transmute_f32s_u32s(self.tree.listed_from), owners));
+        let prefixes = s.gather_words(&self.tree.levels[self.shape.depth - 1].chances.prefix, nodes);
+        let code = |token: usize| s.add_u32s(s.mul_u32s(prefixes, s.splat_u32s(arms as u32)), s.splat_u32s(token as u32));
+        let word = |code: S::u32s| s.gather_words(&self.tree.listed, s.add_u32s(from, s.shr::<5>(code)));
+        let last = ROW.min(arms - first);
+        // a tile may lie across two words, unless tokens come in tiles
+        let start = word(code(first));
+        let end = if arms.is_multiple_of(ROW) { start } else { word(code(first + last - 1)) };
+        let mut tile = [zero; ROW];
+        for (k, entry) in tile[..last].iter_mut().enumerate() {
+            let own = code(first + k);
+            let is_near = s.equal_u32s(s.shr::<5>(own), s.shr::<5>(code(first)));
+            *entry = s.select_f32s(s.bit(s.select_u32s(is_near, start, end), own), one, zero);
+        }
+        tile
     }
 
     /// Hands the chances at `nodes` of depth `h` to their parents.
