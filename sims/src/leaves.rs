@@ -32,7 +32,7 @@ impl Leaves {
 
     /// Whether the response with this code is right.
     pub fn contains(&self, code: usize) -> bool {
-        bit(&self.right, code)
+        self.right[code / 32] >> (code % 32) & 1 == 1
     }
 
     /// The code of the prefix one token longer.
@@ -51,33 +51,20 @@ impl Leaves {
         self.chances.iter().flatten().copied()
     }
 
-    /// Writes the chance of a right response below every child of a prefix of `h` tokens, under the base model, by token.
+    /// Writes the chance of a right response below every child of a prefix of `h` tokens, all but two at most, under the base model, by token.
     #[inline(always)]
     pub(crate) fn write_below(&self, h: usize, prefix: usize, below: &mut [f32]) {
-        let first = self.extend(prefix, 0);
-        if h + 1 < self.depth {
-            let row = &self.chances[h][first..][..self.tokens];
-            match (<&mut [f32; 8]>::try_from(&mut *below), <&[f32; 8]>::try_from(row)) {
-                // as many as there mostly are, without a call
-                (Ok(below), Ok(row)) => *below = *row,
-                _ => below.copy_from_slice(row),
-            }
-        } else if 32 % self.tokens == 0 {
-            let bits = self.right[first / 32] >> (first % 32);
-            for (token, below) in below.iter_mut().enumerate() {
-                *below = (bits >> token & 1) as f32;
-            }
-        } else {
-            for (code, below) in (first..).zip(below) {
-                *below = f32::from(u8::from(self.contains(code)));
-            }
+        let row = &self.chances[h][self.extend(prefix, 0)..][..self.tokens];
+        match (<&mut [f32; 8]>::try_from(&mut *below), <&[f32; 8]>::try_from(row)) {
+            // as many as there mostly are, without a call
+            (Ok(below), Ok(row)) => *below = *row,
+            _ => below.copy_from_slice(row),
         }
     }
 
-    /// Whether a right response lies below a prefix of `h` tokens, at least one and not all.
-    #[inline(always)]
-    pub(crate) fn is_open(&self, h: usize, prefix: usize) -> bool {
-        bit(&self.open[h - 1], prefix)
+    /// Whether a right response lies below a prefix, as bits like [`Leaves::words`]: by number of tokens, at least one and not all.
+    pub(crate) fn open(&self) -> &[Vec<u32>] {
+        &self.open
     }
 }
 
@@ -88,11 +75,6 @@ fn bits(said: impl ExactSizeIterator<Item = bool>) -> Vec<u32> {
     bits
 }
 
-/// What `bits` say of number `i`.
-#[inline(always)]
-fn bit(bits: &[u32], i: usize) -> bool {
-    bits[i / 32] >> (i % 32) & 1 == 1
-}
 
 /// By depth but the last, the chance of a right response below every node of the depth below.
 fn chances(right: &[bool], probs: &[Vec<f64>]) -> Vec<Vec<f32>> {
@@ -120,7 +102,7 @@ mod tests {
             leaves.write_below(h, prefix, &mut below);
             below
         };
-        assert!(leaves.is_open(1, 0) && leaves.is_open(2, 0b00) && !leaves.is_open(2, 0b01));
-        assert_eq!((below(0, 0), below(1, 0), below(1, 1), below(2, 0b10)), ([0.125, 0.875], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]));
+        assert_eq!(leaves.open(), [vec![0b11], vec![0b1101]]);
+        assert_eq!((below(0, 0), below(1, 0), below(1, 1)), ([0.125, 0.875], [0.5, 0.0], [0.5, 1.0]));
     }
 }

@@ -160,6 +160,16 @@ pub trait Lanes: Simd + 'static {
             own * next.wrapping_sub(1)
         })
     }
+    /// The words of the lanes of a mask side by side, in their order; what comes after them is anything.
+    #[inline(always)]
+    fn compress(self, mask: Self::m32s, words: Self::u32s) -> Self::u32s {
+        let (mut bits, words) = (self.bits(mask), [words]);
+        memory::word_vector::<Self>(|_| {
+            let lane = bits.trailing_zeros() as usize % Self::LANES;
+            bits &= bits.wrapping_sub(1);
+            memory::flat_words::<Self>(&words)[lane]
+        })
+    }
     /// Asks for the entries of `table` that the lanes name, which will be read soon; changes nothing, and indices may lie outside.
     #[inline(always)]
     fn prefetch<T>(self, table: &[T], index: Self::u32s) {
@@ -426,6 +436,10 @@ mod x86 {
         fn number(self, mask: Self::m32s, first: u32) -> Self::u32s {
             let all = self.add_u32s(self.splat_u32s(first), cast([0u32, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
             cast(self.avx512f._mm512_maskz_expand_epi32(mask.0, cast(all)))
+        }
+        #[inline(always)]
+        fn compress(self, mask: Self::m32s, words: Self::u32s) -> Self::u32s {
+            cast(self.avx512f._mm512_maskz_compress_epi32(mask.0, cast(words)))
         }
         #[inline(always)]
         fn prefetch<T>(self, table: &[T], index: Self::u32s) {

@@ -1,6 +1,6 @@
 //! From the advantages of rollouts to those of tokens, and to new logits of trees.
 
-use super::success::Birth;
+use super::success::Newborn;
 use crate::batch::block::Block;
 use crate::batch::lanes::{Kernel, Lanes, ROW};
 use crate::batch::memory;
@@ -28,6 +28,17 @@ impl<S: Lanes, const STRIDE: usize> Kernel<S> for Climb<'_, '_, S, STRIDE> {
     fn run(self, _: S) {
         self.block.climb::<STRIDE>(self.slot);
     }
+}
+
+/// New nodes.
+pub(super) struct Births<S: Lanes> {
+    /// The lanes in which there is one.
+    pub(super) new: S::m32s,
+    /// Its number.
+    pub(super) born: S::u32s,
+    /// The node above, and the token that led here.
+    pub(super) parents: S::u32s,
+    pub(super) tokens: S::u32s,
 }
 
 impl<S: Lanes> Block<'_, S> {
@@ -329,33 +340,42 @@ impl<S: Lanes> Block<'_, S> {
         if !s.any(missing) {
             return;
         }
-        let at = s.add_u32s(s.mul_u32s(before.node, s.splat_u32s(self.stride::<STRIDE>() as u32)), before.token);
         // a rollout before this one may have opened it
         let known = self.tree.levels[h - 1].children::<S, STRIDE>(s, before.node, before.token);
         let new = s.and_m32s(missing, s.equal_u32s(known, none));
+        let (parents, tokens) = (before.node, before.token);
         let born = s.number(new, self.tree.levels[h].born() as u32);
         self.tree.visits[visit].node = s.select_u32s(missing, s.select_u32s(new, born, known), node);
-        self.tree.levels[h].reserve(S::LANES);
-        self.open_lanes::<STRIDE>(slot, visit, h, memory::flat_words::<S>(&[at]), s.bits(new));
+        self.open_lanes::<STRIDE>(slot, h, visit, &Births { new, born, parents, tokens });
     }
 
-    /// Opens the nodes of a visit in these lanes, for which there is room; `at` are the entries of their parents' tables of children, by lane.
+    /// Opens nodes of depth `h`, at which a visit of the slot is.
     #[inline(always)]
-    fn open_lanes<const STRIDE: usize>(&mut self, slot: usize, visit: usize, h: usize, at: &[u32], mut lanes: u32) {
-        let (prompts, start) = (memory::flat_words::<S>(&self.step.prompt[slot..=slot]), self.shape.domain.start);
-        let prefixes = self.lists_right_responses().then(|| memory::flat_words::<S>(&self.tree.prefix[visit..=visit]));
-        let (above, below) = self.tree.levels.split_at_mut(h);
-        let (parents, level) = (&mut above[h - 1], &mut below[0]);
+    fn open_lanes<const STRIDE: usize>(&mut self, slot: usize, h: usize, visit: usize, births: &Births<S>) {
+        let s = self.s;
+        let prompts = s.sub_u32s(self.step.prompt[slot], s.splat_u32s(self.shape.domain.start as u32));
+        let owners = s.add_u32s(s.mul_u32s(prompts, s.splat_u32s(S::LANES as u32)), self.iota);
+        let entries = self.tree.levels[h - 1].child_entries::<S, STRIDE>(s, births.parents, births.tokens);
+        self.tree.levels[h].make_room(S::LANES);
         if self.tree.success.is_some() {
-            level.chances.reserve(level.room());
+            self.keep_births::<STRIDE>(h, visit, births, owners);
         }
+        let kept = self.tree.success.as_ref().filter(|_| h + 1 < self.shape.depth);
+        let prefixes = self.tree.prefix.get(visit).copied().unwrap_or(s.splat_u32s(0));
+        let (above, here) = self.tree.levels.split_at_mut(h);
+        let (parents, level) = (&mut above[h - 1], &mut here[0]);
+        level.open::<S, STRIDE>(s, births.new, births.parents, births.tokens);
+        let all = [entries, owners, births.born, prefixes];
+        let [entries, owners, nodes, prefixes] = [0, 1, 2, 3].map(|of| memory::flat_words::<S>(&all[of..=of]));
+        let mut lanes = s.bits(births.new);
         while lanes != 0 {
             let lane = lanes.trailing_zeros() as usize;
-            let (owner, at) = ((prompts[lane] as usize - start) * S::LANES + lane, at[lane]);
-            let node = parents.open_child::<STRIDE>(level, at, owner);
-            if let Some(success) = &self.tree.success {
-                let birth = Birth { owner, h, node, at, prefix: prefixes.map_or(0, |all| all[lane]) };
-                success.keep::<STRIDE>(&self.shape, &self.replicas[lane].world.task, Some(&parents.chances), &mut level.chances, &birth);
+            let (owner, node) = (owners[lane] as usize, nodes[lane]);
+            parents.adopt::<STRIDE>(entries[lane], node);
+            level.list(owner, node);
+            if let Some(success) = kept {
+                let newborn = Newborn { h, node: node as usize, owner, prefix: prefixes[lane] as usize };
+                success.write_below::<STRIDE>(&self.shape, &self.replicas[lane].world.task, &mut level.chances, &newborn);
             }
             lanes &= lanes - 1;
         }

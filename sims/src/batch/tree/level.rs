@@ -2,10 +2,11 @@
 
 use super::success::Chances;
 use crate::batch::lanes::{Lanes, ROW, Row};
-use crate::batch::memory::Table;
+use crate::batch::memory::{self, Table};
 use crate::batch::search::bit_rows;
 use crate::batch::shape::Shape;
 use std::cell::Cell;
+use std::ops::Range;
 
 /// Rows of logits that a thread keeps for its next block: 32 MiB.
 const MOST_KEPT: usize = 1 << 20;
@@ -77,10 +78,11 @@ impl Level {
         self.of.resize(shape.domain.len() * lanes, Vec::new());
         let roots = if h == 0 { self.of.len() } else { 0 };
         self.fit(roots + 1);
-        self.clear::<0>(0);
-        self.used = 1;
+        self.clear::<0>(0..roots + 1);
+        self.used = roots + 1;
         for owner in 0..roots {
-            self.open::<0>(0, 0, owner);
+            (self.parent[owner + 1], self.token[owner + 1]) = (0, 0);
+            self.list(owner, owner as u32 + 1);
         }
     }
 
@@ -108,7 +110,7 @@ impl Level {
 
     /// Makes room for `more` nodes.
     #[inline(always)]
-    pub(super) fn reserve(&mut self, more: usize) {
+    pub(super) fn make_room(&mut self, more: usize) {
         if self.used + more > self.room() {
             self.fit((self.used + more) * 5 / 4);
         }
@@ -152,12 +154,17 @@ impl Level {
         s.add_u32s(s.mul_u32s(nodes, s.splat_u32s((self.rows_of_node::<STRIDE>() * ROW) as u32)), tokens)
     }
 
+    /// The children of inner `nodes` by tokens, as entries of the table of rows.
+    #[inline(always)]
+    pub(super) fn child_entries<S: Lanes, const STRIDE: usize>(&self, s: S, nodes: S::u32s, tokens: S::u32s) -> S::u32s {
+        let stride = self.size::<STRIDE>().0 * ROW;
+        s.add_u32s(self.logit_entries::<S, STRIDE>(s, nodes, tokens), s.splat_u32s(stride as u32))
+    }
+
     /// The children of inner `nodes` by tokens; 0 where there is none.
     #[inline(always)]
     pub(super) fn children<S: Lanes, const STRIDE: usize>(&self, s: S, nodes: S::u32s, tokens: S::u32s) -> S::u32s {
-        let stride = self.size::<STRIDE>().0 * ROW;
-        let at = s.add_u32s(self.logit_entries::<S, STRIDE>(s, nodes, tokens), s.splat_u32s(stride as u32));
-        s.transmute_u32s_f32s(s.gather(self.rows.as_flattened(), at))
+        s.transmute_u32s_f32s(s.gather(self.rows.as_flattened(), self.child_entries::<S, STRIDE>(s, nodes, tokens)))
     }
 
     /// The private logits of a node.
@@ -165,43 +172,54 @@ impl Level {
         self.rows[node * self.rows_of_node::<0>()..][..self.tiles].as_flattened()
     }
 
-    /// Writes zeros where `node` will be.
+    /// Writes zeros where `nodes` will be.
     #[inline(always)]
-    fn clear<const STRIDE: usize>(&mut self, node: usize) {
+    fn clear<const STRIDE: usize>(&mut self, nodes: Range<usize>) {
         let ((_, words), rows) = (self.size::<STRIDE>(), self.rows_of_node::<STRIDE>());
-        for row in &mut self.rows[node * rows..][..rows] {
+        for row in &mut self.rows[nodes.start * rows..][..nodes.len() * rows] {
             *row = [0.0; ROW];
         }
-        if self.inner {
-            for word in &mut self.taken[node * words..][..words] {
+        if self.inner && self.listed {
+            for word in &mut self.taken[nodes.start * words..][..nodes.len() * words] {
                 *word = 0;
             }
         }
     }
 
-    /// A new node of `owner`, for which there must be room.
+    /// New nodes, one for each lane of a mask, by tokens below those of the level above; there must be room for one in every lane.
     #[inline(always)]
-    fn open<const STRIDE: usize>(&mut self, parent: u32, token: u32, owner: usize) -> u32 {
-        let node = self.used;
-        self.used += 1;
-        self.clear::<STRIDE>(node);
+    pub(super) fn open<S: Lanes, const STRIDE: usize>(&mut self, s: S, new: S::m32s, parents: S::u32s, tokens: S::u32s) {
+        let first = self.used;
+        self.clear::<STRIDE>(first..first + S::LANES);
+        self.used += s.bits(new).count_ones() as usize;
         if self.listed {
-            (self.parent[node], self.token[node]) = (parent, token);
-            self.of[owner].push(node as u32);
+            put(s, &mut self.parent[first..], new, parents);
+            put(s, &mut self.token[first..], new, tokens);
         }
-        node as u32
     }
 
-    /// A new child in the level `below`, for which there must be room; `at` is its entry in a table by parent and token.
+    /// Lists a node of `owner` that is there.
     #[inline(always)]
-    pub(super) fn open_child<const STRIDE: usize>(&mut self, below: &mut Level, at: u32, owner: usize) -> u32 {
-        let (tiles, words) = self.size::<STRIDE>();
-        let (parent, token) = (at as usize / (tiles * ROW), at as usize % (tiles * ROW));
-        let born = below.open::<STRIDE>(parent as u32, token as u32, owner);
-        self.rows.as_flattened_mut()[(2 * parent + 1) * tiles * ROW + token] = f32::from_bits(born);
+    pub(super) fn list(&mut self, owner: usize, node: u32) {
         if self.listed {
-            self.taken[parent * words + token / 32] |= 1 << (token % 32);
+            self.of[owner].push(node);
         }
-        born
     }
+
+    /// Notes the child of a node by a token, `entry` being its entry in the table of rows.
+    #[inline(always)]
+    pub(super) fn adopt<const STRIDE: usize>(&mut self, entry: u32, child: u32) {
+        self.rows.as_flattened_mut()[entry as usize] = f32::from_bits(child);
+        if self.listed {
+            let ((tiles, words), size) = (self.size::<STRIDE>(), self.rows_of_node::<STRIDE>() * ROW);
+            let (node, token) = (entry as usize / size, entry as usize % size - tiles * ROW);
+            self.taken[node * words + token / 32] |= 1 << (token % 32);
+        }
+    }
+}
+
+/// Writes the words of the lanes of a mask side by side; after them, anything.
+#[inline(always)]
+pub(super) fn put<S: Lanes>(s: S, table: &mut [u32], mask: S::m32s, words: S::u32s) {
+    table[..S::LANES].copy_from_slice(memory::flat_words::<S>(&[s.compress(mask, words)]));
 }

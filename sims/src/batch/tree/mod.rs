@@ -82,9 +82,11 @@ pub(super) struct Tree<S: Lanes> {
     pub(super) by_length: Vec<Lane<S>>,
     /// Base log-probabilities with the skill, by depth and action, of the prompt being measured.
     measured: Table<S::f32s>,
-    /// Where right responses are listed: their bits, world after world, where a lane's begin, and the code of the prefix of every visit.
+    /// Where right responses are listed: their bits, and those of prefixes that they lie below, world after world; where a lane's begin; how many words further
+    /// those of prefixes begin, by number of tokens; and the code of the prefix of every visit.
     listed: Vec<u32>,
     listed_from: S::u32s,
+    opens_from: Vec<usize>,
     prefix: Table<S::u32s>,
     /// Chances of right responses, where they are kept.
     success: Option<Success>,
@@ -154,6 +156,7 @@ impl<S: Lanes> Tree<S> {
             measured: memory::floats(s, some(depth * stride)),
             listed: Vec::new(),
             listed_from: s.splat_u32s(0),
+            opens_from: Vec::new(),
             prefix: Table::default(),
             success: None,
         };
@@ -174,6 +177,11 @@ impl<S: Lanes> Tree<S> {
             from.push(known.map_or(self.listed.len() as u32, |known| from[known]));
             if known.is_none() {
                 self.listed.extend(leaves.words());
+                self.opens_from = vec![0];
+                for open in leaves.open() {
+                    self.opens_from.push(self.listed.len() - from[lane] as usize);
+                    self.listed.extend(open);
+                }
             }
         }
         self.listed_from = memory::word_vector::<S>(|lane| from[lane]);

@@ -2,7 +2,8 @@
 //! are computed anew, and those above them.
 
 use super::FLOOR;
-use super::level::Level;
+use super::ascent::Births;
+use super::level::{Level, put};
 use crate::batch::block::Block;
 use crate::batch::lanes::{Lanes, ROW, Row};
 use crate::batch::math::exp2_above;
@@ -74,12 +75,6 @@ impl Chances {
         (self.stale[0], self.queued) = (true, 0);
     }
 
-    /// Whether a right response may lie below a slot of a node of depth `h`.
-    #[inline(always)]
-    fn is_open(&self, h: usize, slot: u32, stride: usize) -> bool {
-        (h == 0 || self.slot[slot as usize / stride] > 0) && self.below.as_flattened()[slot as usize] > 0.0
-    }
-
     /// Notes that `nodes` have moved.
     #[inline(always)]
     fn touch(&mut self, nodes: &[u32]) {
@@ -113,41 +108,25 @@ pub(in crate::batch) fn fresh_chances(world: &World, prompt: usize, shape: &Shap
 
 /// A new node.
 #[derive(Clone, Copy)]
-pub(super) struct Birth {
+pub(super) struct Newborn {
+    pub(super) h: usize,
+    pub(super) node: usize,
     /// The prompt of the domain and the lane, as a number.
     pub(super) owner: usize,
-    pub(super) h: usize,
-    pub(super) node: u32,
-    /// Its entry in tables of its parents, by token.
-    pub(super) at: u32,
     /// The code of the tokens that lead here, where right responses are listed.
-    pub(super) prefix: u32,
+    pub(super) prefix: usize,
 }
 
 impl Success {
-    /// Notes a new node, for which there is room; `above` are the chances at the depth of its parent.
+    /// Writes the chances below a new node that is not of the last depth, as they are under the base model.
     #[inline(always)]
-    pub(super) fn keep<const STRIDE: usize>(&self, shape: &Shape, task: &Task, above: Option<&Chances>, here: &mut Chances, birth: &Birth) {
-        let (Birth { owner, h, node, at, prefix }, stride) = (*birth, if STRIDE == 0 { shape.stride } else { STRIDE });
-        let (node, tiles) = (node as usize, stride / ROW);
-        // a chance of 0 is that of a wrong token, or nothing below is right: it stays, and so do those further down
-        let counts = match (task.leaves(), above) {
-            (_, None) => true,
-            (Some(leaves), _) => leaves.is_open(h, prefix as usize),
-            (None, Some(above)) => above.is_open(h - 1, at, stride),
-        };
-        here.owner[node] = owner as u32;
-        here.slot[node] = if counts { at } else { 0 };
-        here.stale[node] = !counts;
-        if h + 1 == shape.depth {
-            here.prefix[node] = prefix;
-            return;
-        }
-        // written in any case, for whether it counts is hard to predict
+    pub(super) fn write_below<const STRIDE: usize>(&self, shape: &Shape, task: &Task, here: &mut Chances, newborn: &Newborn) {
+        let Newborn { h, node, owner, prefix } = *newborn;
+        let tiles = if STRIDE == 0 { shape.stride } else { STRIDE } / ROW;
         let below = &mut here.below[node * tiles..][..tiles];
         if let Some(leaves) = task.leaves() {
             let (own, padding) = below.as_flattened_mut().split_at_mut(shape.arms);
-            leaves.write_below(h, prefix as usize, own);
+            leaves.write_below(h, prefix, own);
             padding.fill(0.0);
         } else {
             let first = (owner * shape.depth + h) * tiles;
@@ -182,18 +161,53 @@ impl<S: Lanes> Block<'_, S> {
             level.chances.start(level.room(), if h + 1 < depth { tiles } else { 0 });
         }
         let Some(success) = &self.tree.success else { return };
+        let chances = &mut self.tree.levels[0].chances;
         for owner in 0..owners {
-            let (root, task) =
-                (Level::root(owner / S::LANES, owner % S::LANES, S::LANES) as u32, &self.replicas[owner % S::LANES].world.task);
-            success.keep::<0>(
-                &self.shape,
-                task,
-                None,
-                &mut self.tree.levels[0].chances,
-                &Birth { owner, h: 0, node: root, at: 0, prefix: 0 },
-            );
-            self.tree.levels[0].chances.touch(&[root]);
+            let root = Level::root(owner / S::LANES, owner % S::LANES, S::LANES);
+            (chances.owner[root], chances.slot[root], chances.stale[root]) = (owner as u32, 0, false);
+            let task = &self.replicas[owner % S::LANES].world.task;
+            success.write_below::<0>(&self.shape, task, chances, &Newborn { h: 0, node: root, owner, prefix: 0 });
+            chances.touch(&[root as u32]);
         }
+    }
+
+    /// Notes nodes of depth `h` about to be opened, at which a visit is, with their owners; there must be room for one in every lane.
+    #[inline(always)]
+    pub(super) fn keep_births<const STRIDE: usize>(&mut self, h: usize, visit: usize, births: &Births<S>, owners: S::u32s) {
+        let (s, zero, first) = (self.s, self.s.splat_u32s(0), self.tree.levels[h].born());
+        let slots = s.add_u32s(s.mul_u32s(births.parents, s.splat_u32s(self.stride::<STRIDE>() as u32)), births.tokens);
+        // a chance of 0 is that of a wrong token, or nothing below is right: it stays, and so do those further down
+        let counts = if self.lists_right_responses() { self.opens(h, visit) } else { self.lies_open(h - 1, births.parents, slots) };
+        let level = &mut self.tree.levels[h];
+        level.chances.reserve(level.room());
+        let chances = &mut level.chances;
+        put(s, &mut chances.owner[first..], births.new, owners);
+        put(s, &mut chances.slot[first..], births.new, s.select_u32s(counts, slots, zero));
+        for (stale, slot) in chances.stale[first..][..S::LANES].iter_mut().zip(&chances.slot[first..]) {
+            *stale = *slot == 0;
+        }
+        if h + 1 == self.shape.depth && self.lists_right_responses() {
+            put(s, &mut self.tree.levels[h].chances.prefix[first..], births.new, self.tree.prefix[visit]);
+        }
+    }
+
+    /// Whether listed responses lie below the prefixes at which a visit of depth `h` is.
+    #[inline(always)]
+    fn opens(&self, h: usize, visit: usize) -> S::m32s {
+        let (s, prefix) = (self.s, self.tree.prefix[visit]);
+        let from = s.add_u32s(self.tree.listed_from, s.splat_u32s(self.tree.opens_from[h] as u32));
+        s.bit(s.gather_words(&self.tree.listed, s.add_u32s(from, s.shr::<5>(prefix))), prefix)
+    }
+
+    /// Whether right responses may lie below slots of nodes of depth `h`.
+    #[inline(always)]
+    fn lies_open(&self, h: usize, nodes: S::u32s, slots: S::u32s) -> S::m32s {
+        let (s, chances) = (self.s, &self.tree.levels[h].chances);
+        let below = s.greater_than_f32s(s.gather(chances.below.as_flattened(), slots), s.splat_f32s(0.0));
+        if h == 0 {
+            return below;
+        }
+        s.and_m32s(below, s.greater_than_u32s(s.gather_words(&chances.slot, nodes), s.splat_u32s(0)))
     }
 
     /// Notes that `nodes` of depth `h` have moved, but for lanes that stand `still`.
