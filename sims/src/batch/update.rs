@@ -56,6 +56,14 @@ pub(super) struct Pushing {
     pub(super) kl: Option<KlForm>,
 }
 
+impl Pushing {
+    /// Whether advantages are pushes.
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
+        self.kl.is_none() && !self.cut
+    }
+}
+
 impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn number(&self, x: f64) -> Lane<S> {
@@ -233,6 +241,10 @@ impl<S: Lanes> Block<'_, S> {
             return self.ascend_at_once(did);
         }
         self.weigh_advantages();
+        if !self.shape.goes_off_policy && self.pushing(true).is_plain() {
+            // what is not looked at again need not be copied
+            std::mem::swap(&mut self.step.push, &mut self.step.advantage);
+        }
         if !self.shape.exact {
             self.fetch_coins(step + 1, 0);
         }
@@ -269,8 +281,10 @@ impl<S: Lanes> Block<'_, S> {
         let (group, how) = (self.shape.group, self.pushing(on_policy));
         self.count(slot, did);
         let rollouts = slot * group..(slot + 1) * group;
-        if how.kl.is_none() && !how.cut {
-            self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
+        if how.is_plain() {
+            if self.shape.goes_off_policy {
+                self.step.push[rollouts.clone()].copy_from_slice(&self.step.advantage[rollouts]);
+            }
             return;
         }
         if !on_policy {
