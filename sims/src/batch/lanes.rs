@@ -130,9 +130,17 @@ pub trait Lanes: Simd + 'static {
             last = self.max_u32s(last, *index);
         }
         assert!(self.all_below(last, table.len()), "an index is outside the table");
+        if Self::LANES > 1 {
+            for (&index, x) in bytemuck::cast_slice::<_, u64>(index).iter().zip(bytemuck::cast_slice::<_, [f32; 2]>(x)) {
+                // SAFETY: every index is below the table's length, just checked.
+                unsafe { *table.get_unchecked_mut(index as u32 as usize) += x[0] };
+                unsafe { *table.get_unchecked_mut((index >> 32) as usize) += x[1] };
+            }
+        }else {
         for (&index, &x) in bytemuck::cast_slice::<_, u32>(index).iter().zip(bytemuck::cast_slice::<_, f32>(x)) {
             // SAFETY: every index is below the table's length, just checked.
             unsafe { *table.get_unchecked_mut(index as usize) += x };
+        }
         }
     }
     /// The same of one row.

@@ -53,7 +53,13 @@ impl<S: Lanes> Block<'_, S> {
         let (s, draws) = (self.s, self.draws());
         let zero = s.splat_f32s(0.0);
         let never = s.less_than_f32s(zero, zero);
-        let (mislabelled, wrong_label) = if self.uses.labels { self.labels(slot) } else { (never, s.splat_u32s(0)) };
+        // one by one, for as a pair they would be copied about in memory
+        let (mut mislabelled, mut wrong_label) = (never, s.splat_u32s(0));
+        if self.uses.labels {
+            let labels = self.labels(slot);
+            mislabelled = labels.0;
+            wrong_label = labels.1;
+        }
         let answer = &self.step.position[slot * self.shape.paid()..][..draws];
         Shown {
             s,
@@ -63,7 +69,7 @@ impl<S: Lanes> Block<'_, S> {
             opening: if self.shape.is_tree() { &self.tree.opening } else { answer },
             right: self.rights(slot),
             formatted: &self.step.formatted,
-            scores: if self.shape.is_tree() { Scores::Paths(&self.tree.paths) } else { self.arm_scores(slot) },
+            scores: if self.shape.is_tree() { Scores::of(s, &self.tree.paths) } else { self.arm_scores(slot) },
             mislabelled,
             wrong_label,
             others_succeed: if self.uses.others { self.others_succeed(slot) } else { zero },

@@ -450,7 +450,8 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn arm_scores(&self, slot: usize) -> Scores<'_, S> {
         let arms = self.shape.arms;
-        Scores::Arms {
+        Scores {
+            paths: None,
             enumerated: self.shape.exact,
             logits: &self.step.logits[slot * arms..][..arms],
             log_sum: self.step.log_sum[slot],

@@ -54,26 +54,24 @@ pub enum Coins<'a, S: Lanes> {
     Split(&'a Rates<Lane<S>>),
 }
 
-/// Log-probabilities, entropies and certainties of the draws of one group.
+/// Log-probabilities, entropies and certainties of the draws of one group. A struct and not an enum, whose parts would be copied about in memory.
 #[derive(Clone, Copy)]
-pub enum Scores<'a, S: Lanes> {
-    /// Of arms: found for a draw when it is asked for.
-    Arms {
-        /// Whether the draws are all arms in order, each once.
-        enumerated: bool,
-        /// Logits by arm, in units of log 2, and what they exceed the log-probabilities by.
-        logits: &'a [S::f32s],
-        /// log2 of the sum of weights 2^logit.
-        log_sum: S::f32s,
-        /// Base log-probabilities by arm, in units of log 2.
-        base: &'a [S::f32s],
-        /// Entropy of the policy, in nats.
-        entropy: S::f32s,
-        /// Its certainty, in nats; no number until the draws are about to be paid.
-        certainty: S::f32s,
-    },
-    /// Of paths: one for every draw. All but the length is no number where the formula does not say that it looks at scores.
-    Paths(&'a [Path<S>]),
+pub struct Scores<'a, S: Lanes> {
+    /// Those of every draw, where draws are paths. All but the length is no number where the formula does not say that it looks at scores. Of arms, they are found
+    /// when they are asked for, in what follows.
+    pub paths: Option<&'a [Path<S>]>,
+    /// Whether the draws are all arms in order, each once.
+    pub enumerated: bool,
+    /// Logits by arm, in units of log 2, and what they exceed the log-probabilities by.
+    pub logits: &'a [S::f32s],
+    /// log2 of the sum of weights 2^logit.
+    pub log_sum: S::f32s,
+    /// Base log-probabilities by arm, in units of log 2.
+    pub base: &'a [S::f32s],
+    /// Entropy of the policy, in nats.
+    pub entropy: S::f32s,
+    /// Its certainty, in nats; no number until the draws are about to be paid.
+    pub certainty: S::f32s,
 }
 
 /// Sums and means over the tokens of a path, in nats.
@@ -192,16 +190,19 @@ impl<S: Lanes> Pushes<'_, S> {
     }
 }
 
-impl<S: Lanes> Scores<'_, S> {
+impl<'a, S: Lanes> Scores<'a, S> {
+    /// Those of paths.
+    #[inline(always)]
+    pub(super) fn of(s: S, paths: &'a [Path<S>]) -> Self {
+        let none = s.splat_f32s(f32::NAN);
+        Scores { paths: Some(paths), enumerated: false, logits: &[], log_sum: none, base: &[], entropy: none, certainty: none }
+    }
+
     /// The same, with what `F` looks at of a whole policy found once for all draws.
     #[inline(always)]
     fn summed<F: Written>(self, s: S) -> Self {
-        match self {
-            Scores::Arms { enumerated, logits, log_sum, base, entropy, .. } if F::CERTAINTY => {
-                Scores::Arms { enumerated, logits, log_sum, base, entropy, certainty: arms_certainty(s, logits, log_sum) }
-            }
-            other => other,
-        }
+        let found = F::CERTAINTY && self.paths.is_none();
+        Scores { certainty: if found { arms_certainty(s, self.logits, self.log_sum) } else { self.certainty }, ..self }
     }
 }
 
@@ -255,10 +256,16 @@ impl<S: Lanes> Draw<'_, S> {
         Mask { s: self.shown.s, m }
     }
 
-    /// What a table by arm holds for the draw, which is its own arm where all are `enumerated`.
+    /// The draw as a path, where draws are.
     #[inline(always)]
-    fn entry(&self, table: &[S::f32s], enumerated: bool) -> S::f32s {
-        if enumerated { table[self.index] } else { self.shown.s.gather(memory::flat::<S>(table), self.shown.answer[self.index]) }
+    fn path(&self) -> Option<&Path<S>> {
+        self.shown.scores.paths.map(|paths| &paths[self.index])
+    }
+
+    /// What a table by arm holds for the draw, which is its own arm where all are enumerated.
+    #[inline(always)]
+    fn entry(&self, table: &[S::f32s]) -> S::f32s {
+        if self.shown.scores.enumerated { table[self.index] } else { self.shown.s.gather(memory::flat::<S>(table), self.shown.answer[self.index]) }
     }
 
     #[inline(always)]
@@ -296,53 +303,38 @@ impl<S: Lanes> Seen for Draw<'_, S> {
     }
     #[inline(always)]
     fn length(&self) -> Lane<S> {
-        match self.shown.scores {
-            Scores::Arms { .. } => self.number(1.0),
-            Scores::Paths(paths) => self.lane(paths[self.index].length),
-        }
+        self.path().map_or(self.number(1.0), |path| self.lane(path.length))
     }
     #[inline(always)]
     fn logprob(&self) -> Lane<S> {
-        let s = self.shown.s;
-        match self.shown.scores {
-            Scores::Arms { enumerated, logits, log_sum, .. } => self.nats(s.sub_f32s(self.entry(logits, enumerated), log_sum)),
-            Scores::Paths(paths) => self.lane(paths[self.index].logprob),
+        let (s, scores) = (self.shown.s, &self.shown.scores);
+        match self.path() {
+            Some(path) => self.lane(path.logprob),
+            None => self.nats(s.sub_f32s(self.entry(scores.logits), scores.log_sum)),
         }
     }
     #[inline(always)]
     fn ref_logprob(&self) -> Lane<S> {
-        match self.shown.scores {
-            Scores::Arms { enumerated, base, .. } => self.nats(self.entry(base, enumerated)),
-            Scores::Paths(paths) => self.lane(paths[self.index].ref_logprob),
+        match self.path() {
+            Some(path) => self.lane(path.ref_logprob),
+            None => self.nats(self.entry(self.shown.scores.base)),
         }
     }
     #[inline(always)]
     fn mean_logprob(&self) -> Lane<S> {
-        match self.shown.scores {
-            Scores::Arms { .. } => self.logprob(),
-            Scores::Paths(_) => self.logprob() / self.length(),
-        }
+        if self.path().is_some() { self.logprob() / self.length() } else { self.logprob() }
     }
     #[inline(always)]
     fn mean_ref_logprob(&self) -> Lane<S> {
-        match self.shown.scores {
-            Scores::Arms { .. } => self.ref_logprob(),
-            Scores::Paths(_) => self.ref_logprob() / self.length(),
-        }
+        if self.path().is_some() { self.ref_logprob() / self.length() } else { self.ref_logprob() }
     }
     #[inline(always)]
     fn mean_entropy(&self) -> Lane<S> {
-        match self.shown.scores {
-            Scores::Arms { entropy, .. } => self.lane(entropy),
-            Scores::Paths(paths) => self.lane(paths[self.index].entropy),
-        }
+        self.lane(self.path().map_or(self.shown.scores.entropy, |path| path.entropy))
     }
     #[inline(always)]
     fn mean_certainty(&self) -> Lane<S> {
-        match self.shown.scores {
-            Scores::Arms { certainty, .. } => self.lane(certainty),
-            Scores::Paths(paths) => self.lane(paths[self.index].certainty),
-        }
+        self.lane(self.path().map_or(self.shown.scores.certainty, |path| path.certainty))
     }
     #[inline(always)]
     fn in_majority(&self) -> Mask<S> {
