@@ -163,6 +163,9 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) coin: Table<S::f32s>,
     /// Scratch of one slot: slopes by arm.
     pub(super) slope: Table<S::f32s>,
+    /// Logits and weights by arm of the policy that a flow moves to.
+    pub(super) moved: Table<S::f32s>,
+    pub(super) next: Vec<Lane<S>>,
     /// Shaped reward of the greedy response, per slot.
     pub(super) greedy: Vec<Lane<S>>,
     /// Scratch of one slot: running sums, words, coins, facts, votes.
@@ -206,6 +209,8 @@ impl<S: Lanes> StepTables<S> {
             chance: vec![zero; if shape.weighs_apart() { shape.batch * shape.arms } else { 0 }],
             coin: memory::floats(s, if shape.is_split() { shape.batch * shape.arms } else { 0 }),
             slope: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
+            moved: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
+            next: vec![zero; if shape.exact { shape.arms } else { 0 }],
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),

@@ -6,7 +6,6 @@ use super::memory;
 use super::number::Lane;
 use super::sample::{Keep, Weights};
 use super::search::Bits;
-use super::shown::{Pushes, Sink};
 use super::update::{Did, Pushing};
 use crate::config::{Geometry, KlForm, KlPlace};
 use crate::signals::Signal;
@@ -15,7 +14,7 @@ use std::mem::take;
 use std::ops::Range;
 
 /// Weights, soon to be probabilities.
-struct Chances;
+pub(super) struct Chances;
 
 impl<S: Lanes> Keep<S> for Chances {
     type Row = Lane<S>;
@@ -27,13 +26,19 @@ impl<S: Lanes> Keep<S> for Chances {
 
 /// What the table of slopes holds, by arm.
 #[derive(Clone, Copy)]
-enum Ascent<S: Lanes> {
+pub(super) enum Ascent<S: Lanes> {
     /// Slopes.
     Slopes,
     /// Slopes, but for this times the arm's probability, which is still to be taken off.
     Less(S::f32s),
     /// Pushes, of which this is the mean: a slope is what a push is above it, times the arm's probability.
     Around(S::f32s),
+}
+
+/// The slope of an arm with this push, where `mean` is that of all.
+#[inline(always)]
+pub(super) fn slope_around<S: Lanes>(s: S, push: S::f32s, mean: S::f32s, chance: S::f32s) -> S::f32s {
+    s.mul_f32s(s.sub_f32s(push, mean), chance)
 }
 
 /// Moves rows, one for each arm, by slopes times a rate; `HOW` is the place of the ascent in its list.
@@ -53,7 +58,7 @@ impl<S: Lanes, const HOW: usize> Kernel<S> for Move<'_, S, HOW> {
             let slope = match HOW {
                 0 => *held,
                 1 => s.sub_f32s(*held, s.mul_f32s(self.off, chance.x)),
-                _ => s.mul_f32s(s.sub_f32s(*held, self.off), chance.x),
+                _ => slope_around(s, *held, self.off, chance.x),
             };
             *row = s.mul_add_f32s(slope, self.rate, *row);
         }
@@ -130,13 +135,13 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Where the probabilities of arms are.
     #[inline(always)]
-    fn chances_mut(&mut self) -> &mut Vec<Lane<S>> {
+    pub(super) fn chances_mut(&mut self) -> &mut Vec<Lane<S>> {
         if self.shape.weighs_apart() { &mut self.step.chance } else { &mut self.step.weight }
     }
 
     /// The probability of every arm of a slot as the policy now is.
     #[inline(always)]
-    fn chances(&self, slot: usize) -> &[Lane<S>] {
+    pub(super) fn chances(&self, slot: usize) -> &[Lane<S>] {
         let arms = self.shape.arms;
         &(if self.shape.weighs_apart() { &self.step.chance } else { &self.step.weight })[slot * arms..][..arms]
     }
@@ -244,7 +249,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Step sizes of skill and memory in an update on so many prompts.
     #[inline(always)]
-    fn rates_of(&self, prompts: usize) -> [S::f32s; 2] {
+    pub(super) fn rates_of(&self, prompts: usize) -> [S::f32s; 2] {
         let (s, share) = (self.s, self.splat(1.0 / prompts as f64));
         [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)]
     }
@@ -258,25 +263,6 @@ impl<S: Lanes> Block<'_, S> {
             let ascent = if self.flows { self.find_flow(slot) } else { self.find_slopes_at_once(slot, self.pushing(true), did) };
             self.move_logits(slot, rates, ascent);
         }
-    }
-
-    /// Pushes of all responses, straight from what they show.
-    #[inline(always)]
-    fn find_flow(&mut self, slot: usize) -> Ascent<S> {
-        let signal = self.replicas[0].recipe.signal;
-        let votes = self.votes(slot);
-        let mut slopes = take(&mut self.step.slope);
-        let mut pushes = Pushes {
-            kl: self.uses.kl.then_some((self.dials.kl_beta, self.rule.kl_form)),
-            entropy: self.uses.entropy.then_some(self.dials.entropy_coeff),
-            chances: self.chances(slot),
-            pushes: &mut slopes,
-            mean: self.s.splat_f32s(0.0),
-        };
-        self.s.pay(signal.formula, &self.show(slot, votes), Sink::Pushes(&mut pushes));
-        let mean = pushes.mean;
-        self.step.slope = slopes;
-        Ascent::Around(mean)
     }
 
     /// From rewards to weighted pushes by arm. The loop is compiled once for each of the plainer choices, so that nothing in it branches.
@@ -421,14 +407,5 @@ impl<S: Lanes> Block<'_, S> {
             }
         }
         (self.step.gain, self.memory) = (gains, memory);
-    }
-
-    /// Whether the expected gradient is that of the pushes of all responses, whatever their mean: rewards enter it as they are, and once.
-    #[inline(always)]
-    pub(super) fn flows(&self) -> bool {
-        let (o, how) = (self.rule, self.pushing(true));
-        let raw = o.takes_rewards_raw() && !self.uses.signs && !how.cut;
-        let kl_in_loss = !self.uses.kl || o.kl_place == KlPlace::Loss;
-        self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
     }
 }

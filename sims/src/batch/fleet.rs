@@ -148,14 +148,13 @@ impl Job for Watch<'_> {
             block.start_success();
         }
         let mut did = block.nothing();
-        for step in 0..=train.steps {
-            let shown = step == 0 || train.evaluates(step);
-            if step > 0 {
-                block.step(step - 1, if shown && curves { Watched::All } else { Watched::Nothing }, &mut did);
-            }
-            if shown && curves {
+        let mut made = 0;
+        for step in (0..=train.steps).filter(|step| *step == 0 || train.evaluates(*step)) {
+            block.train(made..step, if curves { Watched::All } else { Watched::Nothing }, &mut did);
+            made = step;
+            if curves {
                 looks.push(block.look(step, did));
-            } else if shown {
+            } else {
                 success.push(block.mean_success());
             }
         }
@@ -301,6 +300,20 @@ pub(super) struct Look<S: Lanes> {
 }
 
 impl<S: Lanes> Block<'_, S> {
+    /// These steps, of which the last is watched.
+    fn train(&mut self, steps: Range<usize>, watched: Watched, did: &mut Did<S>) {
+        let unwatched = if watched == Watched::Nothing { steps.end } else { steps.end.saturating_sub(1) };
+        let mut step = steps.start;
+        while step < steps.end {
+            if step > 0 && step < unwatched && self.flows_freely() {
+                step += self.flow(unwatched - step);
+            } else {
+                self.step(step, if step < unwatched { Watched::Nothing } else { watched }, did);
+                step += 1;
+            }
+        }
+    }
+
     /// One step; `did` says afterwards what it did, where that is wanted.
     pub(super) fn step(&mut self, step: usize, watched: Watched, did: &mut Did<S>) {
         if self.shape.is_tree() { self.step_of::<true>(step, watched, did) } else { self.step_of::<false>(step, watched, did) }

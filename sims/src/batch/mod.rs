@@ -7,6 +7,7 @@
 //! Block                                block       the state of one vector of replicas
 //!   roll_out                           sample      bandits: policy, search in running sums
 //!   enumerate                          exact       all arms with their probabilities in place of a sample
+//!   flow                               flow        exact gradients into which rewards enter as they are, many steps at a time
 //!   roll_out_trees                     tree/       trees: policies at the nodes visited, draws, verdicts
 //!   pay                                pay         signal, votes, labels
 //!   assess                             update      the blocks of crate::objective, in lanes
@@ -37,6 +38,7 @@ pub mod cuda;
 mod evaluate;
 mod exact;
 mod fleet;
+pub mod flow;
 pub mod lanes;
 pub mod math;
 mod memory;

@@ -22,6 +22,15 @@ pub(super) struct Weights<S: Lanes> {
     right: S::f32s,
 }
 
+impl<S: Lanes> Weights<S> {
+    /// Entropy of the policy, in nats.
+    #[inline(always)]
+    pub(super) fn entropy(&self, s: S) -> S::f32s {
+        let bits = log2(s, self.total).0;
+        s.mul_f32s(s.sub_f32s(bits, s.div_f32s(self.moment, self.total)), s.splat_f32s(LN_2))
+    }
+}
+
 /// What is kept of every arm of a policy.
 pub(super) trait Keep<S: Lanes> {
     /// A row of the table it is kept in.
@@ -54,15 +63,15 @@ pub(super) fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
 }
 
 /// Weighs the arms of a policy less `shift`, and keeps what is to be kept of them; where `WATCHED`, also weighs the right ones.
-struct Weigh<'k, S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> {
-    shift: S::f32s,
-    logits: L,
-    is_right: &'k [S::m32s],
-    kept: &'k mut [K::Row],
+pub(super) struct Weigh<'k, S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> {
+    pub(super) shift: S::f32s,
+    pub(super) logits: L,
+    pub(super) is_right: &'k [S::m32s],
+    pub(super) kept: &'k mut [K::Row],
 }
 
 /// Logits, arm by arm.
-trait Logits<S: Lanes> {
+pub(super) trait Logits<S: Lanes> {
     /// All of them.
     fn all(self, s: S) -> impl Iterator<Item = S::f32s>;
 }
@@ -162,6 +171,13 @@ fn weigh<S: Lanes, K: Keep<S>, L: Logits<S>>(
     } else {
         s.enter(Weigh::<S, K, L, false> { shift, logits, is_right, kept })
     }
+}
+
+/// Where a sum of weights has moved far.
+#[inline(always)]
+pub(super) fn is_far<S: Lanes>(s: S, total: S::f32s) -> S::m32s {
+    let (low, high) = (s.splat_f32s(1.0 / FAR), s.splat_f32s(FAR));
+    s.not_m32s(s.and_m32s(s.greater_than_or_equal_f32s(total, low), s.less_than_or_equal_f32s(total, high)))
 }
 
 /// The uniform of a word, times `total`.
@@ -266,14 +282,6 @@ impl<S: Lanes> Block<'_, S> {
         largest(self.s, &self.step.logits[slot * arms..][..arms])
     }
 
-    /// Where a sum of weights has moved far.
-    #[inline(always)]
-    pub(super) fn is_far(&self, total: S::f32s) -> S::m32s {
-        let s = self.s;
-        let (low, high) = (s.splat_f32s(1.0 / FAR), s.splat_f32s(FAR));
-        s.not_m32s(s.and_m32s(s.greater_than_or_equal_f32s(total, low), s.less_than_or_equal_f32s(total, high)))
-    }
-
     /// Computes the policy at the slot's prompt, and keeps its weights, or their running sums, in `kept`; where `watched`, also the weight of right arms.
     #[inline(always)]
     pub(super) fn find_policy<K: Keep<S>>(&mut self, slot: usize, watched: bool, kept: &mut [K::Row]) -> Weights<S> {
@@ -319,7 +327,7 @@ impl<S: Lanes> Block<'_, S> {
         } else {
             self.weigh_summed::<K, false>(slot, watched, shift, kept)
         };
-        let far = self.is_far(weights.total);
+        let far = is_far(s, weights.total);
         if s.any(far) {
             self.load_single(slot);
             shift = s.select_f32s(far, self.largest_logit(slot), shift);
@@ -357,9 +365,7 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn describe_weights(&mut self, slot: usize, weights: &Weights<S>) {
         let s = self.s;
-        let bits = log2(s, weights.total).0;
-        let entropy = s.sub_f32s(bits, s.div_f32s(weights.moment, weights.total));
-        self.step.entropy[slot] = s.mul_f32s(entropy, s.splat_f32s(LN_2));
+        self.step.entropy[slot] = weights.entropy(s);
         self.step.success[slot] = s.div_f32s(weights.right, weights.total);
     }
 

@@ -1,10 +1,9 @@
 //! What the draws of one group show to a signal, replica by replica: the batched engine's side of [`Seen`].
 
+use super::flow::{Flow, Pushes};
 use super::lanes::Lanes;
 use super::memory;
 use super::number::{Lane, Mask, Threshold};
-use crate::config::KlForm;
-use crate::objective::kl_slope;
 use crate::seen::Seen;
 use crate::signals::{Params, Rates, Written};
 use std::f32::consts::LN_2;
@@ -108,86 +107,8 @@ pub enum Sink<'s, 'a, S: Lanes> {
     Rewards(&'s mut [S::f32s]),
     /// It pushes the policy.
     Pushes(&'s mut Pushes<'a, S>),
-}
-
-/// What all responses, each once, push the policy by: `r - kl_beta d kl / d log pi - entropy_coeff log pi`, up to a number that is the same for all of them,
-/// which moves no policy.
-pub struct Pushes<'a, S: Lanes> {
-    /// Weight of the KL penalty and its form, if there is one.
-    pub kl: Option<(Lane<S>, KlForm)>,
-    /// Weight of the entropy bonus, if there is one.
-    pub entropy: Option<Lane<S>>,
-    /// Probabilities of the responses.
-    pub chances: &'a [Lane<S>],
-    /// Pushes.
-    pub pushes: &'a mut [S::f32s],
-    /// Their mean.
-    pub mean: S::f32s,
-}
-
-/// What rewards become before they push: each is a loop of its own, in which nothing branches.
-trait Pull<S: Lanes> {
-    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S>;
-}
-
-/// Not at all.
-struct Free;
-
-/// To the base model, as k2 does.
-struct Leash<S: Lanes>(Lane<S>);
-
-/// To the base model, in any form, and to entropy.
-struct Any<S: Lanes> {
-    kl: (Lane<S>, KlForm),
-    entropy: Lane<S>,
-}
-
-impl<S: Lanes> Pull<S> for Free {
-    #[inline(always)]
-    fn pulled(&self, reward: Lane<S>, _: &Draw<S>) -> Lane<S> {
-        reward
-    }
-}
-
-impl<S: Lanes> Pull<S> for Leash<S> {
-    #[inline(always)]
-    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
-        reward - self.0 * kl_slope(KlForm::K2, draw.log_ratio())
-    }
-}
-
-impl<S: Lanes> Pull<S> for Any<S> {
-    #[inline(always)]
-    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
-        reward - self.kl.0 * kl_slope(self.kl.1, draw.log_ratio()) - self.entropy * draw.logprob()
-    }
-}
-
-impl<S: Lanes> Pushes<'_, S> {
-    /// Fills in what draws push by that earn what `F` says.
-    #[inline(always)]
-    pub(crate) fn fill<F: Written>(&mut self, shown: &Shown<S>) {
-        match (self.entropy, self.kl) {
-            (None, None) => self.fill_by::<F>(shown, &Free),
-            (None, Some((beta, KlForm::K2 | KlForm::K3Plus))) => self.fill_by::<F>(shown, &Leash(beta)),
-            (entropy, kl) => {
-                let none = shown.lane(shown.s.splat_f32s(0.0));
-                self.fill_by::<F>(shown, &Any { kl: kl.unwrap_or((none, KlForm::K1)), entropy: entropy.unwrap_or(none) });
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn fill_by<F: Written>(&mut self, shown: &Shown<S>, pull: &impl Pull<S>) {
-        let s = shown.s;
-        let mut mean = s.splat_f32s(0.0);
-        for (index, (push, chance)) in self.pushes.iter_mut().zip(self.chances).enumerate() {
-            let draw = Draw { shown, index };
-            *push = pull.pulled(draw.lane(F::reward(&draw)), &draw).x;
-            mean = s.mul_add_f32s(chance.x, *push, mean);
-        }
-        self.mean = mean;
-    }
+    /// It pushes the policy, step after step.
+    Flow(&'s mut Flow<'a, S>),
 }
 
 impl<'a, S: Lanes> Scores<'a, S> {
@@ -200,7 +121,7 @@ impl<'a, S: Lanes> Scores<'a, S> {
 
     /// The same, with what `F` looks at of a whole policy found once for all draws.
     #[inline(always)]
-    fn summed<F: Written>(self, s: S) -> Self {
+    pub(super) fn summed<F: Written>(self, s: S) -> Self {
         let found = F::CERTAINTY && self.paths.is_none();
         Scores { certainty: if found { arms_certainty(s, self.logits, self.log_sum) } else { self.certainty }, ..self }
     }
@@ -247,7 +168,7 @@ impl<S: Lanes> Draw<'_, S> {
 
     /// log pi under the base model less log pi, nats.
     #[inline(always)]
-    fn log_ratio(&self) -> Lane<S> {
+    pub(super) fn log_ratio(&self) -> Lane<S> {
         self.ref_logprob() - self.logprob()
     }
 

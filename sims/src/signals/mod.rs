@@ -7,7 +7,8 @@
 use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::lanes::{Kernel, Lanes};
 use crate::batch::number::Threshold;
-use crate::batch::shown::{Coins, Draw, Pushes, Shown, Sink};
+use crate::batch::flow::{Flow, Pushes};
+use crate::batch::shown::{Coins, Draw, Shown, Sink};
 use crate::config::Signals;
 use crate::real::Choice;
 use crate::registry::{Entry, Named};
@@ -365,10 +366,27 @@ impl<S: Lanes, F: Written> Kernel<S> for PushGroup<'_, '_, S, F> {
     }
 }
 
+/// Lets what a group earns push the policy, step after step.
+struct FollowGroup<'s, 'a, S: Lanes, F> {
+    shown: &'s Shown<'s, S>,
+    flow: &'s mut Flow<'a, S>,
+    formula: PhantomData<F>,
+}
+
+impl<S: Lanes, F: Written> Kernel<S> for FollowGroup<'_, '_, S, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, _: S) {
+        let params = *self.shown.params;
+        self.flow.advance::<F>(&Shown { params: &params, ..*self.shown });
+    }
+}
+
 fn pay_group<S: Lanes, F: Written>(s: S, shown: &Shown<S>, sink: Sink<S>) {
     match sink {
         Sink::Rewards(rewards) => s.enter(PayGroup::<S, F> { shown, rewards, formula: PhantomData }),
         Sink::Pushes(pushes) => s.enter(PushGroup::<S, F> { shown, pushes, formula: PhantomData }),
+        Sink::Flow(flow) => s.enter(FollowGroup::<S, F> { shown, flow, formula: PhantomData }),
     }
 }
 

@@ -1,0 +1,299 @@
+//! Exact flows: expected gradients into which rewards enter as they are, so that the policy is pushed straight by what responses earn.
+//!
+//! At a single prompt, steps that nobody watches are made many at a time, each in two passes over the arms: the first says what every arm pushes by, the second
+//! moves the logits and weighs them at once. That is one kernel for each formula, and all it reads stays in the first cache.
+
+use super::block::Block;
+use super::exact::{Ascent, Chances, slope_around};
+use super::lanes::{Kernel, Lanes};
+use super::math::log2;
+use super::number::Lane;
+use super::sample::{Logits, Weigh, Weights, is_far};
+use super::shown::{Draw, Scores, Shown, Sink};
+use crate::config::{KlForm, KlPlace};
+use crate::objective::kl_slope;
+use crate::seen::Seen;
+use crate::signals::Written;
+use std::marker::PhantomData;
+use std::mem::{swap, take};
+
+/// What rewards are joined by before they push: `r - kl_beta d kl / d log pi - entropy_coeff log pi`, up to a number that is the same for all responses, which
+/// moves no policy.
+#[derive(Clone, Copy)]
+struct Pulls<S: Lanes> {
+    /// Weight of the KL penalty and its form, if there is one.
+    kl: Option<(Lane<S>, KlForm)>,
+    /// Weight of the entropy bonus, if there is one.
+    entropy: Option<Lane<S>>,
+}
+
+/// What rewards become: each is a loop of its own, in which nothing branches.
+trait Pull<S: Lanes> {
+    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S>;
+}
+
+/// Not at all.
+struct Free;
+
+/// To the base model, as k2 does.
+struct Leash<S: Lanes>(Lane<S>);
+
+/// To the base model, in any form, and to entropy.
+struct Any<S: Lanes> {
+    kl: (Lane<S>, KlForm),
+    entropy: Lane<S>,
+}
+
+impl<S: Lanes> Pull<S> for Free {
+    #[inline(always)]
+    fn pulled(&self, reward: Lane<S>, _: &Draw<S>) -> Lane<S> {
+        reward
+    }
+}
+
+impl<S: Lanes> Pull<S> for Leash<S> {
+    #[inline(always)]
+    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
+        reward - self.0 * kl_slope(KlForm::K2, draw.log_ratio())
+    }
+}
+
+impl<S: Lanes> Pull<S> for Any<S> {
+    #[inline(always)]
+    fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
+        reward - self.kl.0 * kl_slope(self.kl.1, draw.log_ratio()) - self.entropy * draw.logprob()
+    }
+}
+
+/// What is compiled for every pull.
+trait UnderPull<S: Lanes> {
+    fn run(self, pull: &impl Pull<S>);
+}
+
+impl<S: Lanes> Pulls<S> {
+    #[inline(always)]
+    fn apply(self, s: S, to: impl UnderPull<S>) {
+        match (self.entropy, self.kl) {
+            (None, None) => to.run(&Free),
+            (None, Some((beta, KlForm::K2 | KlForm::K3Plus))) => to.run(&Leash(beta)),
+            (entropy, kl) => {
+                let none = Lane { s, x: s.splat_f32s(0.0) };
+                to.run(&Any { kl: kl.unwrap_or((none, KlForm::K1)), entropy: entropy.unwrap_or(none) });
+            }
+        }
+    }
+}
+
+/// Pushes of all draws that earn what `F` says; gives their mean under weights of which `inverse` is the inverse of the sum.
+#[inline(always)]
+fn push_all<S: Lanes, F: Written>(
+    shown: &Shown<S>,
+    pull: &impl Pull<S>,
+    weights: &[Lane<S>],
+    inverse: S::f32s,
+    pushes: &mut [S::f32s],
+) -> S::f32s {
+    let s = shown.s;
+    let mut mean = s.splat_f32s(0.0);
+    for (index, (push, weight)) in pushes.iter_mut().zip(weights).enumerate() {
+        let draw = Draw { shown, index };
+        *push = pull.pulled(Lane { s, x: F::reward(&draw) }, &draw).x;
+        mean = s.mul_add_f32s(s.mul_f32s(weight.x, inverse), *push, mean);
+    }
+    mean
+}
+
+/// What all responses, each once, push the policy by.
+pub struct Pushes<'a, S: Lanes> {
+    pulls: Pulls<S>,
+    /// Probabilities of the responses.
+    chances: &'a [Lane<S>],
+    pushes: &'a mut [S::f32s],
+    /// The mean push.
+    mean: S::f32s,
+}
+
+/// Fills in pushes.
+struct Fill<'f, 'a, S: Lanes, F> {
+    all: &'f mut Pushes<'a, S>,
+    shown: &'f Shown<'f, S>,
+    formula: PhantomData<F>,
+}
+
+impl<S: Lanes, F: Written> UnderPull<S> for Fill<'_, '_, S, F> {
+    #[inline(always)]
+    fn run(self, pull: &impl Pull<S>) {
+        let one = self.shown.s.splat_f32s(1.0);
+        self.all.mean = push_all::<S, F>(self.shown, pull, self.all.chances, one, self.all.pushes);
+    }
+}
+
+impl<S: Lanes> Pushes<'_, S> {
+    /// Fills in what draws push by that earn what `F` says.
+    #[inline(always)]
+    pub(crate) fn fill<F: Written>(&mut self, shown: &Shown<S>) {
+        self.pulls.apply(shown.s, Fill { all: self, shown, formula: PhantomData::<F> });
+    }
+}
+
+/// A policy at a single prompt, under way.
+pub struct Flow<'a, S: Lanes> {
+    pulls: Pulls<S>,
+    /// Step size.
+    rate: S::f32s,
+    /// Steps to make, and made.
+    steps: usize,
+    made: usize,
+    /// log2 of the sum of 2^logit, weights by arm, and what these add up to.
+    log_sum: S::f32s,
+    weights: &'a mut [Lane<S>],
+    weighed: Weights<S>,
+    /// Logits by arm, and what training has added to them.
+    logits: &'a mut [S::f32s],
+    skill: &'a mut [S::f32s],
+    /// Scratch by arm: pushes, and weights after the next step.
+    pushes: &'a mut [S::f32s],
+    next: &'a mut [Lane<S>],
+    is_right: &'a [S::m32s],
+}
+
+/// Makes the steps of a flow.
+struct Advance<'f, 'a, S: Lanes, F> {
+    flow: &'f mut Flow<'a, S>,
+    shown: &'f Shown<'f, S>,
+    formula: PhantomData<F>,
+}
+
+/// Logits that move on the way.
+struct Moved<'k, S: Lanes> {
+    base: &'k [S::f32s],
+    skill: &'k mut [S::f32s],
+    logits: &'k mut [S::f32s],
+    pushes: &'k [S::f32s],
+    weights: &'k [Lane<S>],
+    inverse: S::f32s,
+    mean: S::f32s,
+    rate: S::f32s,
+}
+
+impl<S: Lanes> Logits<S> for Moved<'_, S> {
+    #[inline(always)]
+    fn all(self, s: S) -> impl Iterator<Item = S::f32s> {
+        let pushes = self.pushes.iter().zip(self.weights);
+        self.base.iter().zip(self.skill).zip(self.logits).zip(pushes).map(
+            #[inline(always)]
+            move |(((base, skill), logit), (push, weight))| {
+                let slope = slope_around(s, *push, self.mean, s.mul_f32s(weight.x, self.inverse));
+                *skill = s.mul_add_f32s(slope, self.rate, *skill);
+                *logit = s.add_f32s(*base, *skill);
+                *logit
+            },
+        )
+    }
+}
+
+impl<S: Lanes> Flow<'_, S> {
+    /// Goes on by what draws earn as `F` says, until all steps are made, or logits have moved so far that they must be weighed anew.
+    #[inline(always)]
+    pub(crate) fn advance<F: Written>(&mut self, shown: &Shown<S>) {
+        self.pulls.apply(shown.s, Advance { flow: self, shown, formula: PhantomData::<F> });
+    }
+
+    /// Moves the logits by pushes with this mean, and weighs them.
+    #[inline(always)]
+    fn step(&mut self, s: S, base: &[S::f32s], inverse: S::f32s, mean: S::f32s) {
+        let Flow { skill, logits, pushes, weights, rate, .. } = self;
+        let logits = Moved { base, skill, logits, pushes, weights, inverse, mean, rate: *rate };
+        let weigh = Weigh::<S, Chances, _, false> { shift: self.log_sum, logits, is_right: self.is_right, kept: self.next };
+        self.weighed = weigh.run(s);
+        swap(&mut self.weights, &mut self.next);
+        self.made += 1;
+    }
+}
+
+impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
+    #[inline(always)]
+    fn run(self, pull: &impl Pull<S>) {
+        let (s, flow, base) = (self.shown.s, self.flow, self.shown.scores.base);
+        loop {
+            let inverse = s.div_f32s(s.splat_f32s(1.0), flow.weighed.total);
+            let scores = Scores { logits: flow.logits, log_sum: flow.log_sum, entropy: flow.weighed.entropy(s), ..self.shown.scores };
+            let shown = Shown { scores: scores.summed::<F>(s), ..*self.shown };
+            let mean = push_all::<S, F>(&shown, pull, flow.weights, inverse, flow.pushes);
+            flow.step(s, base, inverse, mean);
+            if flow.made == flow.steps || s.any(is_far(s, flow.weighed.total)) {
+                return;
+            }
+            flow.log_sum = s.add_f32s(flow.log_sum, log2(s, flow.weighed.total).0);
+        }
+    }
+}
+
+impl<S: Lanes> Block<'_, S> {
+    /// Whether the expected gradient is that of the pushes of all responses, whatever their mean: rewards enter it as they are, and once.
+    #[inline(always)]
+    pub(super) fn flows(&self) -> bool {
+        let (o, how) = (self.rule, self.pushing(true));
+        let raw = o.takes_rewards_raw() && !self.uses.signs && !how.cut;
+        let kl_in_loss = !self.uses.kl || o.kl_place == KlPlace::Loss;
+        self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
+    }
+
+    /// Whether many steps of a flow may be made at a time.
+    pub(super) fn flows_freely(&self) -> bool {
+        let alone = self.is_single() && self.shape.batch == 1 && !self.uses.memory;
+        self.flows && alone && !self.uses.votes && !self.uses.others
+    }
+
+    #[inline(always)]
+    fn pulls(&self) -> Pulls<S> {
+        Pulls {
+            kl: self.uses.kl.then_some((self.dials.kl_beta, self.rule.kl_form)),
+            entropy: self.uses.entropy.then_some(self.dials.entropy_coeff),
+        }
+    }
+
+    /// Pushes of all responses to the slot's prompt, straight from what they show.
+    #[inline(always)]
+    pub(super) fn find_flow(&mut self, slot: usize) -> Ascent<S> {
+        let signal = self.replicas[0].recipe.signal;
+        let votes = self.votes(slot);
+        let mut slopes = take(&mut self.step.slope);
+        let mut pushes =
+            Pushes { pulls: self.pulls(), chances: self.chances(slot), pushes: &mut slopes, mean: self.s.splat_f32s(0.0) };
+        self.s.pay(signal.formula, &self.show(slot, votes), Sink::Pushes(&mut pushes));
+        let mean = pushes.mean;
+        self.step.slope = slopes;
+        Ascent::Around(mean)
+    }
+
+    /// Makes up to `steps` steps, at least one, and gives how many; of those before, one was made by itself.
+    pub(super) fn flow(&mut self, steps: usize) -> usize {
+        let (signal, arms) = (self.replicas[0].recipe.signal, self.shape.arms);
+        let never = (self.s.splat_u32s(0), self.step.is_right[0], self.step.is_right[0]);
+        let (mut weights, mut next, mut logits) = (take(self.chances_mut()), take(&mut self.step.next), take(&mut self.step.moved));
+        let weighed = self.find_policy::<Chances>(0, false, &mut weights);
+        logits.copy_from_slice(&self.step.logits[..arms]);
+        let (mut skill, mut slopes) = (take(&mut self.skill), take(&mut self.step.slope));
+        let mut flow = Flow {
+            pulls: self.pulls(),
+            rate: self.rates_of(1)[0],
+            steps,
+            made: 0,
+            log_sum: self.step.log_sum[0],
+            weights: &mut weights,
+            weighed,
+            logits: &mut logits,
+            skill: &mut skill[..arms],
+            pushes: &mut slopes,
+            next: &mut next,
+            is_right: &self.step.is_right,
+        };
+        self.s.pay(signal.formula, &self.show(0, never), Sink::Flow(&mut flow));
+        let (made, log_sum) = (flow.made, flow.log_sum);
+        self.step.log_sum[0] = log_sum;
+        (self.skill, self.step.slope, self.step.next, self.step.moved) = (skill, slopes, next, logits);
+        *self.chances_mut() = weights;
+        made
+    }
+}
