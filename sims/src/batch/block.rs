@@ -163,9 +163,9 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) coin: Table<S::f32s>,
     /// Scratch of one slot: slopes by arm.
     pub(super) slope: Table<S::f32s>,
-    /// Logits and weights by arm of the policy that a flow moves to.
+    /// Logits by arm of a policy that flows, and its weights, before and after a step.
     pub(super) moved: Table<S::f32s>,
-    pub(super) next: Vec<Lane<S>>,
+    pub(super) ahead: [Table<S::f32s>; 2],
     /// Shaped reward of the greedy response, per slot.
     pub(super) greedy: Vec<Lane<S>>,
     /// Scratch of one slot: running sums, words, coins, facts, votes.
@@ -210,7 +210,7 @@ impl<S: Lanes> StepTables<S> {
             coin: memory::floats(s, if shape.is_split() { shape.batch * shape.arms } else { 0 }),
             slope: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
             moved: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
-            next: vec![zero; if shape.exact { shape.arms } else { 0 }],
+            ahead: [(); 2].map(|()| memory::floats(s, if shape.exact { shape.arms } else { 0 })),
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),

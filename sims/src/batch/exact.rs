@@ -14,7 +14,7 @@ use std::mem::take;
 use std::ops::Range;
 
 /// Weights, soon to be probabilities.
-pub(super) struct Chances;
+struct Chances;
 
 impl<S: Lanes> Keep<S> for Chances {
     type Row = Lane<S>;
@@ -135,7 +135,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Where the probabilities of arms are.
     #[inline(always)]
-    pub(super) fn chances_mut(&mut self) -> &mut Vec<Lane<S>> {
+    fn chances_mut(&mut self) -> &mut Vec<Lane<S>> {
         if self.shape.weighs_apart() { &mut self.step.chance } else { &mut self.step.weight }
     }
 

@@ -4,11 +4,11 @@
 //! moves the logits and weighs them at once. That is one kernel for each formula, and all it reads stays in the first cache.
 
 use super::block::Block;
-use super::exact::{Ascent, Chances, slope_around};
+use super::exact::{Ascent, slope_around};
 use super::lanes::{Kernel, Lanes};
 use super::math::log2;
 use super::number::Lane;
-use super::sample::{Logits, Weigh, Weights, is_far};
+use super::sample::{Keep, Logits, Weigh, Weights, is_far};
 use super::shown::{Draw, Scores, Shown, Sink};
 use crate::config::{KlForm, KlPlace};
 use crate::objective::kl_slope;
@@ -89,7 +89,7 @@ impl<S: Lanes> Pulls<S> {
 fn push_all<S: Lanes, F: Written>(
     shown: &Shown<S>,
     pull: &impl Pull<S>,
-    weights: &[Lane<S>],
+    weights: impl Iterator<Item = S::f32s>,
     inverse: S::f32s,
     pushes: &mut [S::f32s],
 ) -> S::f32s {
@@ -98,7 +98,7 @@ fn push_all<S: Lanes, F: Written>(
     for (index, (push, weight)) in pushes.iter_mut().zip(weights).enumerate() {
         let draw = Draw { shown, index };
         *push = pull.pulled(Lane { s, x: F::reward(&draw) }, &draw).x;
-        mean = s.mul_add_f32s(s.mul_f32s(weight.x, inverse), *push, mean);
+        mean = s.mul_add_f32s(s.mul_f32s(weight, inverse), *push, mean);
     }
     mean
 }
@@ -124,7 +124,11 @@ impl<S: Lanes, F: Written> UnderPull<S> for Fill<'_, '_, S, F> {
     #[inline(always)]
     fn run(self, pull: &impl Pull<S>) {
         let one = self.shown.s.splat_f32s(1.0);
-        self.all.mean = push_all::<S, F>(self.shown, pull, self.all.chances, one, self.all.pushes);
+        let chances = self.all.chances.iter().map(
+            #[inline(always)]
+            |chance| chance.x,
+        );
+        self.all.mean = push_all::<S, F>(self.shown, pull, chances, one, self.all.pushes);
     }
 }
 
@@ -133,6 +137,17 @@ impl<S: Lanes> Pushes<'_, S> {
     #[inline(always)]
     pub(crate) fn fill<F: Written>(&mut self, shown: &Shown<S>) {
         self.pulls.apply(shown.s, Fill { all: self, shown, formula: PhantomData::<F> });
+    }
+}
+
+/// Weights as they are.
+struct Bare;
+
+impl<S: Lanes> Keep<S> for Bare {
+    type Row = S::f32s;
+    #[inline(always)]
+    fn row(_: S, weight: S::f32s, _: S::f32s) -> S::f32s {
+        weight
     }
 }
 
@@ -146,14 +161,14 @@ pub struct Flow<'a, S: Lanes> {
     made: usize,
     /// log2 of the sum of 2^logit, weights by arm, and what these add up to.
     log_sum: S::f32s,
-    weights: &'a mut [Lane<S>],
+    weights: &'a mut [S::f32s],
     weighed: Weights<S>,
     /// Logits by arm, and what training has added to them.
     logits: &'a mut [S::f32s],
     skill: &'a mut [S::f32s],
     /// Scratch by arm: pushes, and weights after the next step.
     pushes: &'a mut [S::f32s],
-    next: &'a mut [Lane<S>],
+    next: &'a mut [S::f32s],
     is_right: &'a [S::m32s],
 }
 
@@ -170,7 +185,7 @@ struct Moved<'k, S: Lanes> {
     skill: &'k mut [S::f32s],
     logits: &'k mut [S::f32s],
     pushes: &'k [S::f32s],
-    weights: &'k [Lane<S>],
+    weights: &'k [S::f32s],
     inverse: S::f32s,
     mean: S::f32s,
     rate: S::f32s,
@@ -183,7 +198,7 @@ impl<S: Lanes> Logits<S> for Moved<'_, S> {
         self.base.iter().zip(self.skill).zip(self.logits).zip(pushes).map(
             #[inline(always)]
             move |(((base, skill), logit), (push, weight))| {
-                let slope = slope_around(s, *push, self.mean, s.mul_f32s(weight.x, self.inverse));
+                let slope = slope_around(s, *push, self.mean, s.mul_f32s(*weight, self.inverse));
                 *skill = s.mul_add_f32s(slope, self.rate, *skill);
                 *logit = s.add_f32s(*base, *skill);
                 *logit
@@ -204,7 +219,7 @@ impl<S: Lanes> Flow<'_, S> {
     fn step(&mut self, s: S, base: &[S::f32s], inverse: S::f32s, mean: S::f32s) {
         let Flow { skill, logits, pushes, weights, rate, .. } = self;
         let logits = Moved { base, skill, logits, pushes, weights, inverse, mean, rate: *rate };
-        let weigh = Weigh::<S, Chances, _, false> { shift: self.log_sum, logits, is_right: self.is_right, kept: self.next };
+        let weigh = Weigh::<S, Bare, _, false> { shift: self.log_sum, logits, is_right: self.is_right, kept: self.next };
         self.weighed = weigh.run(s);
         swap(&mut self.weights, &mut self.next);
         self.made += 1;
@@ -219,7 +234,7 @@ impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
             let inverse = s.div_f32s(s.splat_f32s(1.0), flow.weighed.total);
             let scores = Scores { logits: flow.logits, log_sum: flow.log_sum, entropy: flow.weighed.entropy(s), ..self.shown.scores };
             let shown = Shown { scores: scores.summed::<F>(s), ..*self.shown };
-            let mean = push_all::<S, F>(&shown, pull, flow.weights, inverse, flow.pushes);
+            let mean = push_all::<S, F>(&shown, pull, flow.weights.iter().copied(), inverse, flow.pushes);
             flow.step(s, base, inverse, mean);
             if flow.made == flow.steps || s.any(is_far(s, flow.weighed.total)) {
                 return;
@@ -271,8 +286,9 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn flow(&mut self, steps: usize) -> usize {
         let (signal, arms) = (self.replicas[0].recipe.signal, self.shape.arms);
         let never = (self.s.splat_u32s(0), self.step.is_right[0], self.step.is_right[0]);
-        let (mut weights, mut next, mut logits) = (take(self.chances_mut()), take(&mut self.step.next), take(&mut self.step.moved));
-        let weighed = self.find_policy::<Chances>(0, false, &mut weights);
+        let [mut weights, mut next] = take(&mut self.step.ahead);
+        let weighed = self.find_policy::<Bare>(0, false, &mut weights);
+        let mut logits = take(&mut self.step.moved);
         logits.copy_from_slice(&self.step.logits[..arms]);
         let (mut skill, mut slopes) = (take(&mut self.skill), take(&mut self.step.slope));
         let mut flow = Flow {
@@ -292,8 +308,7 @@ impl<S: Lanes> Block<'_, S> {
         self.s.pay(signal.formula, &self.show(0, never), Sink::Flow(&mut flow));
         let (made, log_sum) = (flow.made, flow.log_sum);
         self.step.log_sum[0] = log_sum;
-        (self.skill, self.step.slope, self.step.next, self.step.moved) = (skill, slopes, next, logits);
-        *self.chances_mut() = weights;
+        (self.skill, self.step.slope, self.step.moved, self.step.ahead) = (skill, slopes, logits, [weights, next]);
         made
     }
 }

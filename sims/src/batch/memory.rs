@@ -17,18 +17,22 @@ thread_local! {
     static SPARE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// So many lines of zeros.
+/// Lines of a page.
+const PAGE: usize = 64;
+
+/// So many lines at least, whatever they hold.
 fn take(lines: usize) -> Vec<Line> {
-    let known = SPARE.with_borrow_mut(|spare| spare.iter().position(|s| s.capacity() >= lines).map(|i| spare.swap_remove(i)));
-    let mut storage = known.unwrap_or_default();
-    storage.clear();
-    storage.resize(lines, Line::zeroed());
-    storage
+    let known = SPARE.with_borrow_mut(|spare| spare.iter().position(|s| s.len() >= lines).map(|i| spare.swap_remove(i)));
+    known.unwrap_or_else(|| vec![Line::zeroed(); lines])
 }
 
 /// A table of vectors that starts at a cache line: a vector that lies across two lines costs two accesses, and pulp's vectors are aligned as single numbers are.
+/// Long tables start with a page: where one is written row by row and the next row of another is read, the two would otherwise often agree in the low bits of
+/// their addresses, by which processors first tell whether a load must wait for a store.
 pub(super) struct Table<V> {
     storage: Vec<Line>,
+    /// The line at which it starts.
+    start: usize,
     rows: usize,
     vectors: PhantomData<V>,
 }
@@ -36,7 +40,7 @@ pub(super) struct Table<V> {
 /// An empty table.
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        Table { storage: Vec::new(), rows: 0, vectors: PhantomData }
+        Table { storage: Vec::new(), start: 0, rows: 0, vectors: PhantomData }
     }
 }
 
@@ -51,19 +55,24 @@ impl<V: Pod> Table<V> {
     /// `rows` rows of zeros.
     pub(super) fn zeroed(rows: usize) -> Self {
         let lines = (rows * size_of::<V>()).div_ceil(size_of::<Line>());
-        Table { storage: take(lines), rows, vectors: PhantomData }
+        let apart = if lines < PAGE { 1 } else { PAGE };
+        let mut storage = take(lines + apart - 1);
+        let start = (storage.as_ptr().addr() / size_of::<Line>()).wrapping_neg() % apart;
+        storage[start..][..lines].fill(Line::zeroed());
+        Table { storage, start, rows, vectors: PhantomData }
     }
 
     /// Makes it at least `rows` rows long; new ones are zero.
     pub(super) fn widen(&mut self, rows: usize) {
         self.rows = rows.max(self.rows);
-        self.storage.resize((self.rows * size_of::<V>()).div_ceil(size_of::<Line>()), Line::zeroed());
+        let lines = (self.rows * size_of::<V>()).div_ceil(size_of::<Line>());
+        self.storage.resize(self.start + lines, Line::zeroed());
     }
 }
 
 impl<V> Drop for Table<V> {
     fn drop(&mut self) {
-        if (1..=MOST_LINES).contains(&self.storage.capacity()) {
+        if (1..=MOST_LINES).contains(&self.storage.len()) {
             let storage = std::mem::take(&mut self.storage);
             // a thread that ends keeps nothing
             let _ = SPARE.try_with(|spare| {
@@ -80,14 +89,14 @@ impl<V: Pod> Deref for Table<V> {
     type Target = [V];
     #[inline(always)]
     fn deref(&self) -> &[V] {
-        &bytemuck::cast_slice(&self.storage)[..self.rows]
+        &bytemuck::cast_slice(&self.storage[self.start..])[..self.rows]
     }
 }
 
 impl<V: Pod> DerefMut for Table<V> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [V] {
-        &mut bytemuck::cast_slice_mut(&mut self.storage)[..self.rows]
+        &mut bytemuck::cast_slice_mut(&mut self.storage[self.start..])[..self.rows]
     }
 }
 

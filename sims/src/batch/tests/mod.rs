@@ -3,7 +3,8 @@
 pub(super) mod reference;
 
 use super::*;
-use crate::batch::lanes::Vectors;
+use crate::batch::block::Block;
+use crate::batch::lanes::{Job, Lanes, Vectors, dispatch};
 use crate::config::Mode;
 use crate::recipe::Ready;
 use crate::rules::RULES;
@@ -284,6 +285,44 @@ fn evaluation_changes_nothing() {
             assert!((&often.skill, &often.memory) == (&seldom.skill, &seldom.memory));
         }
     }
+}
+
+/// Whether a fleet's steps are made many at a time where nobody watches.
+struct FlowsFreely<'a>(&'a [Replica<'a>]);
+
+impl Job for FlowsFreely<'_> {
+    type Output = bool;
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) -> bool {
+        Block::new(s, &self.0[..S::LANES]).flows_freely()
+    }
+}
+
+/// Exact steps at a single prompt, made many at a time, and one by one where all are watched; some so large that logits move far.
+#[test]
+fn flows_are_their_steps() {
+    let mut flows = 0;
+    for (i, mut recipe) in pairs(Mode::Exact, 2).enumerate() {
+        let c = &mut recipe.config;
+        (c.world.prompts, c.policy.sharing, c.train.minibatches, c.train.num_iterations) = (1, 1.0, 1, 1);
+        (c.train.steps, c.train.learning_rate) = (40, if i % 2 == 0 { 0.3 } else { 300.0 });
+        if recipe.validate().is_err() {
+            continue;
+        }
+        let often = fleet(&recipe, 16);
+        recipe.config.train.eval_every = 13;
+        let seldom = fleet(&recipe, 16);
+        let prompts = prompts(&often);
+        flows += usize::from(dispatch(Vectors::Widest, FlowsFreely(&replicas(&often, &prompts))));
+        let [often, seldom] = [&often, &seldom].map(|made| watch(&replicas(made, &prompts), Options::default()));
+        for (often, seldom) in often.iter().zip(&seldom) {
+            let kept: Vec<_> = often.snapshots.iter().filter(|s| s.step % 13 == 0 || s.step == 40).cloned().collect();
+            // as text, for what is no number is unequal to itself
+            let [often, seldom] = [(&kept, &often.skill), (&seldom.snapshots, &seldom.skill)].map(|all| format!("{all:?}"));
+            assert!(often == seldom, "{} with {}", recipe.signal.entry.name, recipe.rule.entry.name);
+        }
+    }
+    assert!(flows > 20, "{flows} flows");
 }
 
 /// A penalty of zero beside others that are not: the part of the gradient that it needs not must not reach it by rounding.
