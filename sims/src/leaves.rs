@@ -75,7 +75,6 @@ fn bits(said: impl ExactSizeIterator<Item = bool>) -> Vec<u32> {
     bits
 }
 
-
 /// By depth but the last, the chance of a right response below every node of the depth below.
 fn chances(right: &[bool], probs: &[Vec<f64>]) -> Vec<Vec<f32>> {
     let mut below: Vec<f64> = right.iter().map(|right| f64::from(u8::from(*right))).collect();

@@ -8,7 +8,7 @@ use super::search::{bit_rows, padded};
 use super::shape::Shape;
 use super::tree::{PAD, Tree};
 use super::update::Centre;
-use crate::config::{Config, KlPlace, Objective};
+use crate::config::{Config, Geometry, KlPlace, Objective};
 use crate::objective::{Blocks, Dials};
 use crate::policy::SoftmaxPolicy;
 use crate::recipe::Ready;
@@ -270,7 +270,12 @@ impl<'a, S: Lanes> Block<'a, S> {
                 number(&|c| c.train.learning_rate * c.policy.sharing * LOG2_E),
                 number(&|c| c.train.learning_rate * (1.0 - c.policy.sharing) * c.train.prompts_per_update() * LOG2_E),
             ],
-            keeps_logits: uses.dense || uses.kl || shape.greedy || shape.goes_off_policy || uses.scores,
+            keeps_logits: uses.dense
+                || uses.kl
+                || uses.scores
+                || shape.greedy
+                || shape.goes_off_policy
+                || recipe.config.objective.geometry == Geometry::Natural,
             uses,
             flows: false,
             iota: memory::word_vector::<S>(|lane| lane as u32),

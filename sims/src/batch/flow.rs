@@ -274,8 +274,7 @@ impl<S: Lanes> Block<'_, S> {
         let signal = self.replicas[0].recipe.signal;
         let votes = self.votes(slot);
         let mut slopes = take(&mut self.step.slope);
-        let mut pushes =
-            Pushes { pulls: self.pulls(), chances: self.chances(slot), pushes: &mut slopes, mean: self.s.splat_f32s(0.0) };
+        let mut pushes = Pushes { pulls: self.pulls(), chances: self.chances(slot), pushes: &mut slopes, mean: self.s.splat_f32s(0.0) };
         self.s.pay(signal.formula, &self.show(slot, votes), Sink::Pushes(&mut pushes));
         let mean = pushes.mean;
         self.step.slope = slopes;

@@ -136,11 +136,11 @@ pub trait Lanes: Simd + 'static {
                 unsafe { *table.get_unchecked_mut(index as u32 as usize) += x[0] };
                 unsafe { *table.get_unchecked_mut((index >> 32) as usize) += x[1] };
             }
-        }else {
-        for (&index, &x) in bytemuck::cast_slice::<_, u32>(index).iter().zip(bytemuck::cast_slice::<_, f32>(x)) {
-            // SAFETY: every index is below the table's length, just checked.
-            unsafe { *table.get_unchecked_mut(index as usize) += x };
-        }
+        } else {
+            for (&index, &x) in bytemuck::cast_slice::<_, u32>(index).iter().zip(bytemuck::cast_slice::<_, f32>(x)) {
+                // SAFETY: every index is below the table's length, just checked.
+                unsafe { *table.get_unchecked_mut(index as usize) += x };
+            }
         }
     }
     /// The same of one row.
@@ -311,8 +311,8 @@ mod x86 {
     use crate::signals::Formula;
     use pulp::x86::{V3, V4};
     use pulp::{Simd, cast, f32x8};
-    use std::hint::black_box;
     use std::arch::x86_64::{__m256i, __m512i, _MM_HINT_T0, _mm_prefetch};
+    use std::hint::black_box;
 
     /// The lanes of a vector, to be read back from memory one by one: quicker than to shift each of them out, as the compiler would.
     #[inline(always)]

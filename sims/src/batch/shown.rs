@@ -186,7 +186,11 @@ impl<S: Lanes> Draw<'_, S> {
     /// What a table by arm holds for the draw, which is its own arm where all are enumerated.
     #[inline(always)]
     fn entry(&self, table: &[S::f32s]) -> S::f32s {
-        if self.shown.scores.enumerated { table[self.index] } else { self.shown.s.gather(memory::flat::<S>(table), self.shown.answer[self.index]) }
+        if self.shown.scores.enumerated {
+            table[self.index]
+        } else {
+            self.shown.s.gather(memory::flat::<S>(table), self.shown.answer[self.index])
+        }
     }
 
     #[inline(always)]

@@ -241,7 +241,7 @@ impl<S: Lanes> Block<'_, S> {
             return self.ascend_at_once(did);
         }
         self.weigh_advantages();
-        if !self.shape.goes_off_policy && self.pushing(true).is_plain() {
+        if self.pushes_advantages() {
             // what is not looked at again need not be copied
             std::mem::swap(&mut self.step.push, &mut self.step.advantage);
         }
@@ -265,6 +265,12 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     pub(super) fn pushes_at_once(&self) -> bool {
         self.rule.takes_each_alone() && self.shape.exact && !self.shape.goes_off_policy
+    }
+
+    /// Whether the advantages of bandits are all that pushes them.
+    #[inline(always)]
+    pub(super) fn pushes_advantages(&self) -> bool {
+        !self.shape.goes_off_policy && self.pushing(true).is_plain()
     }
 
     /// How advantages become pushes.

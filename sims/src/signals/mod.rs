@@ -5,9 +5,9 @@
 //! kernel (numbers that print themselves) read the same lines. The loop tosses the coins, from the stream when rollouts are sampled, by splitting a response into its two outcomes when all responses are enumerated.
 
 use crate::batch::cuda::term::{Sample, Term};
+use crate::batch::flow::{Flow, Pushes};
 use crate::batch::lanes::{Kernel, Lanes};
 use crate::batch::number::Threshold;
-use crate::batch::flow::{Flow, Pushes};
 use crate::batch::shown::{Coins, Draw, Shown, Sink};
 use crate::config::Signals;
 use crate::real::Choice;

@@ -70,6 +70,8 @@ fn everything_seen_is_what_the_batched_engine_shows() {
 fn step_of(block: &Block<Scalar>, plan: &Plan) -> Vec<(&'static str, Vec<u32>)> {
     let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     let last = (plan.shape.batch - 1) * plan.shape.paid();
+    let is_push = !plan.shape.is_tree() && block.pushes_advantages();
+    let advantages = if is_push { &block.step.push } else { &block.step.advantage };
     let pushes = if plan.shape.is_tree() { block.token_pushes() } else { &block.step.push };
     let lanes = |numbers: &[crate::batch::number::Lane<Scalar>]| numbers.iter().map(|lane| lane.x.to_bits()).collect::<Vec<_>>();
     vec![
@@ -77,7 +79,7 @@ fn step_of(block: &Block<Scalar>, plan: &Plan) -> Vec<(&'static str, Vec<u32>)> 
         ("arm", if plan.rows("arm").is_empty() { Vec::new() } else { block.step.position.to_vec() }),
         ("reward", bits(&block.step.reward[last..])),
         ("shaped", lanes(&block.step.shaped)),
-        ("advantage", lanes(&block.step.advantage)),
+        ("advantage", lanes(advantages)),
         ("push", lanes(pushes)),
         ("skill", bits(&block.skill)),
     ]
