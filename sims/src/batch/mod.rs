@@ -72,7 +72,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
 /// Changes whenever results of this engine do, so that stored results of an older one are not taken for new ones.
-pub const SEMANTICS: u32 = 4;
+pub const SEMANTICS: u32 = 5;
 
 /// Runs cells, in any mixture of recipes and worlds, and gives the curves of each, in their order.
 ///
