@@ -3,7 +3,7 @@
 use super::block::{Block, Replica};
 use super::evaluate::Means;
 use super::lanes::{Job, Kernel, Lanes, Vectors, dispatch, width};
-use super::memory::{self, MAX_LANES};
+use super::memory;
 use super::number::Lane;
 use super::tree::Node;
 use super::update::Did;
@@ -188,23 +188,24 @@ impl Job for Follow<'_> {
 }
 
 impl Follow<'_> {
-    /// Over its replicas, halves first.
+    /// Over its replicas.
     #[inline(always)]
     fn sum<S: Lanes>(&self, x: Lane<S>) -> f64 {
-        let (s, iota) = (x.s, memory::word_vector::<S>(|lane| lane as u32));
-        let own = s.select_f32s(s.less_than_u32s(iota, s.splat_u32s(self.0.len() as u32)), x.x, s.splat_f32s(0.0));
-        let mut parts = [0.0; MAX_LANES];
-        for (part, x) in parts.iter_mut().zip(memory::flat::<S>(std::slice::from_ref(&own))) {
-            *part = f64::from(*x);
-        }
-        let mut half = MAX_LANES;
-        while half > 1 {
-            half /= 2;
-            let (some, others) = parts.split_at_mut(half);
-            some.iter_mut().zip(others).for_each(|(part, other)| *part += *other);
-        }
-        parts[0]
+        sum(&memory::flat::<S>(&[x.x])[..self.0.len()])
     }
+}
+
+/// The sum, by four parts. By itself, or a compiler would add up several sums crosswise.
+#[inline(never)]
+fn sum(all: &[f32]) -> f64 {
+    let (some, rest) = all.as_chunks::<4>();
+    let mut parts = [0.0; 4];
+    for some in some {
+        for (part, x) in parts.iter_mut().zip(some) {
+            *part += f64::from(*x);
+        }
+    }
+    parts.iter().sum::<f64>() + rest.iter().map(|x| f64::from(*x)).sum::<f64>()
 }
 
 /// What is wanted of a step.
