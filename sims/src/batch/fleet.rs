@@ -237,30 +237,18 @@ impl<S: Lanes, const TREE: bool> Kernel<S> for RollOut<'_, '_, S, TREE> {
     }
 }
 
-struct Assess<'b, 'a, S: Lanes> {
+struct Learn<'b, 'a, S: Lanes, const TREE: bool> {
     block: &'b mut Block<'a, S>,
+    step: usize,
     watched: Watched,
     did: &'b mut Did<S>,
 }
 
-impl<S: Lanes> Kernel<S> for Assess<'_, '_, S> {
+impl<S: Lanes, const TREE: bool> Kernel<S> for Learn<'_, '_, S, TREE> {
     type Output = ();
     #[inline(always)]
     fn run(self, _: S) {
         self.block.assess(self.watched, self.did);
-    }
-}
-
-struct Update<'b, 'a, S: Lanes, const TREE: bool> {
-    block: &'b mut Block<'a, S>,
-    step: usize,
-    did: &'b mut Did<S>,
-}
-
-impl<S: Lanes, const TREE: bool> Kernel<S> for Update<'_, '_, S, TREE> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self, _: S) {
         if TREE {
             self.block.update_trees(self.did);
         } else {
@@ -323,8 +311,7 @@ impl<S: Lanes> Block<'_, S> {
     fn step_of<const TREE: bool>(&mut self, step: usize, watched: Watched, did: &mut Did<S>) {
         let s = self.s;
         s.enter(RollOut::<S, TREE> { block: &mut *self, step, watched: watched != Watched::Nothing });
-        s.enter(Assess { block: &mut *self, watched, did: &mut *did });
-        s.enter(Update::<S, TREE> { block: &mut *self, step, did });
+        s.enter(Learn::<S, TREE> { block: &mut *self, step, watched, did });
     }
 
     /// From rewards to advantages; says what the step did where that is wanted.
