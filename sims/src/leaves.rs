@@ -51,7 +51,7 @@ impl Leaves {
         self.chances.iter().flatten().copied()
     }
 
-    /// Writes the chance of a right response below every child of a prefix of `h` tokens, all but two at most, under the base model, by token.
+    /// Writes the chance of a right response below every child of a prefix of `h` tokens, at least two less than a response has, under the base model, by token.
     #[inline(always)]
     pub(crate) fn write_below(&self, h: usize, prefix: usize, below: &mut [f32]) {
         let row = &self.chances[h][self.extend(prefix, 0)..][..self.tokens];

@@ -131,6 +131,7 @@ pub trait Lanes: Simd + 'static {
         }
         assert!(self.all_below(last, table.len()), "an index is outside the table");
         if Self::LANES > 1 {
+            // indices by twos, the first in the low half, for what takes the time here is loads
             for (&index, x) in bytemuck::cast_slice::<_, u64>(index).iter().zip(bytemuck::cast_slice::<_, [f32; 2]>(x)) {
                 // SAFETY: every index is below the table's length, just checked.
                 unsafe { *table.get_unchecked_mut(index as u32 as usize) += x[0] };

@@ -356,7 +356,7 @@ impl<S: Lanes> Block<'_, S> {
         let prompts = s.sub_u32s(self.step.prompt[slot], s.splat_u32s(self.shape.domain.start as u32));
         let owners = s.add_u32s(s.mul_u32s(prompts, s.splat_u32s(S::LANES as u32)), self.iota);
         let entries = self.tree.levels[h - 1].child_entries::<S, STRIDE>(s, births.parents, births.tokens);
-        self.tree.levels[h].make_room(S::LANES);
+        self.tree.levels[h].reserve(S::LANES);
         if self.tree.success.is_some() {
             self.keep_births::<STRIDE>(h, visit, births, owners);
         }

@@ -110,7 +110,7 @@ impl Level {
 
     /// Makes room for `more` nodes.
     #[inline(always)]
-    pub(super) fn make_room(&mut self, more: usize) {
+    pub(super) fn reserve(&mut self, more: usize) {
         if self.used + more > self.room() {
             self.fit((self.used + more) * 5 / 4);
         }
