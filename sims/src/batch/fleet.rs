@@ -218,41 +218,27 @@ pub(super) enum Watched {
     All,
 }
 
-/// Parts of a step, each compiled by itself, once for all that step: all in one they would take a compiler long.
-struct RollOut<'b, 'a, S: Lanes, const TREE: bool> {
-    block: &'b mut Block<'a, S>,
-    step: usize,
-    watched: bool,
-}
-
-impl<S: Lanes, const TREE: bool> Kernel<S> for RollOut<'_, '_, S, TREE> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self, _: S) {
-        if TREE {
-            self.block.roll_out_trees(self.step, self.watched);
-        } else {
-            self.block.roll_out(self.step, self.watched);
-        }
-    }
-}
-
-struct Learn<'b, 'a, S: Lanes, const TREE: bool> {
+/// One step, compiled by itself, once for all that step.
+struct Step<'b, 'a, S: Lanes, const TREE: bool> {
     block: &'b mut Block<'a, S>,
     step: usize,
     watched: Watched,
     did: &'b mut Did<S>,
 }
 
-impl<S: Lanes, const TREE: bool> Kernel<S> for Learn<'_, '_, S, TREE> {
+impl<S: Lanes, const TREE: bool> Kernel<S> for Step<'_, '_, S, TREE> {
     type Output = ();
     #[inline(always)]
     fn run(self, _: S) {
-        self.block.assess(self.watched, self.did);
+        let Step { block, step, watched, did } = self;
         if TREE {
-            self.block.update_trees(self.did);
+            block.roll_out_trees(step, watched != Watched::Nothing);
+            block.assess(watched, did);
+            block.update_trees(did);
         } else {
-            self.block.update(self.step, self.did);
+            block.roll_out(step, watched != Watched::Nothing);
+            block.assess(watched, did);
+            block.update(step, did);
         }
     }
 }
@@ -309,9 +295,7 @@ impl<S: Lanes> Block<'_, S> {
     }
 
     fn step_of<const TREE: bool>(&mut self, step: usize, watched: Watched, did: &mut Did<S>) {
-        let s = self.s;
-        s.enter(RollOut::<S, TREE> { block: &mut *self, step, watched: watched != Watched::Nothing });
-        s.enter(Learn::<S, TREE> { block: &mut *self, step, watched, did });
+        self.s.enter(Step::<S, TREE> { block: &mut *self, step, watched, did });
     }
 
     /// From rewards to advantages; says what the step did where that is wanted.
