@@ -185,6 +185,7 @@ impl<S: Lanes> StepTables<S> {
     fn new(s: S, shape: &Shape) -> Self {
         let none = s.less_than_u32s(s.splat_u32s(0), s.splat_u32s(0));
         let (paid, words) = (shape.paid(), shape.words().next_multiple_of(BLOCK));
+        let enumerated = if shape.exact { shape.arms } else { 0 };
         let by_arm = if shape.is_tree() { 0 } else { shape.batch * shape.arms };
         let by_group = shape.batch * shape.group;
         let zero = Lane { s, x: s.splat_f32s(0.0) };
@@ -208,9 +209,9 @@ impl<S: Lanes> StepTables<S> {
             weight: vec![Lane { s, x: s.splat_f32s(1.0 / shape.group as f32) }; by_group],
             chance: vec![zero; if shape.weighs_apart() { shape.batch * shape.arms } else { 0 }],
             coin: memory::floats(s, if shape.is_split() { shape.batch * shape.arms } else { 0 }),
-            slope: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
-            moved: memory::floats(s, if shape.exact { shape.arms } else { 0 }),
-            ahead: [(); 2].map(|()| memory::floats(s, if shape.exact { shape.arms } else { 0 })),
+            slope: memory::floats(s, enumerated),
+            moved: memory::floats(s, enumerated),
+            ahead: [(); 2].map(|()| memory::floats(s, enumerated)),
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),

@@ -231,15 +231,14 @@ impl<S: Lanes, const TREE: bool> Kernel<S> for Step<'_, '_, S, TREE> {
     #[inline(always)]
     fn run(self, _: S) {
         let Step { block, step, watched, did } = self;
+        let is_watched = watched != Watched::Nothing;
         if TREE {
-            block.roll_out_trees(step, watched != Watched::Nothing);
-            block.assess(watched, did);
-            block.update_trees(did);
+            block.roll_out_trees(step, is_watched);
         } else {
-            block.roll_out(step, watched != Watched::Nothing);
-            block.assess(watched, did);
-            block.update(step, did);
+            block.roll_out(step, is_watched);
         }
+        block.assess(watched, did);
+        if TREE { block.update_trees(did) } else { block.update(step, did) }
     }
 }
 
@@ -291,11 +290,12 @@ impl<S: Lanes> Block<'_, S> {
 
     /// One step; `did` says afterwards what it did, where that is wanted.
     pub(super) fn step(&mut self, step: usize, watched: Watched, did: &mut Did<S>) {
-        if self.shape.is_tree() { self.step_of::<true>(step, watched, did) } else { self.step_of::<false>(step, watched, did) }
-    }
-
-    fn step_of<const TREE: bool>(&mut self, step: usize, watched: Watched, did: &mut Did<S>) {
-        self.s.enter(Step::<S, TREE> { block: &mut *self, step, watched, did });
+        let s = self.s;
+        if self.shape.is_tree() {
+            s.enter(Step::<S, true> { block: self, step, watched, did });
+        } else {
+            s.enter(Step::<S, false> { block: self, step, watched, did });
+        }
     }
 
     /// From rewards to advantages; says what the step did where that is wanted.

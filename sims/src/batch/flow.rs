@@ -284,7 +284,7 @@ impl<S: Lanes> Block<'_, S> {
     /// Makes up to `steps` steps, at least one, and gives how many; of those before, one was made by itself.
     pub(super) fn flow(&mut self, steps: usize) -> usize {
         let (signal, arms) = (self.replicas[0].recipe.signal, self.shape.arms);
-        let never = (self.s.splat_u32s(0), self.step.is_right[0], self.step.is_right[0]);
+        let votes = self.votes(0);
         let [mut weights, mut next] = take(&mut self.step.ahead);
         let weighed = self.find_policy::<Bare>(0, false, &mut weights);
         let mut logits = take(&mut self.step.moved);
@@ -304,7 +304,7 @@ impl<S: Lanes> Block<'_, S> {
             next: &mut next,
             is_right: &self.step.is_right,
         };
-        self.s.pay(signal.formula, &self.show(0, never), Sink::Flow(&mut flow));
+        self.s.pay(signal.formula, &self.show(0, votes), Sink::Flow(&mut flow));
         let (made, log_sum) = (flow.made, flow.log_sum);
         self.step.log_sum[0] = log_sum;
         (self.skill, self.step.slope, self.step.moved, self.step.ahead) = (skill, slopes, logits, [weights, next]);

@@ -1,6 +1,6 @@
 //! From the advantages of rollouts to those of tokens, and to new logits of trees.
 
-use super::success::Newborn;
+use super::success::{Births, Newborn};
 use crate::batch::block::Block;
 use crate::batch::lanes::{Kernel, Lanes, ROW};
 use crate::batch::memory;
@@ -28,17 +28,6 @@ impl<S: Lanes, const STRIDE: usize> Kernel<S> for Climb<'_, '_, S, STRIDE> {
     fn run(self, _: S) {
         self.block.climb::<STRIDE>(self.slot);
     }
-}
-
-/// New nodes.
-pub(super) struct Births<S: Lanes> {
-    /// The lanes in which there is one.
-    pub(super) new: S::m32s,
-    /// Its number.
-    pub(super) born: S::u32s,
-    /// The node above, and the token that led here.
-    pub(super) parents: S::u32s,
-    pub(super) tokens: S::u32s,
 }
 
 impl<S: Lanes> Block<'_, S> {

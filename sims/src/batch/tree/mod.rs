@@ -168,6 +168,12 @@ impl<S: Lanes> Tree<S> {
         tree
     }
 
+    /// The words in which what is listed says something of these codes, where that begins at `from`.
+    #[inline(always)]
+    fn listed_word(&self, s: S, from: S::u32s, code: S::u32s) -> S::u32s {
+        s.gather_words(&self.listed, s.add_u32s(from, s.shr::<5>(code)))
+    }
+
     /// Loads the listed right responses, of every world once.
     fn list(&mut self, replicas: &[Replica]) {
         let mut from: Vec<u32> = Vec::new();

@@ -399,8 +399,7 @@ impl<S: Lanes> Block<'_, S> {
             self.tree.prefix[visit] = code;
             code = s.add_u32s(s.mul_u32s(code, arms), self.tree.visits[visit].token);
         }
-        let word = s.gather_words(&self.tree.listed, s.add_u32s(self.tree.listed_from, s.shr::<5>(code)));
-        s.bit(word, code)
+        s.bit(self.tree.listed_word(s, self.tree.listed_from, code), code)
     }
 
     /// Names the answer of every rollout of the slot by the first that took the same path.

@@ -2,7 +2,6 @@
 //! are computed anew, and those above them.
 
 use super::FLOOR;
-use super::ascent::Births;
 use super::level::{Level, put};
 use crate::batch::block::Block;
 use crate::batch::lanes::{Lanes, ROW, Row};
@@ -106,6 +105,17 @@ pub(in crate::batch) fn fresh_chances(world: &World, prompt: usize, shape: &Shap
     fresh
 }
 
+/// New nodes.
+pub(super) struct Births<S: Lanes> {
+    /// The lanes in which there is one.
+    pub(super) new: S::m32s,
+    /// Its number.
+    pub(super) born: S::u32s,
+    /// The node above, and the token that led here.
+    pub(super) parents: S::u32s,
+    pub(super) tokens: S::u32s,
+}
+
 /// A new node.
 #[derive(Clone, Copy)]
 pub(super) struct Newborn {
@@ -196,7 +206,7 @@ impl<S: Lanes> Block<'_, S> {
     fn opens(&self, h: usize, visit: usize) -> S::m32s {
         let (s, prefix) = (self.s, self.tree.prefix[visit]);
         let from = s.add_u32s(self.tree.listed_from, s.splat_u32s(self.tree.opens_from[h] as u32));
-        s.bit(s.gather_words(&self.tree.listed, s.add_u32s(from, s.shr::<5>(prefix))), prefix)
+        s.bit(self.tree.listed_word(s, from, prefix), prefix)
     }
 
     /// Whether right responses may lie below slots of nodes of depth `h`.
@@ -310,11 +320,10 @@ impl<S: Lanes> Block<'_, S> {
         let from = s.transmute_u32s_f32s(s.pick(s.transmute_f32s_u32s(self.tree.listed_from), owners));
         let prefixes = s.gather_words(&self.tree.levels[self.shape.depth - 1].chances.prefix, nodes);
         let code = |token: usize| s.add_u32s(s.mul_u32s(prefixes, s.splat_u32s(arms as u32)), s.splat_u32s(token as u32));
-        let word = |code: S::u32s| s.gather_words(&self.tree.listed, s.add_u32s(from, s.shr::<5>(code)));
         let last = ROW.min(arms - first);
         // a tile may lie across two words, unless tokens come in tiles
-        let start = word(code(first));
-        let end = if arms.is_multiple_of(ROW) { start } else { word(code(first + last - 1)) };
+        let start = self.tree.listed_word(s, from, code(first));
+        let end = if arms.is_multiple_of(ROW) { start } else { self.tree.listed_word(s, from, code(first + last - 1)) };
         let mut tile = [zero; ROW];
         for (k, entry) in tile[..last].iter_mut().enumerate() {
             let own = code(first + k);
