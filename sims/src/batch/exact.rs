@@ -1,12 +1,14 @@
 //! Exact mode: the group is every response, weighted by its probability, and every outcome of its coin.
 
 use super::block::Block;
+use super::flow::{Bare, Flow, Pulls, Pushes, slope_around};
 use super::lanes::{Kernel, Lanes};
 use super::memory;
 use super::number::Lane;
-use super::sample::{Keep, Weights};
 use super::search::Bits;
+use super::shown::Sink;
 use super::update::{Did, Pushing};
+use super::weigh::{Keep, Weights};
 use crate::config::{Geometry, KlForm, KlPlace};
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
@@ -26,19 +28,13 @@ impl<S: Lanes> Keep<S> for Chances {
 
 /// What the table of slopes holds, by arm.
 #[derive(Clone, Copy)]
-pub(super) enum Ascent<S: Lanes> {
+enum Ascent<S: Lanes> {
     /// Slopes.
     Slopes,
     /// Slopes, but for this times the arm's probability, which is still to be taken off.
     Less(S::f32s),
     /// Pushes, of which this is the mean: a slope is what a push is above it, times the arm's probability.
     Around(S::f32s),
-}
-
-/// The slope of an arm with this push, where `mean` is that of all.
-#[inline(always)]
-pub(super) fn slope_around<S: Lanes>(s: S, push: S::f32s, mean: S::f32s, chance: S::f32s) -> S::f32s {
-    s.mul_f32s(s.sub_f32s(push, mean), chance)
 }
 
 /// Moves rows, one for each arm, by slopes times a rate; `HOW` is the place of the ascent in its list.
@@ -141,7 +137,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// The probability of every arm of a slot as the policy now is.
     #[inline(always)]
-    pub(super) fn chances(&self, slot: usize) -> &[Lane<S>] {
+    fn chances(&self, slot: usize) -> &[Lane<S>] {
         let arms = self.shape.arms;
         &(if self.shape.weighs_apart() { &self.step.chance } else { &self.step.weight })[slot * arms..][..arms]
     }
@@ -249,7 +245,7 @@ impl<S: Lanes> Block<'_, S> {
 
     /// Step sizes of skill and memory in an update on so many prompts.
     #[inline(always)]
-    pub(super) fn rates_of(&self, prompts: usize) -> [S::f32s; 2] {
+    fn rates_of(&self, prompts: usize) -> [S::f32s; 2] {
         let (s, share) = (self.s, self.splat(1.0 / prompts as f64));
         [s.mul_f32s(self.step_size[0], share), s.mul_f32s(self.step_size[1], share)]
     }
@@ -407,5 +403,71 @@ impl<S: Lanes> Block<'_, S> {
             }
         }
         (self.step.gain, self.memory) = (gains, memory);
+    }
+
+    /// Whether the expected gradient is that of the pushes of all responses, whatever their mean: rewards enter it as they are, and once.
+    #[inline(always)]
+    pub(super) fn flows(&self) -> bool {
+        let (o, how) = (self.rule, self.pushing(true));
+        let raw = o.takes_rewards_raw() && !self.uses.signs && !how.cut;
+        let kl_in_loss = !self.uses.kl || o.kl_place == KlPlace::Loss;
+        self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
+    }
+
+    /// Whether many steps of a flow may be made at a time.
+    pub(super) fn flows_freely(&self) -> bool {
+        let alone = self.is_single() && self.shape.batch == 1 && !self.uses.memory;
+        self.flows && alone && !self.uses.votes && !self.uses.others
+    }
+
+    #[inline(always)]
+    fn pulls(&self) -> Pulls<S> {
+        Pulls {
+            kl: self.uses.kl.then_some((self.dials.kl_beta, self.rule.kl_form)),
+            entropy: self.uses.entropy.then_some(self.dials.entropy_coeff),
+        }
+    }
+
+    /// Pushes of all responses to the slot's prompt, straight from what they show.
+    #[inline(always)]
+    fn find_flow(&mut self, slot: usize) -> Ascent<S> {
+        let signal = self.replicas[0].recipe.signal;
+        let votes = self.votes(slot);
+        let mut slopes = take(&mut self.step.slope);
+        let mut pushes = Pushes { pulls: self.pulls(), chances: self.chances(slot), pushes: &mut slopes, mean: self.s.splat_f32s(0.0) };
+        self.s.pay(signal.formula, &self.show(slot, votes), Sink::Pushes(&mut pushes));
+        let mean = pushes.mean;
+        self.step.slope = slopes;
+        Ascent::Around(mean)
+    }
+
+    /// Makes up to `steps` steps, at least one, and gives how many; of those before, one was made by itself.
+    pub(super) fn flow(&mut self, steps: usize) -> usize {
+        let (signal, arms) = (self.replicas[0].recipe.signal, self.shape.arms);
+        let votes = self.votes(0);
+        let [mut weights, mut next] = take(&mut self.step.ahead);
+        let weighed = self.find_policy::<Bare>(0, false, &mut weights);
+        let mut logits = take(&mut self.step.moved);
+        logits.copy_from_slice(&self.step.logits[..arms]);
+        let (mut skill, mut slopes) = (take(&mut self.skill), take(&mut self.step.slope));
+        let mut flow = Flow {
+            pulls: self.pulls(),
+            rate: self.rates_of(1)[0],
+            steps,
+            made: 0,
+            log_sum: self.step.log_sum[0],
+            weights: &mut weights,
+            weighed,
+            logits: &mut logits,
+            skill: &mut skill[..arms],
+            pushes: &mut slopes,
+            next: &mut next,
+            is_right: &self.step.is_right,
+        };
+        self.s.pay(signal.formula, &self.show(0, votes), Sink::Flow(&mut flow));
+        let (made, log_sum) = (flow.made, flow.log_sum);
+        self.step.log_sum[0] = log_sum;
+        (self.skill, self.step.slope, self.step.moved, self.step.ahead) = (skill, slopes, logits, [weights, next]);
+        made
     }
 }

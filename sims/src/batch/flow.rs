@@ -3,28 +3,26 @@
 //! At a single prompt, steps that nobody watches are made many at a time, each in two passes over the arms: the first says what every arm pushes by, the second
 //! moves the logits and weighs them at once. That is one kernel for each formula, and all it reads stays in the first cache.
 
-use super::block::Block;
-use super::exact::{Ascent, slope_around};
 use super::lanes::{Kernel, Lanes};
 use super::math::log2;
 use super::number::Lane;
-use super::sample::{Keep, Logits, Weigh, Weights, is_far};
-use super::shown::{Draw, Scores, Shown, Sink};
-use crate::config::{KlForm, KlPlace};
+use super::shown::{Draw, Scores, Shown};
+use super::weigh::{Keep, Logits, Weigh, Weights, is_far};
+use crate::config::KlForm;
 use crate::objective::kl_slope;
 use crate::seen::Seen;
 use crate::signals::Written;
 use std::marker::PhantomData;
-use std::mem::{swap, take};
+use std::mem::swap;
 
 /// What rewards are joined by before they push: `r - kl_beta d kl / d log pi - entropy_coeff log pi`, up to a number that is the same for all responses, which
 /// moves no policy.
 #[derive(Clone, Copy)]
-struct Pulls<S: Lanes> {
+pub(super) struct Pulls<S: Lanes> {
     /// Weight of the KL penalty and its form, if there is one.
-    kl: Option<(Lane<S>, KlForm)>,
+    pub(super) kl: Option<(Lane<S>, KlForm)>,
     /// Weight of the entropy bonus, if there is one.
-    entropy: Option<Lane<S>>,
+    pub(super) entropy: Option<Lane<S>>,
 }
 
 /// What rewards become: each is a loop of its own, in which nothing branches.
@@ -84,6 +82,12 @@ impl<S: Lanes> Pulls<S> {
     }
 }
 
+/// The slope of an arm with this push, where `mean` is that of all.
+#[inline(always)]
+pub(super) fn slope_around<S: Lanes>(s: S, push: S::f32s, mean: S::f32s, chance: S::f32s) -> S::f32s {
+    s.mul_f32s(s.sub_f32s(push, mean), chance)
+}
+
 /// Pushes of all draws that earn what `F` says; gives their mean under weights of which `inverse` is the inverse of the sum.
 #[inline(always)]
 fn push_all<S: Lanes, F: Written>(
@@ -105,12 +109,12 @@ fn push_all<S: Lanes, F: Written>(
 
 /// What all responses, each once, push the policy by.
 pub struct Pushes<'a, S: Lanes> {
-    pulls: Pulls<S>,
+    pub(super) pulls: Pulls<S>,
     /// Probabilities of the responses.
-    chances: &'a [Lane<S>],
-    pushes: &'a mut [S::f32s],
+    pub(super) chances: &'a [Lane<S>],
+    pub(super) pushes: &'a mut [S::f32s],
     /// The mean push.
-    mean: S::f32s,
+    pub(super) mean: S::f32s,
 }
 
 /// Fills in pushes.
@@ -141,7 +145,7 @@ impl<S: Lanes> Pushes<'_, S> {
 }
 
 /// Weights as they are.
-struct Bare;
+pub(super) struct Bare;
 
 impl<S: Lanes> Keep<S> for Bare {
     type Row = S::f32s;
@@ -153,23 +157,23 @@ impl<S: Lanes> Keep<S> for Bare {
 
 /// A policy at a single prompt, under way.
 pub struct Flow<'a, S: Lanes> {
-    pulls: Pulls<S>,
+    pub(super) pulls: Pulls<S>,
     /// Step size.
-    rate: S::f32s,
+    pub(super) rate: S::f32s,
     /// Steps to make, and made.
-    steps: usize,
-    made: usize,
+    pub(super) steps: usize,
+    pub(super) made: usize,
     /// log2 of the sum of 2^logit, weights by arm, and what these add up to.
-    log_sum: S::f32s,
-    weights: &'a mut [S::f32s],
-    weighed: Weights<S>,
+    pub(super) log_sum: S::f32s,
+    pub(super) weights: &'a mut [S::f32s],
+    pub(super) weighed: Weights<S>,
     /// Logits by arm, and what training has added to them.
-    logits: &'a mut [S::f32s],
-    skill: &'a mut [S::f32s],
+    pub(super) logits: &'a mut [S::f32s],
+    pub(super) skill: &'a mut [S::f32s],
     /// Scratch by arm: pushes, and weights after the next step.
-    pushes: &'a mut [S::f32s],
-    next: &'a mut [S::f32s],
-    is_right: &'a [S::m32s],
+    pub(super) pushes: &'a mut [S::f32s],
+    pub(super) next: &'a mut [S::f32s],
+    pub(super) is_right: &'a [S::m32s],
 }
 
 /// Makes the steps of a flow.
@@ -241,73 +245,5 @@ impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
             }
             flow.log_sum = s.add_f32s(flow.log_sum, log2(s, flow.weighed.total).0);
         }
-    }
-}
-
-impl<S: Lanes> Block<'_, S> {
-    /// Whether the expected gradient is that of the pushes of all responses, whatever their mean: rewards enter it as they are, and once.
-    #[inline(always)]
-    pub(super) fn flows(&self) -> bool {
-        let (o, how) = (self.rule, self.pushing(true));
-        let raw = o.takes_rewards_raw() && !self.uses.signs && !how.cut;
-        let kl_in_loss = !self.uses.kl || o.kl_place == KlPlace::Loss;
-        self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
-    }
-
-    /// Whether many steps of a flow may be made at a time.
-    pub(super) fn flows_freely(&self) -> bool {
-        let alone = self.is_single() && self.shape.batch == 1 && !self.uses.memory;
-        self.flows && alone && !self.uses.votes && !self.uses.others
-    }
-
-    #[inline(always)]
-    fn pulls(&self) -> Pulls<S> {
-        Pulls {
-            kl: self.uses.kl.then_some((self.dials.kl_beta, self.rule.kl_form)),
-            entropy: self.uses.entropy.then_some(self.dials.entropy_coeff),
-        }
-    }
-
-    /// Pushes of all responses to the slot's prompt, straight from what they show.
-    #[inline(always)]
-    pub(super) fn find_flow(&mut self, slot: usize) -> Ascent<S> {
-        let signal = self.replicas[0].recipe.signal;
-        let votes = self.votes(slot);
-        let mut slopes = take(&mut self.step.slope);
-        let mut pushes = Pushes { pulls: self.pulls(), chances: self.chances(slot), pushes: &mut slopes, mean: self.s.splat_f32s(0.0) };
-        self.s.pay(signal.formula, &self.show(slot, votes), Sink::Pushes(&mut pushes));
-        let mean = pushes.mean;
-        self.step.slope = slopes;
-        Ascent::Around(mean)
-    }
-
-    /// Makes up to `steps` steps, at least one, and gives how many; of those before, one was made by itself.
-    pub(super) fn flow(&mut self, steps: usize) -> usize {
-        let (signal, arms) = (self.replicas[0].recipe.signal, self.shape.arms);
-        let votes = self.votes(0);
-        let [mut weights, mut next] = take(&mut self.step.ahead);
-        let weighed = self.find_policy::<Bare>(0, false, &mut weights);
-        let mut logits = take(&mut self.step.moved);
-        logits.copy_from_slice(&self.step.logits[..arms]);
-        let (mut skill, mut slopes) = (take(&mut self.skill), take(&mut self.step.slope));
-        let mut flow = Flow {
-            pulls: self.pulls(),
-            rate: self.rates_of(1)[0],
-            steps,
-            made: 0,
-            log_sum: self.step.log_sum[0],
-            weights: &mut weights,
-            weighed,
-            logits: &mut logits,
-            skill: &mut skill[..arms],
-            pushes: &mut slopes,
-            next: &mut next,
-            is_right: &self.step.is_right,
-        };
-        self.s.pay(signal.formula, &self.show(0, votes), Sink::Flow(&mut flow));
-        let (made, log_sum) = (flow.made, flow.log_sum);
-        self.step.log_sum[0] = log_sum;
-        (self.skill, self.step.slope, self.step.moved, self.step.ahead) = (skill, slopes, logits, [weights, next]);
-        made
     }
 }

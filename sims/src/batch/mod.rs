@@ -7,7 +7,6 @@
 //! Block                                block       the state of one vector of replicas
 //!   roll_out                           sample      bandits: policy, search in running sums
 //!   enumerate                          exact       all arms with their probabilities in place of a sample
-//!   flow                               flow        exact gradients into which rewards enter as they are, many steps at a time
 //!   roll_out_trees                     tree/       trees: policies at the nodes visited, draws, verdicts
 //!   pay                                pay         signal, votes, labels
 //!   assess                             update      the blocks of crate::objective, in lanes
@@ -18,6 +17,8 @@
 //! Lanes, dispatch                      lanes       vector instructions, chosen at run time; all `unsafe` of the crate
 //! exp2, log2; Keys, Streams            math, philox
 //! Ceilings                             ceiling     what this machine can do at most
+//! Weigh                                weigh       from logits to weights, their sums and moments
+//! Flow, Pushes                         flow        exact gradients into which rewards enter as they are, many steps at a time
 //! Search, Bits                         search      which arm a uniform means
 //! the same engine as one CUDA kernel   cuda/       one replica per thread
 //! ```
@@ -53,6 +54,7 @@ pub mod shown;
 mod tests;
 mod tree;
 mod update;
+mod weigh;
 
 pub use block::Replica;
 pub use fleet::{Observed, Options, Trail, follow, recall, success, watch};

@@ -6,9 +6,9 @@ use crate::batch::block::Block;
 use crate::batch::lanes::{Kernel, Lanes, ROW};
 use crate::batch::math::{exp2_above, log2};
 use crate::batch::memory;
-use crate::batch::sample::largest;
 use crate::batch::search::{Bits, bit_rows};
 use crate::batch::shown::Path;
+use crate::batch::weigh::largest;
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
 

@@ -1,0 +1,134 @@
+//! Weighing the arms of a policy, on the way from logits to running sums, weights or probabilities.
+
+use super::lanes::{Kernel, Lanes};
+use super::math::{exp2, log2};
+use std::f32::consts::LN_2;
+
+/// A sum of weights that is further from 1 than this has moved far: below, small weights would be lost.
+pub(super) const FAR: f32 = 1e18;
+
+/// The policy at one prompt: sum of weights 2^(logit - shift), their moment, and their sum over right arms.
+pub(super) struct Weights<S: Lanes> {
+    pub(super) total: S::f32s,
+    pub(super) moment: S::f32s,
+    pub(super) right: S::f32s,
+}
+
+impl<S: Lanes> Weights<S> {
+    /// Entropy of the policy, in nats.
+    #[inline(always)]
+    pub(super) fn entropy(&self, s: S) -> S::f32s {
+        let bits = log2(s, self.total).0;
+        s.mul_f32s(s.sub_f32s(bits, s.div_f32s(self.moment, self.total)), s.splat_f32s(LN_2))
+    }
+}
+
+/// What is kept of every arm of a policy.
+pub(super) trait Keep<S: Lanes> {
+    /// A row of the table it is kept in.
+    type Row;
+    /// That of an arm of some `weight`, `sum` being that of all up to it.
+    fn row(s: S, weight: S::f32s, sum: S::f32s) -> Self::Row;
+}
+
+/// The largest of each lane, in four chains: the order of maxima changes nothing.
+#[inline(always)]
+pub(super) fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
+    let mut tops = [s.splat_f32s(f32::NEG_INFINITY); 4];
+    for chunk in all.chunks(4) {
+        for (top, x) in tops.iter_mut().zip(chunk) {
+            *top = s.max_f32s(*top, *x);
+        }
+    }
+    s.max_f32s(s.max_f32s(tops[0], tops[1]), s.max_f32s(tops[2], tops[3]))
+}
+
+/// Weighs the arms of a policy less `shift`, and keeps what is to be kept of them; where `WATCHED`, also weighs the right ones.
+pub(super) struct Weigh<'k, S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> {
+    pub(super) shift: S::f32s,
+    pub(super) logits: L,
+    pub(super) is_right: &'k [S::m32s],
+    pub(super) kept: &'k mut [K::Row],
+}
+
+/// Logits, arm by arm.
+pub(super) trait Logits<S: Lanes> {
+    /// All of them.
+    fn all(self, s: S) -> impl Iterator<Item = S::f32s>;
+}
+
+/// They are loaded.
+pub(super) struct Loaded<'k, S: Lanes>(pub(super) &'k [S::f32s]);
+
+/// They are computed on the way; where they are kept, they go to a table.
+pub(super) struct Summed<'k, S: Lanes, const KEPT: bool> {
+    pub(super) base: &'k [S::f32s],
+    pub(super) skill: &'k [S::f32s],
+    pub(super) kept: &'k mut [S::f32s],
+}
+
+impl<S: Lanes> Logits<S> for Loaded<'_, S> {
+    #[inline(always)]
+    fn all(self, _: S) -> impl Iterator<Item = S::f32s> {
+        self.0.iter().copied()
+    }
+}
+
+impl<S: Lanes, const KEPT: bool> Logits<S> for Summed<'_, S, KEPT> {
+    #[inline(always)]
+    fn all(self, s: S) -> impl Iterator<Item = S::f32s> {
+        self.base.iter().zip(self.skill).zip(self.kept).map(
+            #[inline(always)]
+            move |((base, skill), kept)| {
+                let x = s.add_f32s(*base, *skill);
+                if KEPT {
+                    *kept = x;
+                }
+                x
+            },
+        )
+    }
+}
+
+impl<S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> Kernel<S> for Weigh<'_, S, K, L, WATCHED> {
+    type Output = Weights<S>;
+    #[inline(always)]
+    fn run(self, s: S) -> Weights<S> {
+        let zero = s.splat_f32s(0.0);
+        let [mut total, mut moment, mut right] = [zero; 3];
+        for (logit, (kept, is_right)) in self.logits.all(s).zip(self.kept.iter_mut().zip(self.is_right)) {
+            let (x, w) = exp2(s, s.sub_f32s(logit, self.shift));
+            total = s.add_f32s(total, w);
+            moment = s.mul_add_f32s(w, x, moment);
+            *kept = K::row(s, w, total);
+            if WATCHED {
+                right = s.select_f32s(*is_right, s.add_f32s(right, w), right);
+            }
+        }
+        Weights { total, moment, right }
+    }
+}
+
+/// Weighs by themselves, once for all who ask, arms whose logits are given.
+#[inline(always)]
+pub(super) fn weigh<S: Lanes, K: Keep<S>, L: Logits<S>>(
+    s: S,
+    logits: L,
+    watched: bool,
+    shift: S::f32s,
+    is_right: &[S::m32s],
+    kept: &mut [K::Row],
+) -> Weights<S> {
+    if watched {
+        s.enter(Weigh::<S, K, L, true> { shift, logits, is_right, kept })
+    } else {
+        s.enter(Weigh::<S, K, L, false> { shift, logits, is_right, kept })
+    }
+}
+
+/// Where a sum of weights has moved far.
+#[inline(always)]
+pub(super) fn is_far<S: Lanes>(s: S, total: S::f32s) -> S::m32s {
+    let (low, high) = (s.splat_f32s(1.0 / FAR), s.splat_f32s(FAR));
+    s.not_m32s(s.and_m32s(s.greater_than_or_equal_f32s(total, low), s.less_than_or_equal_f32s(total, high)))
+}
