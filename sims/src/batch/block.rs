@@ -78,6 +78,9 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) streams: Vec<Streams<S>>,
     /// Base log-probabilities, a row per prompt, depth and action.
     pub(super) base: Table<S::f32s>,
+    /// Bandits that train on a single prompt: what is taken off its logits, and its base log-probabilities less that, by arm.
+    pub(super) shift: S::f32s,
+    pub(super) anchor: Table<S::f32s>,
     /// Right tokens, bits per prompt and depth.
     pub(super) right: Table<S::u32s>,
     /// Well-formed tokens, bits per depth.
@@ -283,6 +286,8 @@ impl<'a, S: Lanes> Block<'a, S> {
             keys,
             streams,
             base: Table::new(shape.prompts * shape.depth * shape.stride, s.splat_f32s(PAD)),
+            shift: s.splat_f32s(0.0),
+            anchor: memory::floats(s, if shape.is_tree() || shape.domain.len() > 1 { 0 } else { shape.arms }),
             right: memory::words(s, shape.prompts * shape.depth * bit_rows(shape.arms)),
             formatted: memory::words(s, shape.depth * bit_rows(shape.arms)),
             skill: memory::floats(s, shape.depth * shape.stride),
@@ -295,6 +300,7 @@ impl<'a, S: Lanes> Block<'a, S> {
         for (lane, replica) in replicas.iter().enumerate() {
             block.load(lane, replica.world);
         }
+        block.shift_to(s.splat_f32s(0.0));
         block.flows = block.flows();
         if block.shape.exact {
             block.list_responses();

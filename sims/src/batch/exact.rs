@@ -96,7 +96,7 @@ impl<S: Lanes> Block<'_, S> {
         for slot in 0..self.shape.batch {
             self.fetch_right(slot, watched, step == 0);
             let weights = self.find_chances(slot, watched);
-            self.describe_weights(slot, &weights);
+            self.describe_weights(slot, watched, &weights);
             if self.flows && !watched {
                 continue;
             }
@@ -256,6 +256,9 @@ impl<S: Lanes> Block<'_, S> {
         let rates = self.rates_of(self.shape.batch);
         for slot in 0..self.shape.batch {
             self.count(slot, did);
+            if self.flows_freely() {
+                return;
+            }
             let ascent = if self.flows { self.find_flow(slot) } else { self.find_slopes_at_once(slot, self.pushing(true), did) };
             self.move_logits(slot, rates, ascent);
         }
@@ -414,7 +417,7 @@ impl<S: Lanes> Block<'_, S> {
         self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
     }
 
-    /// Whether many steps of a flow may be made at a time.
+    /// Whether [`Block::flow`] makes the steps of a flow, many at a time; a step by itself only looks at the policy.
     pub(super) fn flows_freely(&self) -> bool {
         let alone = self.is_single() && self.shape.batch == 1 && !self.uses.memory;
         self.flows && alone && !self.uses.votes && !self.uses.others
@@ -441,7 +444,7 @@ impl<S: Lanes> Block<'_, S> {
         Ascent::Around(mean)
     }
 
-    /// Makes up to `steps` steps, at least one, and gives how many; of those before, one was made by itself.
+    /// Makes up to `steps` steps, at least one, and gives how many.
     pub(super) fn flow(&mut self, steps: usize) -> usize {
         let (signal, arms) = (self.replicas[0].recipe.signal, self.shape.arms);
         let votes = self.votes(0);
@@ -459,14 +462,14 @@ impl<S: Lanes> Block<'_, S> {
             weights: &mut weights,
             weighed,
             logits: &mut logits,
+            anchor: &self.anchor,
             skill: &mut skill[..arms],
             pushes: &mut slopes,
             next: &mut next,
             is_right: &self.step.is_right,
         };
         self.s.pay(signal.formula, &self.show(0, votes), Sink::Flow(&mut flow));
-        let (made, log_sum) = (flow.made, flow.log_sum);
-        self.step.log_sum[0] = log_sum;
+        let made = flow.made;
         (self.skill, self.step.slope, self.step.moved, self.step.ahead) = (skill, slopes, logits, [weights, next]);
         made
     }

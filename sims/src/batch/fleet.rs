@@ -178,7 +178,7 @@ impl Job for Follow<'_> {
         let steps = all[0].recipe.config.train.steps;
         let (mut trail, mut did) = (Vec::with_capacity(steps), block.nothing());
         for step in 0..steps {
-            block.step(step, Watched::Policy, &mut did);
+            block.train(step..step + 1, Watched::Policy, &mut did);
             trail.push([self.sum::<S>(did.success), self.sum::<S>(did.entropy)]);
         }
         let last = block.measured(0..block.shape.held_out.start);
@@ -279,12 +279,11 @@ impl<S: Lanes> Block<'_, S> {
         let unwatched = if watched == Watched::Nothing { steps.end } else { steps.end.saturating_sub(1) };
         let mut step = steps.start;
         while step < steps.end {
-            if step > 0 && step < unwatched && self.flows_freely() {
-                step += self.flow(unwatched - step);
-            } else {
-                self.step(step, if step < unwatched { Watched::Nothing } else { watched }, did);
-                step += 1;
+            let (flows, watched) = (self.flows_freely(), if step < unwatched { Watched::Nothing } else { watched });
+            if !flows || step == 0 || watched != Watched::Nothing {
+                self.step(step, watched, did);
             }
+            step += if flows { self.flow(unwatched.saturating_sub(step).max(1)) } else { 1 };
         }
     }
 

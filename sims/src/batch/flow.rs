@@ -42,6 +42,12 @@ struct Any<S: Lanes> {
     entropy: Lane<S>,
 }
 
+/// `x - weight * y`, rounded once.
+#[inline(always)]
+fn less<S: Lanes>(x: Lane<S>, weight: Lane<S>, y: Lane<S>) -> Lane<S> {
+    Lane { x: x.s.mul_add_f32s(x.s.neg_f32s(weight.x), y.x, x.x), ..x }
+}
+
 impl<S: Lanes> Pull<S> for Free {
     #[inline(always)]
     fn pulled(&self, reward: Lane<S>, _: &Draw<S>) -> Lane<S> {
@@ -52,14 +58,14 @@ impl<S: Lanes> Pull<S> for Free {
 impl<S: Lanes> Pull<S> for Leash<S> {
     #[inline(always)]
     fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
-        reward - self.0 * kl_slope(KlForm::K2, draw.log_ratio())
+        less(reward, self.0, kl_slope(KlForm::K2, draw.log_ratio()))
     }
 }
 
 impl<S: Lanes> Pull<S> for Any<S> {
     #[inline(always)]
     fn pulled(&self, reward: Lane<S>, draw: &Draw<S>) -> Lane<S> {
-        reward - self.kl.0 * kl_slope(self.kl.1, draw.log_ratio()) - self.entropy * draw.logprob()
+        less(less(reward, self.kl.0, kl_slope(self.kl.1, draw.log_ratio())), self.entropy, draw.logprob())
     }
 }
 
@@ -88,23 +94,22 @@ pub(super) fn slope_around<S: Lanes>(s: S, push: S::f32s, mean: S::f32s, chance:
     s.mul_f32s(s.sub_f32s(push, mean), chance)
 }
 
-/// Pushes of all draws that earn what `F` says; gives their mean under weights of which `inverse` is the inverse of the sum.
+/// Pushes of all draws that earn what `F` says; gives their sum under `weights`.
 #[inline(always)]
 fn push_all<S: Lanes, F: Written>(
     shown: &Shown<S>,
     pull: &impl Pull<S>,
     weights: impl Iterator<Item = S::f32s>,
-    inverse: S::f32s,
     pushes: &mut [S::f32s],
 ) -> S::f32s {
     let s = shown.s;
-    let mut mean = s.splat_f32s(0.0);
+    let mut sum = s.splat_f32s(0.0);
     for (index, (push, weight)) in pushes.iter_mut().zip(weights).enumerate() {
         let draw = Draw { shown, index };
         *push = pull.pulled(Lane { s, x: F::reward(&draw) }, &draw).x;
-        mean = s.mul_add_f32s(s.mul_f32s(weight, inverse), *push, mean);
+        sum = s.mul_add_f32s(weight, *push, sum);
     }
-    mean
+    sum
 }
 
 /// What all responses, each once, push the policy by.
@@ -127,12 +132,11 @@ struct Fill<'f, 'a, S: Lanes, F> {
 impl<S: Lanes, F: Written> UnderPull<S> for Fill<'_, '_, S, F> {
     #[inline(always)]
     fn run(self, pull: &impl Pull<S>) {
-        let one = self.shown.s.splat_f32s(1.0);
         let chances = self.all.chances.iter().map(
             #[inline(always)]
             |chance| chance.x,
         );
-        self.all.mean = push_all::<S, F>(self.shown, pull, chances, one, self.all.pushes);
+        self.all.mean = push_all::<S, F>(self.shown, pull, chances, self.all.pushes);
     }
 }
 
@@ -163,12 +167,13 @@ pub struct Flow<'a, S: Lanes> {
     /// Steps to make, and made.
     pub(super) steps: usize,
     pub(super) made: usize,
-    /// log2 of the sum of 2^logit, weights by arm, and what these add up to.
+    /// log2 of the sum of weights, weights by arm, and what these add up to.
     pub(super) log_sum: S::f32s,
     pub(super) weights: &'a mut [S::f32s],
     pub(super) weighed: Weights<S>,
-    /// Logits by arm, and what training has added to them.
+    /// Logits by arm, what they were before training, and what it has added to them.
     pub(super) logits: &'a mut [S::f32s],
+    pub(super) anchor: &'a [S::f32s],
     pub(super) skill: &'a mut [S::f32s],
     /// Scratch by arm: pushes, and weights after the next step.
     pub(super) pushes: &'a mut [S::f32s],
@@ -185,26 +190,26 @@ struct Advance<'f, 'a, S: Lanes, F> {
 
 /// Logits that move on the way.
 struct Moved<'k, S: Lanes> {
-    base: &'k [S::f32s],
+    anchor: &'k [S::f32s],
     skill: &'k mut [S::f32s],
     logits: &'k mut [S::f32s],
     pushes: &'k [S::f32s],
     weights: &'k [S::f32s],
-    inverse: S::f32s,
-    mean: S::f32s,
+    /// Step size over the sum of the weights.
     rate: S::f32s,
+    mean: S::f32s,
 }
 
 impl<S: Lanes> Logits<S> for Moved<'_, S> {
     #[inline(always)]
     fn all(self, s: S) -> impl Iterator<Item = S::f32s> {
         let pushes = self.pushes.iter().zip(self.weights);
-        self.base.iter().zip(self.skill).zip(self.logits).zip(pushes).map(
+        self.anchor.iter().zip(self.skill).zip(self.logits).zip(pushes).map(
             #[inline(always)]
-            move |(((base, skill), logit), (push, weight))| {
-                let slope = slope_around(s, *push, self.mean, s.mul_f32s(*weight, self.inverse));
+            move |(((anchor, skill), logit), (push, weight))| {
+                let slope = slope_around(s, *push, self.mean, *weight);
                 *skill = s.mul_add_f32s(slope, self.rate, *skill);
-                *logit = s.add_f32s(*base, *skill);
+                *logit = s.add_f32s(*anchor, *skill);
                 *logit
             },
         )
@@ -212,38 +217,41 @@ impl<S: Lanes> Logits<S> for Moved<'_, S> {
 }
 
 impl<S: Lanes> Flow<'_, S> {
-    /// Goes on by what draws earn as `F` says, until all steps are made, or logits have moved so far that they must be weighed anew.
+    /// Goes on by what draws earn as `F` says, until all steps are made, or logits have moved so far that their shift must.
     #[inline(always)]
     pub(crate) fn advance<F: Written>(&mut self, shown: &Shown<S>) {
         self.pulls.apply(shown.s, Advance { flow: self, shown, formula: PhantomData::<F> });
     }
 
-    /// Moves the logits by pushes with this mean, and weighs them.
+    /// Moves the logits by pushes of this sum, of which all weights add up to `total`, and weighs them.
     #[inline(always)]
-    fn step(&mut self, s: S, base: &[S::f32s], inverse: S::f32s, mean: S::f32s) {
-        let Flow { skill, logits, pushes, weights, rate, .. } = self;
-        let logits = Moved { base, skill, logits, pushes, weights, inverse, mean, rate: *rate };
-        let weigh = Weigh::<S, Bare, _, false> { shift: self.log_sum, logits, is_right: self.is_right, kept: self.next };
-        self.weighed = weigh.run(s);
+    fn step(&mut self, s: S, sum: S::f32s, total: S::f32s) -> Weights<S> {
+        let inverse = s.div_f32s(s.splat_f32s(1.0), total);
+        let (mean, rate) = (s.mul_f32s(sum, inverse), s.mul_f32s(self.rate, inverse));
+        let Flow { anchor, skill, logits, pushes, weights, .. } = self;
+        let logits = Moved { anchor, skill, logits, pushes, weights, rate, mean };
+        let weighed = Weigh::<S, Bare, _, true> { logits, is_right: self.is_right, kept: self.next }.run(s);
         swap(&mut self.weights, &mut self.next);
         self.made += 1;
+        weighed
     }
 }
 
 impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
     #[inline(always)]
     fn run(self, pull: &impl Pull<S>) {
-        let (s, flow, base) = (self.shown.s, self.flow, self.shown.scores.base);
+        let (s, flow) = (self.shown.s, self.flow);
+        // by itself, so that what the formula does not look at is not computed
+        let mut weighed = flow.weighed;
         loop {
-            let inverse = s.div_f32s(s.splat_f32s(1.0), flow.weighed.total);
-            let scores = Scores { logits: flow.logits, log_sum: flow.log_sum, entropy: flow.weighed.entropy(s), ..self.shown.scores };
+            let scores = Scores { logits: flow.logits, log_sum: flow.log_sum, entropy: weighed.entropy(s), ..self.shown.scores };
             let shown = Shown { scores: scores.summed::<F>(s), ..*self.shown };
-            let mean = push_all::<S, F>(&shown, pull, flow.weights.iter().copied(), inverse, flow.pushes);
-            flow.step(s, base, inverse, mean);
-            if flow.made == flow.steps || s.any(is_far(s, flow.weighed.total)) {
+            let sum = push_all::<S, F>(&shown, pull, flow.weights.iter().copied(), flow.pushes);
+            weighed = flow.step(s, sum, weighed.total);
+            if flow.made == flow.steps || s.any(is_far(s, weighed.total)) {
                 return;
             }
-            flow.log_sum = s.add_f32s(flow.log_sum, log2(s, flow.weighed.total).0);
+            flow.log_sum = log2(s, weighed.total).0;
         }
     }
 }

@@ -7,7 +7,7 @@ use super::memory::{self, MAX_LANES};
 use super::number::Lane;
 use super::search::{Bits, Search, bit_rows, find_turned, turned};
 use super::shown::Scores;
-use super::weigh::{FAR, Keep, Loaded, Summed, Weights, is_far, largest, weigh};
+use super::weigh::{Keep, Loaded, Summed, Weights, is_far, known, largest, weigh};
 use crate::signals::Signal;
 use crate::stream::Purpose;
 use std::f32::consts::LN_2;
@@ -113,14 +113,13 @@ impl<S: Lanes> Block<'_, S> {
         if self.is_single() { &self.base[self.shape.domain.start * arms..][..arms] } else { &self.step.base[slot * arms..][..arms] }
     }
 
-    /// Computes the logits of the slot's prompt, where all train on a single one.
+    /// Computes the logits of the slot's prompt less the shift, where all train on a single one.
     #[inline(always)]
     pub(super) fn load_single(&mut self, slot: usize) {
         let (s, arms) = (self.s, self.shape.arms);
-        let base = &self.base[self.shape.domain.start * arms..][..arms];
         let logits = &mut self.step.logits[slot * arms..][..arms];
-        for (((x, base), skill), own) in logits.iter_mut().zip(base).zip(&self.skill[..arms]).zip(&self.memory[..arms]) {
-            *x = s.add_f32s(*base, *skill);
+        for (((x, anchor), skill), own) in logits.iter_mut().zip(&*self.anchor).zip(&self.skill[..arms]).zip(&self.memory[..arms]) {
+            *x = s.add_f32s(*anchor, *skill);
             if self.uses.memory {
                 *x = s.add_f32s(*x, *own);
             }
@@ -157,22 +156,21 @@ impl<S: Lanes> Block<'_, S> {
     /// Computes the policy at the slot's prompt, and keeps its weights, or their running sums, in `kept`; where `watched`, also the weight of right arms.
     #[inline(always)]
     pub(super) fn find_policy<K: Keep<S>>(&mut self, slot: usize, watched: bool, kept: &mut [K::Row]) -> Weights<S> {
-        let (shift, weights) = if self.is_single() {
-            self.weigh_single::<K>(slot, watched, kept)
+        let (s, described) = (self.s, self.is_described(watched));
+        let (top, weights) = if self.is_single() {
+            (s.splat_f32s(0.0), self.weigh_single::<K>(slot, described, kept))
         } else {
             let top = self.load_many(slot);
-            (top, self.weigh_below::<K>(slot, watched, top, kept))
+            (top, known(s, self.weigh_loaded::<K>(slot, described, top, kept)))
         };
-        self.step.log_sum[slot] = self.s.add_f32s(shift, log2(self.s, weights.total).0);
+        self.step.log_sum[slot] = s.add_f32s(top, log2(s, weights.total).0);
         weights
     }
 
-    /// Weights less the largest logit; their sum is no number where it has left the range of numbers, for then all draws are of the first arm.
+    /// Whether more is asked of a policy than to sample from it.
     #[inline(always)]
-    fn weigh_below<K: Keep<S>>(&mut self, slot: usize, watched: bool, top: S::f32s, kept: &mut [K::Row]) -> Weights<S> {
-        let (s, weights) = (self.s, self.weigh_loaded::<K>(slot, watched, top, kept));
-        let known = s.less_than_or_equal_f32s(weights.total, s.splat_f32s(FAR));
-        Weights { total: s.select_f32s(known, weights.total, s.splat_f32s(f32::NAN)), ..weights }
+    pub(super) fn is_described(&self, watched: bool) -> bool {
+        watched || self.uses.scores
     }
 
     /// The same, with running sums to be searched.
@@ -185,60 +183,71 @@ impl<S: Lanes> Block<'_, S> {
         weights
     }
 
-    /// Weights of logits less what the sum of their powers was last, which needs no look at them all before; where it has moved far, less the largest. What it
-    /// was last is that of the last slot, for it must be the same for all: the same response has then the same log-probability, to the bit, in all of them.
+    /// Weights of logits less the shift, which needs no look at them all before. It is the same for all slots: the same response has then the same
+    /// log-probability, to the bit, in all of them. Where it takes the sum of weights far from 1, the largest logit becomes the shift.
     #[inline(always)]
-    fn weigh_single<K: Keep<S>>(&mut self, slot: usize, watched: bool, kept: &mut [K::Row]) -> (S::f32s, Weights<S>) {
-        let s = self.s;
-        let mut shift = self.step.log_sum[self.shape.batch - 1];
-        let mut weights = if self.uses.memory {
-            self.load_single(slot);
-            self.weigh_loaded::<K>(slot, watched, shift, kept)
-        } else if self.keeps_logits {
-            self.weigh_summed::<K, true>(slot, watched, shift, kept)
-        } else {
-            self.weigh_summed::<K, false>(slot, watched, shift, kept)
-        };
+    fn weigh_single<K: Keep<S>>(&mut self, slot: usize, described: bool, kept: &mut [K::Row]) -> Weights<S> {
+        let (s, weights) = (self.s, self.weigh_shifted::<K>(slot, described, kept));
         let far = is_far(s, weights.total);
-        if s.any(far) {
-            self.load_single(slot);
-            shift = s.select_f32s(far, self.largest_logit(slot), shift);
-            weights = self.weigh_below::<K>(slot, watched, shift, kept);
+        if !s.any(far) {
+            return weights;
         }
-        (shift, weights)
+        self.shift_to(s.select_f32s(far, s.splat_f32s(0.0), self.shift));
+        self.load_single(slot);
+        self.shift_to(s.select_f32s(far, self.largest_logit(slot), self.shift));
+        known(s, self.weigh_shifted::<K>(slot, described, kept))
     }
 
-    /// Weights of the logits loaded.
+    /// From now on takes `shift` off the logits of the single prompt that all train on.
     #[inline(always)]
-    fn weigh_loaded<K: Keep<S>>(&self, slot: usize, watched: bool, shift: S::f32s, kept: &mut [K::Row]) -> Weights<S> {
+    pub(super) fn shift_to(&mut self, shift: S::f32s) {
+        self.shift = shift;
+        let base = &self.base[self.shape.domain.start * self.shape.arms..];
+        for (anchor, base) in self.anchor.iter_mut().zip(base) {
+            *anchor = self.s.sub_f32s(*base, shift);
+        }
+    }
+
+    /// Weights of the logits of the single prompt that all train on, less the shift.
+    #[inline(always)]
+    fn weigh_shifted<K: Keep<S>>(&mut self, slot: usize, described: bool, kept: &mut [K::Row]) -> Weights<S> {
+        if self.uses.memory {
+            self.load_single(slot);
+            self.weigh_loaded::<K>(slot, described, self.s.splat_f32s(0.0), kept)
+        } else if self.keeps_logits {
+            self.weigh_summed::<K, true>(slot, described, kept)
+        } else {
+            self.weigh_summed::<K, false>(slot, described, kept)
+        }
+    }
+
+    /// Weights of the logits loaded, less `shift`.
+    #[inline(always)]
+    fn weigh_loaded<K: Keep<S>>(&self, slot: usize, described: bool, shift: S::f32s, kept: &mut [K::Row]) -> Weights<S> {
         let arms = self.shape.arms;
-        weigh::<S, K, _>(self.s, Loaded(&self.step.logits[slot * arms..][..arms]), watched, shift, &self.step.is_right, kept)
+        let logits = Loaded { logits: &self.step.logits[slot * arms..][..arms], shift };
+        weigh::<S, K, _>(self.s, logits, described, &self.step.is_right, kept)
     }
 
-    /// Weights of the logits of the single prompt that all train on, where that remembers nothing.
+    /// Weights of the logits of a prompt that remembers nothing.
     #[inline(always)]
-    fn weigh_summed<K: Keep<S>, const KEPT: bool>(
-        &mut self,
-        slot: usize,
-        watched: bool,
-        shift: S::f32s,
-        kept: &mut [K::Row],
-    ) -> Weights<S> {
+    fn weigh_summed<K: Keep<S>, const KEPT: bool>(&mut self, slot: usize, described: bool, kept: &mut [K::Row]) -> Weights<S> {
         let arms = self.shape.arms;
         let logits = Summed::<S, KEPT> {
-            base: &self.base[self.shape.domain.start * arms..][..arms],
+            anchor: &self.anchor,
             skill: &self.skill[..arms],
             kept: &mut self.step.logits[slot * arms..][..arms],
         };
-        weigh::<S, K, _>(self.s, logits, watched, shift, &self.step.is_right, kept)
+        weigh::<S, K, _>(self.s, logits, described, &self.step.is_right, kept)
     }
 
-    /// Entropy and chance of a right answer under the policy sampled from.
+    /// Entropy and chance of a right answer under the policy sampled from, where they are asked for.
     #[inline(always)]
-    pub(super) fn describe_weights(&mut self, slot: usize, weights: &Weights<S>) {
-        let s = self.s;
-        self.step.entropy[slot] = weights.entropy(s);
-        self.step.success[slot] = s.div_f32s(weights.right, weights.total);
+    pub(super) fn describe_weights(&mut self, slot: usize, watched: bool, weights: &Weights<S>) {
+        if self.is_described(watched) {
+            self.step.entropy[slot] = weights.entropy(self.s);
+            self.step.success[slot] = self.s.div_f32s(weights.right, weights.total);
+        }
     }
 
     /// What is right for the slot's prompt, as bits and, where the policy is `watched`, as masks; where all train on a single prompt, it stays as it is.
@@ -257,7 +266,7 @@ impl<S: Lanes> Block<'_, S> {
     fn sample(&mut self, signal: &Signal, step: usize, slot: usize, watched: bool) {
         self.fetch_right(slot, watched, (step, slot) == (0, 0));
         let weights = self.find_sums(slot, watched);
-        self.describe_weights(slot, &weights);
+        self.describe_weights(slot, watched, &weights);
         self.find_arms(slot, weights.total);
         self.describe_arms(slot);
         if self.shape.greedy {
@@ -285,12 +294,12 @@ impl<S: Lanes> Block<'_, S> {
         self.step.logprob = logprob;
     }
 
-    /// Keeps log pi of the rollouts trained on under the base model, where rules look at it.
+    /// Keeps log pi of the rollouts trained on under the base model, where somebody looks at it.
     #[inline(always)]
     pub(super) fn keep_ref_logprobs(&mut self, slot: usize) {
         let group = self.shape.group;
         let mut ref_logprob = take(&mut self.step.ref_logprob);
-        if self.uses.kl {
+        if self.uses.kl || self.shape.exact {
             self.find_ref_logprobs(slot, &mut ref_logprob[slot * group..][..group]);
         }
         self.step.ref_logprob = ref_logprob;
@@ -330,7 +339,7 @@ impl<S: Lanes> Block<'_, S> {
         let arms = self.shape.arms;
         Scores {
             paths: None,
-            enumerated: self.shape.exact,
+            listed: self.shape.exact.then(|| &self.step.ref_logprob[slot * self.shape.group..][..self.shape.group]),
             logits: &self.step.logits[slot * arms..][..arms],
             log_sum: self.step.log_sum[slot],
             base: self.base_row(slot),

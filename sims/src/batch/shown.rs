@@ -59,8 +59,8 @@ pub struct Scores<'a, S: Lanes> {
     /// Those of every draw, where draws are paths. All but the length is no number where the formula does not say that it looks at scores. Of arms, they are found
     /// when they are asked for, in what follows.
     pub paths: Option<&'a [Path<S>]>,
-    /// Whether the draws are all arms in order, each once.
-    pub enumerated: bool,
+    /// Where the draws are all arms in order, each once: their log-probabilities under the base model, in nats.
+    pub listed: Option<&'a [Lane<S>]>,
     /// Logits by arm, in units of log 2, and what they exceed the log-probabilities by.
     pub logits: &'a [S::f32s],
     /// log2 of the sum of weights 2^logit.
@@ -116,7 +116,7 @@ impl<'a, S: Lanes> Scores<'a, S> {
     #[inline(always)]
     pub(super) fn of(s: S, paths: &'a [Path<S>]) -> Self {
         let none = s.splat_f32s(f32::NAN);
-        Scores { paths: Some(paths), enumerated: false, logits: &[], log_sum: none, base: &[], entropy: none, certainty: none }
+        Scores { paths: Some(paths), listed: None, logits: &[], log_sum: none, base: &[], entropy: none, certainty: none }
     }
 
     /// The same, with what `F` looks at of a whole policy found once for all draws.
@@ -186,7 +186,7 @@ impl<S: Lanes> Draw<'_, S> {
     /// What a table by arm holds for the draw, which is its own arm where all are enumerated.
     #[inline(always)]
     fn entry(&self, table: &[S::f32s]) -> S::f32s {
-        if self.shown.scores.enumerated {
+        if self.shown.scores.listed.is_some() {
             table[self.index]
         } else {
             self.shown.s.gather(memory::flat::<S>(table), self.shown.answer[self.index])
@@ -240,9 +240,10 @@ impl<S: Lanes> Seen for Draw<'_, S> {
     }
     #[inline(always)]
     fn ref_logprob(&self) -> Lane<S> {
-        match self.path() {
-            Some(path) => self.lane(path.ref_logprob),
-            None => self.nats(self.entry(self.shown.scores.base)),
+        match (self.path(), self.shown.scores.listed) {
+            (Some(path), _) => self.lane(path.ref_logprob),
+            (None, Some(listed)) => listed[self.index],
+            (None, None) => self.nats(self.entry(self.shown.scores.base)),
         }
     }
     #[inline(always)]

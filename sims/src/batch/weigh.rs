@@ -5,9 +5,10 @@ use super::math::{exp2, log2};
 use std::f32::consts::LN_2;
 
 /// A sum of weights that is further from 1 than this has moved far: below, small weights would be lost.
-pub(super) const FAR: f32 = 1e18;
+const FAR: f32 = 1e18;
 
-/// The policy at one prompt: sum of weights 2^(logit - shift), their moment, and their sum over right arms.
+/// The policy at one prompt: sum of weights 2^logit, their moment, and their sum over right arms.
+#[derive(Clone, Copy)]
 pub(super) struct Weights<S: Lanes> {
     pub(super) total: S::f32s,
     pub(super) moment: S::f32s,
@@ -43,9 +44,8 @@ pub(super) fn largest<S: Lanes>(s: S, all: &[S::f32s]) -> S::f32s {
     s.max_f32s(s.max_f32s(tops[0], tops[1]), s.max_f32s(tops[2], tops[3]))
 }
 
-/// Weighs the arms of a policy less `shift`, and keeps what is to be kept of them; where `WATCHED`, also weighs the right ones.
-pub(super) struct Weigh<'k, S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> {
-    pub(super) shift: S::f32s,
+/// Weighs the arms of a policy, and keeps what is to be kept of them; only where `DESCRIBED` also their moment and the right ones.
+pub(super) struct Weigh<'k, S: Lanes, K: Keep<S>, L: Logits<S>, const DESCRIBED: bool> {
     pub(super) logits: L,
     pub(super) is_right: &'k [S::m32s],
     pub(super) kept: &'k mut [K::Row],
@@ -57,30 +57,36 @@ pub(super) trait Logits<S: Lanes> {
     fn all(self, s: S) -> impl Iterator<Item = S::f32s>;
 }
 
-/// They are loaded.
-pub(super) struct Loaded<'k, S: Lanes>(pub(super) &'k [S::f32s]);
+/// They are loaded, and `shift` taken off them.
+pub(super) struct Loaded<'k, S: Lanes> {
+    pub(super) logits: &'k [S::f32s],
+    pub(super) shift: S::f32s,
+}
 
 /// They are computed on the way; where they are kept, they go to a table.
 pub(super) struct Summed<'k, S: Lanes, const KEPT: bool> {
-    pub(super) base: &'k [S::f32s],
+    pub(super) anchor: &'k [S::f32s],
     pub(super) skill: &'k [S::f32s],
     pub(super) kept: &'k mut [S::f32s],
 }
 
 impl<S: Lanes> Logits<S> for Loaded<'_, S> {
     #[inline(always)]
-    fn all(self, _: S) -> impl Iterator<Item = S::f32s> {
-        self.0.iter().copied()
+    fn all(self, s: S) -> impl Iterator<Item = S::f32s> {
+        self.logits.iter().map(
+            #[inline(always)]
+            move |logit| s.sub_f32s(*logit, self.shift),
+        )
     }
 }
 
 impl<S: Lanes, const KEPT: bool> Logits<S> for Summed<'_, S, KEPT> {
     #[inline(always)]
     fn all(self, s: S) -> impl Iterator<Item = S::f32s> {
-        self.base.iter().zip(self.skill).zip(self.kept).map(
+        self.anchor.iter().zip(self.skill).zip(self.kept).map(
             #[inline(always)]
-            move |((base, skill), kept)| {
-                let x = s.add_f32s(*base, *skill);
+            move |((anchor, skill), kept)| {
+                let x = s.add_f32s(*anchor, *skill);
                 if KEPT {
                     *kept = x;
                 }
@@ -90,18 +96,18 @@ impl<S: Lanes, const KEPT: bool> Logits<S> for Summed<'_, S, KEPT> {
     }
 }
 
-impl<S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> Kernel<S> for Weigh<'_, S, K, L, WATCHED> {
+impl<S: Lanes, K: Keep<S>, L: Logits<S>, const DESCRIBED: bool> Kernel<S> for Weigh<'_, S, K, L, DESCRIBED> {
     type Output = Weights<S>;
     #[inline(always)]
     fn run(self, s: S) -> Weights<S> {
         let zero = s.splat_f32s(0.0);
         let [mut total, mut moment, mut right] = [zero; 3];
         for (logit, (kept, is_right)) in self.logits.all(s).zip(self.kept.iter_mut().zip(self.is_right)) {
-            let (x, w) = exp2(s, s.sub_f32s(logit, self.shift));
+            let (x, w) = exp2(s, logit);
             total = s.add_f32s(total, w);
-            moment = s.mul_add_f32s(w, x, moment);
             *kept = K::row(s, w, total);
-            if WATCHED {
+            if DESCRIBED {
+                moment = s.mul_add_f32s(w, x, moment);
                 right = s.select_f32s(*is_right, s.add_f32s(right, w), right);
             }
         }
@@ -114,15 +120,14 @@ impl<S: Lanes, K: Keep<S>, L: Logits<S>, const WATCHED: bool> Kernel<S> for Weig
 pub(super) fn weigh<S: Lanes, K: Keep<S>, L: Logits<S>>(
     s: S,
     logits: L,
-    watched: bool,
-    shift: S::f32s,
+    described: bool,
     is_right: &[S::m32s],
     kept: &mut [K::Row],
 ) -> Weights<S> {
-    if watched {
-        s.enter(Weigh::<S, K, L, true> { shift, logits, is_right, kept })
+    if described {
+        s.enter(Weigh::<S, K, L, true> { logits, is_right, kept })
     } else {
-        s.enter(Weigh::<S, K, L, false> { shift, logits, is_right, kept })
+        s.enter(Weigh::<S, K, L, false> { logits, is_right, kept })
     }
 }
 
@@ -131,4 +136,11 @@ pub(super) fn weigh<S: Lanes, K: Keep<S>, L: Logits<S>>(
 pub(super) fn is_far<S: Lanes>(s: S, total: S::f32s) -> S::m32s {
     let (low, high) = (s.splat_f32s(1.0 / FAR), s.splat_f32s(FAR));
     s.not_m32s(s.and_m32s(s.greater_than_or_equal_f32s(total, low), s.less_than_or_equal_f32s(total, high)))
+}
+
+/// Weights less the largest logit, whose sum is no number where it has left the range of numbers, for then all draws are of the first arm.
+#[inline(always)]
+pub(super) fn known<S: Lanes>(s: S, weights: Weights<S>) -> Weights<S> {
+    let known = s.less_than_or_equal_f32s(weights.total, s.splat_f32s(FAR));
+    Weights { total: s.select_f32s(known, weights.total, s.splat_f32s(f32::NAN)), ..weights }
 }

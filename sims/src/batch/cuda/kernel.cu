@@ -117,8 +117,9 @@ DEVICE bool has_bit(const Column<u32> &bits, u32 first, u32 arm) {
 
 DEVICE bool is_right(const Replica &me, u32 prompt, u32 arm) { return has_bit(me.right, prompt * BIT_ROWS, arm); }
 
-DEVICE float logit_now(const Replica &me, u32 prompt, u32 arm) {
-    const float x = me.base[prompt * ARMS + arm] + me.skill[arm];
+/// The logit of `arm` less `shift`.
+DEVICE float logit_now(const Replica &me, float shift, u32 prompt, u32 arm) {
+    const float x = (me.base[prompt * ARMS + arm] - shift) + me.skill[arm];
     if (!USES_MEMORY || prompt < DOMAIN_START || prompt >= DOMAIN_END) return x;
     return x + me.memory[(prompt - DOMAIN_START) * ARMS + arm];
 }
@@ -126,9 +127,12 @@ DEVICE float logit_now(const Replica &me, u32 prompt, u32 arm) {
 /// The prompt of a slot; known beforehand where there is one only.
 DEVICE u32 prompt_of(const Replica &me, u32 slot) { return PROMPTS == 1 ? 0 : me.prompt[slot]; }
 
+/// What is taken off all logits where all train on a single prompt.
+DEVICE float shift_of(const Replica &me) { return SINGLE ? me.shift[0] : 0.0f; }
+
 /// The logit as it was when the slot was loaded; where nothing has moved since, nothing was kept.
 DEVICE float logit(const Replica &me, u32 slot, u32 arm) {
-    return KEEPS_LOGITS ? me.logits[slot * ARMS + arm] : logit_now(me, prompt_of(me, slot), arm);
+    return KEEPS_LOGITS ? me.logits[slot * ARMS + arm] : logit_now(me, shift_of(me), prompt_of(me, slot), arm);
 }
 
 /// log pi of `arm` as it was when the slot was loaded, in nats.
@@ -142,7 +146,7 @@ DEVICE float load(const Replica &me, u32 slot) {
     const u32 prompt = prompt_of(me, slot);
     float top = -infinity();
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
-        const float x = logit_now(me, prompt, arm);
+        const float x = logit_now(me, shift_of(me), prompt, arm);
         if (KEEPS_LOGITS) me.logits[slot * ARMS + arm] = x;
         top = x > top ? x : top;
     }
@@ -152,7 +156,7 @@ DEVICE float load(const Replica &me, u32 slot) {
 /// Keeps the logits of a slot, where they are looked at later.
 DEVICE void keep_logits(const Replica &me, u32 slot) {
     if (!KEEPS_LOGITS) return;
-    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) me.logits[slot * ARMS + arm] = logit_now(me, prompt_of(me, slot), arm);
+    UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) me.logits[slot * ARMS + arm] = logit_now(me, shift_of(me), prompt_of(me, slot), arm);
 }
 
 /// Sum of 2^(logit - shift), its moment, and its part in right arms.
@@ -178,19 +182,25 @@ DEVICE Weights weigh(const Replica &me, u32 slot, float shift, bool watched) {
 /// A sum of weights that is further from 1 than this has moved far: below, small weights would be lost.
 constexpr float FAR = 1e18f;
 
-/// Computes the policy at a slot: where all train on a single prompt, weights of logits less what the sum of their powers was last, which needs no look at them
-/// all before, unless it has moved far; else less the largest.
+/// Weights at a slot, where all train on a single prompt.
+DEVICE Weights weigh_shifted(const Replica &me, u32 slot, bool watched) {
+    keep_logits(me, slot);
+    return weigh(me, slot, 0.0f, watched);
+}
+
+/// Computes the policy at a slot: where all train on a single prompt, weights of logits less a shift that is the same for all slots, which needs no look at them
+/// all before, until it takes the sum of weights far from 1; else less the largest.
 DEVICE Weights find_policy(const Replica &me, u32 slot, bool watched) {
-    float shift = SINGLE ? me.log_sum[BATCH - 1] : load(me, slot); // the same for all slots, the last of which comes last
-    if (SINGLE) keep_logits(me, slot);
-    Weights weights = weigh(me, slot, shift, watched);
+    const float top = SINGLE ? 0.0f : load(me, slot);
+    Weights weights = SINGLE ? weigh_shifted(me, slot, watched) : weigh(me, slot, top, watched);
     if (SINGLE && !(weights.total >= 1.0f / FAR && weights.total <= FAR)) {
-        shift = load(me, slot);
-        weights = weigh(me, slot, shift, watched);
+        me.shift[0] = 0.0f;
+        me.shift[0] = load(me, slot);
+        weights = weigh_shifted(me, slot, watched);
     }
     // no number where it has left the range of numbers, for then all draws are of the first arm
     if (!(weights.total <= FAR)) weights.total = not_a_number();
-    me.log_sum[slot] = shift + log2_of(weights.total);
+    me.log_sum[slot] = top + log2_of(weights.total);
     return weights;
 }
 
@@ -692,13 +702,13 @@ DEVICE void add(Measured &sums, float success, float mode, float covariance, flo
 DEVICE void measure_one(const Replica &me, u32 prompt, Measured &sums) {
     float top = -infinity(), mode = 0.0f;
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
-        const float x = logit_now(me, prompt, arm);
+        const float x = logit_now(me, 0.0f, prompt, arm);
         mode = x > top ? (is_right(me, prompt, arm) ? 1.0f : 0.0f) : mode;
         top = x > top ? x : top;
     }
     float total = 0.0f, moment = 0.0f, success = 0.0f, success_moment = 0.0f, gained = 0.0f;
     UNROLL_ARMS for (u32 arm = 0; arm < ARMS; ++arm) {
-        const float x = logit_now(me, prompt, arm);
+        const float x = logit_now(me, 0.0f, prompt, arm);
         const Power w = exp2_of(x - top);
         const float share = is_right(me, prompt, arm) ? w.value : 0.0f;
         total = total + w.value;

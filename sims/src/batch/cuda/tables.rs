@@ -101,7 +101,7 @@ impl Table {
 
     /// Whether it lies in memory before or after a launch.
     pub(super) fn lasts(&self) -> bool {
-        self.source.is_some() || ["skill", "memory", "log_sum"].contains(&self.name)
+        self.source.is_some() || ["skill", "memory", "shift"].contains(&self.name)
     }
 
     /// The constant that says where it starts.
@@ -152,7 +152,7 @@ fn own(shape: &Shape) -> Vec<&'static str> {
     let single: &[&str] = match (shape.batch == 1, shape.is_tree()) {
         (false, _) => &[],
         (true, true) => &["prompt"],
-        (true, false) => &["prompt", "log_sum"],
+        (true, false) => &["prompt", "log_sum", "shift"],
     };
     let small: &[&str] = match (unrolls_arms(shape), shape.is_tree()) {
         (true, true) => &["sums", "logits"],
@@ -428,6 +428,7 @@ fn scratch(shape: &Shape, choices: &Choices) -> Vec<Table> {
         words("prompt", shape.batch),
         floats("logits", logits).only_if(trees || choices.keeps_logits),
         floats("log_sum", places(shape)).only_if(!trees || choices.keeps_logits),
+        floats("shift", 1).only_if(!trees && shape.domain.len() == 1),
         floats("sums", if trees { shape.stride } else { padded(shape.arms) }),
         words("arm", by_paid).only_if(!trees || choices.uses.votes),
         floats("reward", shape.paid()),
