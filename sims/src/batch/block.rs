@@ -309,14 +309,15 @@ impl<'a, S: Lanes> Block<'a, S> {
     }
 
     /// Writes a world into a lane.
+    #[inline(always)]
     fn load(&mut self, lane: usize, world: &World) {
         let Shape { depth, stride, arms, .. } = self.shape;
         let rows = bit_rows(arms);
         let (base, right) = (memory::flat_mut::<S>(&mut self.base), memory::flat_words_mut::<S>(&mut self.right));
         for (at, (prompt, h)) in (0..self.shape.prompts).flat_map(|x| (0..depth).map(move |h| (x, h))).enumerate() {
-            let to = base[at * stride * S::LANES..].iter_mut().skip(lane).step_by(S::LANES);
+            let to = base[at * stride * S::LANES..].chunks_exact_mut(S::LANES);
             for (to, logprob) in to.zip(world.base.row(prompt, h)) {
-                *to = ((logprob * LOG2_E) as f32).max(PAD);
+                to[lane] = ((logprob * LOG2_E) as f32).max(PAD);
             }
             write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(prompt, h));
         }
@@ -343,7 +344,7 @@ impl Uses {
     /// What some of these need.
     pub(super) fn of(replicas: &[Replica]) -> Self {
         let recipes: Vec<&Ready> = replicas.iter().map(|r| r.recipe).collect();
-        let ill_formed = |r: &Replica| r.world.task.formatted().iter().any(|formatted| !formatted);
+        let ill_formed = |r: &Replica| r.world.task.formatted().as_slice().expect("the table is contiguous").contains(&false);
         Uses { format: replicas.iter().any(ill_formed), ..Uses::asked_by(&recipes) }
     }
 

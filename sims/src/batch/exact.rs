@@ -69,6 +69,7 @@ impl<S: Lanes> Block<'_, S> {
     }
 
     /// Writes down what no step changes: the prompts and responses of a batch, and what is said of them.
+    #[inline(always)]
     pub(super) fn list_responses(&mut self) {
         let (s, arms, group, paid, iota) = (self.s, self.shape.arms, self.shape.group, self.shape.paid(), self.iota);
         for slot in 0..self.shape.batch {

@@ -49,7 +49,7 @@ pub struct Trail {
 /// # Panics
 /// When recipes differ in more than real-valued knobs, or ask for what [`super::supports`] denies.
 pub fn watch(replicas: &[Replica], options: Options) -> Vec<Observed> {
-    run(replicas, options, Wanted::Curves).into_iter().map(|seen| seen.observed).collect()
+    run(replicas, options, Wanted::Curves).into_iter().filter_map(|seen| seen.observed).collect()
 }
 
 /// Runs replicas and gives what each remembers of its trees in the end, depth by depth; nothing of bandits, whose memory [`watch`] shows.
@@ -81,7 +81,7 @@ enum Wanted {
 
 /// What a run shows of a replica.
 struct Seen {
-    observed: Observed,
+    observed: Option<Observed>,
     nodes: Vec<Node>,
     success: Vec<f64>,
 }
@@ -160,7 +160,7 @@ impl Job for Watch<'_> {
         }
         let nodes = |lane| if self.wanted == Wanted::Nodes { block.recall(lane) } else { Vec::new() };
         let chances = |lane| success.iter().map(|x| memory::lane::<S>(*x, lane)).collect();
-        let seen = |lane| Seen { observed: block.seen(&looks, lane), nodes: nodes(lane), success: chances(lane) };
+        let seen = |lane| Seen { observed: curves.then(|| block.seen(&looks, lane)), nodes: nodes(lane), success: chances(lane) };
         (0..self.replicas.len()).map(seen).collect()
     }
 }

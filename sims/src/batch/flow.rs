@@ -94,7 +94,7 @@ pub(super) fn slope_around<S: Lanes>(s: S, push: S::f32s, mean: S::f32s, chance:
     s.mul_f32s(s.sub_f32s(push, mean), chance)
 }
 
-/// Pushes of all draws that earn what `F` says; gives their sum under `weights`.
+/// Pushes of all draws that earn what `F` says; gives their sum under `weights`, made of two parts: one would wait for itself at every draw.
 #[inline(always)]
 fn push_all<S: Lanes, F: Written>(
     shown: &Shown<S>,
@@ -103,13 +103,16 @@ fn push_all<S: Lanes, F: Written>(
     pushes: &mut [S::f32s],
 ) -> S::f32s {
     let s = shown.s;
-    let mut sum = s.splat_f32s(0.0);
-    for (index, (push, weight)) in pushes.iter_mut().zip(weights).enumerate() {
-        let draw = Draw { shown, index };
-        *push = pull.pulled(Lane { s, x: F::reward(&draw) }, &draw).x;
-        sum = s.mul_add_f32s(weight, *push, sum);
+    let mut sums = [s.splat_f32s(0.0); 2];
+    let mut all = pushes.iter_mut().zip(weights).enumerate();
+    loop {
+        for sum in &mut sums {
+            let Some((index, (push, weight))) = all.next() else { return s.add_f32s(sums[0], sums[1]) };
+            let draw = Draw { shown, index };
+            *push = pull.pulled(Lane { s, x: F::reward(&draw) }, &draw).x;
+            *sum = s.mul_add_f32s(weight, *push, *sum);
+        }
     }
-    sum
 }
 
 /// What all responses, each once, push the policy by.

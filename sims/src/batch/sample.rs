@@ -58,6 +58,23 @@ fn draw<S: Lanes>(s: S, word: S::u32s, total: S::f32s) -> S::f32s {
     s.mul_f32s(s.to_f32(s.shr::<8>(word)), s.mul_f32s(total, s.splat_f32s(2f32.powi(-24))))
 }
 
+/// Tells which arms drawn have their bit.
+struct LookUp<'k, S: Lanes> {
+    bits: Bits<'k, S>,
+    positions: &'k [S::u32s],
+    told: &'k mut [S::m32s],
+}
+
+impl<S: Lanes> Kernel<S> for LookUp<'_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, s: S) {
+        for (told, position) in self.told.iter_mut().zip(self.positions) {
+            *told = self.bits.of(s, *position);
+        }
+    }
+}
+
 impl<S: Lanes> Block<'_, S> {
     /// Samples, or enumerates, and pays the groups of a step of bandits; `watched` says whether their success is asked for.
     #[inline(always)]
@@ -436,14 +453,10 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn describe_arms(&mut self, slot: usize) {
         let (s, iota) = (self.s, self.iota);
-        let right = Bits::<S>::new(&self.step.right_bits, iota);
-        let formatted = Bits::<S>::new(&self.formatted, iota);
         let positions = &self.step.position[slot * self.shape.paid()..][..self.shape.sampled()];
-        for ((position, is_right), is_formatted) in positions.iter().zip(&mut self.step.right).zip(&mut self.step.formatted) {
-            *is_right = right.of(s, *position);
-            if self.uses.format {
-                *is_formatted = formatted.of(s, *position);
-            }
+        s.enter(LookUp { bits: Bits::<S>::new(&self.step.right_bits, iota), positions, told: &mut self.step.right });
+        if self.uses.format {
+            s.enter(LookUp { bits: Bits::<S>::new(&self.formatted, iota), positions, told: &mut self.step.formatted });
         }
     }
 
