@@ -280,6 +280,7 @@ impl<S: Lanes> Block<'_, S> {
         let mut step = steps.start;
         while step < steps.end {
             let (flows, watched) = (self.flows_freely(), if step < unwatched { Watched::Nothing } else { watched });
+            // of what flows, a step by itself only looks at the policy
             if !flows || step == 0 || watched != Watched::Nothing {
                 self.step(step, watched, did);
             }

@@ -298,7 +298,7 @@ impl Job for FlowsFreely<'_> {
     }
 }
 
-/// Exact steps at a single prompt, made many at a time, and one by one where all are watched; some so large that logits move far.
+/// Flows at a single prompt, made many steps at a time, and one by one where all are watched; some steps so large that logits move far.
 #[test]
 fn flows_are_their_steps() {
     let mut flows = 0;
