@@ -1,7 +1,7 @@
 //! The state of one vector of replicas.
 
 use super::lanes::Lanes;
-use super::memory::{self, Table};
+use super::memory::{self, MAX_LANES, Table};
 use super::number::{Lane, Threshold};
 use super::philox::{BLOCK, Keys, Streams};
 use super::search::{bit_rows, padded};
@@ -297,6 +297,7 @@ impl<'a, S: Lanes> Block<'a, S> {
             tree: Tree::new(s, &shape, replicas),
             shape,
         };
+        block.load_base();
         for (lane, replica) in replicas.iter().enumerate() {
             block.load(lane, replica.world);
         }
@@ -308,18 +309,28 @@ impl<'a, S: Lanes> Block<'a, S> {
         block
     }
 
-    /// Writes a world into a lane.
+    /// Writes base log-probabilities, row by row: a store for every number of a row of another lane would be slow.
+    #[inline(always)]
+    fn load_base(&mut self) {
+        let Shape { depth, stride, prompts, .. } = self.shape;
+        for at in 0..prompts * depth {
+            let mut all = [&[][..]; MAX_LANES];
+            for (row, replica) in all.iter_mut().zip(self.replicas) {
+                *row = replica.world.base.row(at / depth, at % depth);
+            }
+            for (action, to) in self.base[at * stride..][..all[0].len()].iter_mut().enumerate() {
+                *to = memory::vector::<S>(|lane| ((all[lane][action] * LOG2_E) as f32).max(PAD));
+            }
+        }
+    }
+
+    /// Writes what a world says of tokens into a lane.
     #[inline(always)]
     fn load(&mut self, lane: usize, world: &World) {
-        let Shape { depth, stride, arms, .. } = self.shape;
-        let rows = bit_rows(arms);
-        let (base, right) = (memory::flat_mut::<S>(&mut self.base), memory::flat_words_mut::<S>(&mut self.right));
-        for (at, (prompt, h)) in (0..self.shape.prompts).flat_map(|x| (0..depth).map(move |h| (x, h))).enumerate() {
-            let to = base[at * stride * S::LANES..].chunks_exact_mut(S::LANES);
-            for (to, logprob) in to.zip(world.base.row(prompt, h)) {
-                to[lane] = ((logprob * LOG2_E) as f32).max(PAD);
-            }
-            write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(prompt, h));
+        let Shape { depth, arms, prompts, .. } = self.shape;
+        let (rows, right) = (bit_rows(arms), memory::flat_words_mut::<S>(&mut self.right));
+        for at in 0..prompts * depth {
+            write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(at / depth, at % depth));
         }
         let formatted = memory::flat_words_mut::<S>(&mut self.formatted);
         for (h, row) in world.task.formatted().rows().into_iter().enumerate() {

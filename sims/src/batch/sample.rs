@@ -250,11 +250,8 @@ impl<S: Lanes> Block<'_, S> {
     #[inline(always)]
     fn weigh_summed<K: Keep<S>, const KEPT: bool>(&mut self, slot: usize, described: bool, kept: &mut [K::Row]) -> Weights<S> {
         let arms = self.shape.arms;
-        let logits = Summed::<S, KEPT> {
-            anchor: &self.anchor,
-            skill: &self.skill[..arms],
-            kept: &mut self.step.logits[slot * arms..][..arms],
-        };
+        let logits =
+            Summed::<S, KEPT> { anchor: &self.anchor, skill: &self.skill[..arms], kept: &mut self.step.logits[slot * arms..][..arms] };
         weigh::<S, K, _>(self.s, logits, described, &self.step.is_right, kept)
     }
 
