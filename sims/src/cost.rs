@@ -76,6 +76,8 @@ pub struct Sizes {
     private: bool,
     shuffles: bool,
     single: bool,
+    /// Whether updates move actions that were not drawn.
+    dense: bool,
     /// Whether rewards become pushes with nothing between.
     flows: bool,
 }
@@ -104,7 +106,7 @@ impl Sizes {
         let pays = !["none", "constant"].contains(&recipe.signal.entry.name);
         let moving = if !pays && !punished {
             0.0
-        } else if formula.looks_at_scores() || formula.tosses() || punished {
+        } else if formula.looks_at_scores() || formula.looks_at_votes() || formula.tosses() || punished {
             1.0
         } else {
             uneven(world, perplexity, group)
@@ -128,6 +130,7 @@ impl Sizes {
             private: private && moving > 0.0,
             scores: formula.looks_at_scores() || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
             shuffles: recipe.signal.shuffles,
+            dense: batch::moves_all(recipe),
             flows: passes == 1.0 && minibatches == 1.0 && flows(recipe),
             single: (if data.regime == Regime::TestTime { world.held_out } else { world.prompts }) == 1,
         }
@@ -183,25 +186,27 @@ const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; 
 /// All pieces.
 #[rustfmt::skip]
 pub static PIECES: &[Piece] = &[
-    piece("cell", |_| 1.0, [5560.0, 0.0, 20500.0, 19000.0, 19400.0], "A cell and its curves."),
-    piece("world", |s| s.prompts * s.depth * s.actions, [29.6, 8.74, 40.9, 46.8, 37.0], "An action of the base model."),
-    piece("step", |s| s.steps, [403.0, 1110.0, 0.0, 66.6, 0.0], "A step."),
-    piece("slot", Sizes::slots, [298.0, 584.0, 12.2, 0.0, 8.35], "A prompt of a step."),
-    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [11.9, 129.0, 1.2, 1.43, 1.18], "An action of a policy."),
-    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [2.73, 0.0, 0.709, 0.0, 1.06], "The same at the first token, looked up by prompt."),
-    piece("search", |s| s.tokens() * s.actions.log2(), [12.0, 0.0, 0.152, 1.16, 0.0], "A halving in the search for it."),
-    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 3.2, 0.0], "A token drawn in a tree of the prompt's own."),
-    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.371, 0.0], "An action that may be drawn there."),
-    piece("score", |s| when(s.scores, s.tokens() * s.policies), [49.9, 108.0, 2.61, 0.671, 0.0654], "The log-probability of a token."),
-    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.62, 0.0, 0.0441, 0.257, 0.0], "An answer compared with another."),
-    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [20.4, 0.0, 13.0, 7.25, 0.0589], "A reward dealt anew."),
-    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [244.0, 260.0, 2.0, 1.97, 0.578], "The push of a token."),
-    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [50.7, 0.0, 0.145, 0.0, 0.0], "A reward compared with others of its group."),
-    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.0, 0.224, 0.0, 0.0, 0.0], "An action that it moves."),
-    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [17.7, 11.8, 0.7, 1.19, 1.11], "An action measured."),
-    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 13.2, 0.0], "A remembered node measured."),
-    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.5, 0.0, 0.0, 1.03, 0.0], "An action there."),
-    piece("opening", |s| s.trained * s.remembered(1.0), [590.0, 0.0, 0.0, 43.3, 0.0], "A node that is remembered for the first time."),
+    piece("cell", |_| 1.0, [5560.0, 0.0, 16300.0, 16600.0, 16900.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [29.6, 8.74, 43.6, 51.2, 44.0], "An action of the base model."),
+    piece("step", |s| s.steps, [403.0, 1110.0, 0.0, 0.0, 0.0], "A step."),
+    piece("slot", Sizes::slots, [298.0, 584.0, 19.1, 0.0, 0.0], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [11.9, 129.0, 0.245, 0.421, 0.285], "An action of a policy."),
+    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [2.73, 0.0, 0.852, 1.82, 1.4], "The same at the first token, looked up by prompt."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [12.0, 0.0, 0.0293, 0.919, 0.0547], "A halving in the search for it."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 3.79, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.178, 0.0], "An action that may be drawn there."),
+    piece("score", |s| when(s.scores, s.tokens() * s.policies), [49.9, 108.0, 2.52, 1.21, 0.261], "The log-probability of a token."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.62, 0.0, 0.0303, 0.254, 0.0], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [20.4, 0.0, 12.3, 25.6, 0.0], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [244.0, 260.0, 0.705, 2.17, 0.432], "The push of a token."),
+    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [50.7, 0.0, 1.34, 0.0, 0.384], "A reward compared with others of its group."),
+    piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [0.0, 0.0, 1.4, 0.0, 0.0605], "An action at the first token that is moved though it was not drawn."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.0, 0.224, 0.0163, 0.0, 0.0], "An action that it moves."),
+    piece("row", |s| s.looks, [0.0, 0.0, 434.0, 436.0, 367.0], "A row of the curves."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [17.7, 11.8, 0.46, 0.704, 0.48], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 6.24, 0.0], "A remembered node measured."),
+    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.5, 0.0, 0.0, 1.5, 0.0], "An action there."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [590.0, 0.0, 0.0, 33.2, 0.0], "A node that is remembered for the first time."),
 ];
 
 /// The kind of run a recipe is on an engine: which nanoseconds count.

@@ -115,6 +115,11 @@ fn run_by<E: Send>(
     Ok(replicas.iter().cloned().enumerate().map(result).collect())
 }
 
+/// Whether an update of this recipe moves all actions at a prompt, and not only those drawn.
+pub(crate) fn moves_all(recipe: &Ready) -> bool {
+    block::Uses::asked_by(&[recipe]).dense
+}
+
 /// Indices of the cells that can run, sorted into fleets.
 fn fleets(cells: &[Cell], replicas: &[Result<Replica, KnobError>]) -> Vec<Vec<usize>> {
     let mut fleets: BTreeMap<String, Vec<usize>> = BTreeMap::new();
