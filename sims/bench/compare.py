@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 
 STEPS = {"w1": 200, "w2": 100, "w3": 1000}
 REPLICAS = {"w1": [4096, 65536], "w2": [64, 512], "w3": [100000]}
@@ -21,7 +22,11 @@ REPLICAS = {"w1": [4096, 65536], "w2": [64, 512], "w3": [100000]}
 
 def output(command, ask, **more):
     environment = os.environ | {"RAYON_NUM_THREADS": str(ask.threads)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, **more)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, **more)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return None
     return done.stdout if done.returncode == 0 else None
 
 

@@ -12,7 +12,7 @@
 use crate::batch::lanes::ROW;
 use crate::batch::{self, Options};
 use crate::cell::Cell;
-use crate::config::{Baseline, Config, KlPlace, Mode, Regime, SelectBy, World};
+use crate::config::{Baseline, Config, Mode, Regime, SelectBy, World};
 use crate::recipe::{RECIPES, Ready};
 use crate::record::METRICS;
 use crate::rollout::Label;
@@ -131,7 +131,7 @@ impl Sizes {
             scores: formula.looks_at_scores() || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
             shuffles: recipe.signal.shuffles,
             dense: batch::moves_all(recipe),
-            flows: passes == 1.0 && minibatches == 1.0 && flows(recipe),
+            flows: passes == 1.0 && minibatches == 1.0 && batch::passes_rewards(recipe),
             single: (if data.regime == Regime::TestTime { world.held_out } else { world.prompts }) == 1,
         }
     }
@@ -165,13 +165,6 @@ impl Sizes {
 fn uneven(world: &World, perplexity: f64, group: f64) -> f64 {
     let right = (world.good_tokens as f64 * world.good_quality / perplexity).min(0.95).powi(world.depth as i32);
     1.0 - right.powf(group) - (1.0 - right).powf(group)
-}
-
-/// Whether rewards enter the gradient as they are, see `batch`'s exact mode.
-fn flows(recipe: &Ready) -> bool {
-    let o = &recipe.config.objective;
-    let raw = o.takes_rewards_raw() && (o.positive_weight, o.negative_weight) == (1.0, 1.0);
-    raw && o.takes_each_alone() && (o.kl_beta == 0.0 || o.kl_place == KlPlace::Loss) && !recipe.signal.shuffles
 }
 
 /// `x` where something is done.

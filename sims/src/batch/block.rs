@@ -8,12 +8,12 @@ use super::search::{bit_rows, padded};
 use super::shape::Shape;
 use super::tree::{PAD, Tree};
 use super::update::Centre;
-use crate::config::{Config, Geometry, KlPlace, Objective};
+use crate::config::{Config, Geometry, KlPlace, Objective, PolicyLoss};
 use crate::objective::{Blocks, Dials};
 use crate::policy::SoftmaxPolicy;
 use crate::recipe::Ready;
 use crate::run::Training;
-use crate::signals::{Params, Rates};
+use crate::signals::{Params, Rates, Signal};
 use crate::stream::Seed;
 use crate::task::Task;
 use crate::world::World;
@@ -352,6 +352,13 @@ impl<'a, S: Lanes> Block<'a, S> {
 }
 
 impl Uses {
+    /// Whether rewards enter the gradient of such a rule as they are, and once, whatever their mean.
+    pub(super) fn pass_rewards(self, rule: &Objective, signal: &Signal) -> bool {
+        let cut = self.dual && rule.policy_loss != PolicyLoss::Score;
+        let kl_in_loss = !self.kl || rule.kl_place == KlPlace::Loss;
+        rule.takes_each_alone() && rule.takes_rewards_raw() && !self.signs && !cut && kl_in_loss && !signal.shuffles
+    }
+
     /// What some of these need.
     pub(super) fn of(replicas: &[Replica]) -> Self {
         let recipes: Vec<&Ready> = replicas.iter().map(|r| r.recipe).collect();

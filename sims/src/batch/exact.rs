@@ -409,13 +409,10 @@ impl<S: Lanes> Block<'_, S> {
         (self.step.gain, self.memory) = (gains, memory);
     }
 
-    /// Whether the expected gradient is that of the pushes of all responses, whatever their mean: rewards enter it as they are, and once.
+    /// Whether the expected gradient is that of the pushes of all responses, whatever their mean.
     #[inline(always)]
     pub(super) fn flows(&self) -> bool {
-        let (o, how) = (self.rule, self.pushing(true));
-        let raw = o.takes_rewards_raw() && !self.uses.signs && !how.cut;
-        let kl_in_loss = !self.uses.kl || o.kl_place == KlPlace::Loss;
-        self.pushes_at_once() && raw && kl_in_loss && !self.replicas[0].recipe.signal.shuffles
+        self.pushes_at_once() && self.uses.pass_rewards(self.rule, self.replicas[0].recipe.signal)
     }
 
     /// Whether [`Block::flow`] makes the steps of a flow, many at a time; a step by itself only looks at the policy.

@@ -120,6 +120,11 @@ pub(crate) fn moves_all(recipe: &Ready) -> bool {
     block::Uses::asked_by(&[recipe]).dense
 }
 
+/// Whether rewards enter the gradient of this recipe as they are, whatever their mean, so that nobody compares them.
+pub(crate) fn passes_rewards(recipe: &Ready) -> bool {
+    block::Uses::asked_by(&[recipe]).pass_rewards(&recipe.config.objective, recipe.signal)
+}
+
 /// Indices of the cells that can run, sorted into fleets.
 fn fleets(cells: &[Cell], replicas: &[Result<Replica, KnobError>]) -> Vec<Vec<usize>> {
     let mut fleets: BTreeMap<String, Vec<usize>> = BTreeMap::new();
