@@ -247,9 +247,18 @@ impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
         // by itself, so that what the formula does not look at is not computed
         let mut weighed = flow.weighed;
         loop {
-            let scores = Scores { logits: flow.logits, log_sum: flow.log_sum, entropy: weighed.entropy(s), ..self.shown.scores };
+            let arms = flow.pushes.len();
+            // of one length, so that no bound is looked at arm by arm
+            let (logits, listed) = (
+                &flow.logits[..arms],
+                self.shown.scores.listed.map(
+                    #[inline(always)]
+                    |listed| &listed[..arms],
+                ),
+            );
+            let scores = Scores { logits, listed, log_sum: flow.log_sum, entropy: weighed.entropy(s), ..self.shown.scores };
             let shown = Shown { scores: scores.summed::<F>(s), ..*self.shown };
-            let sum = push_all::<S, F>(&shown, pull, flow.weights.iter().copied(), flow.pushes);
+            let sum = push_all::<S, F>(&shown, pull, flow.weights[..arms].iter().copied(), flow.pushes);
             weighed = flow.step(s, sum, weighed.total);
             if flow.made == flow.steps || s.any(is_far(s, weighed.total)) {
                 return;
