@@ -288,14 +288,14 @@ impl<S: Lanes> Block<'_, S> {
         let (centre, log_sum, mut total) = (step.centre[slot], step.log_sum[slot], s.splat_f32s(0.0));
         let outcomes = step.shaped[slot * group..][..group].chunks(arms).zip(step.weight[slot * group..][..group].chunks(arms));
         for (outcome, (rewards, weights)) in outcomes.enumerate() {
-            let scores = step.logits[slot * arms..][..arms].iter().zip(self.base_row(slot));
-            for (((slope, reward), weight), (logit, base)) in slopes.iter_mut().zip(rewards).zip(weights).zip(scores) {
+            let scores = step.logits[slot * arms..][..arms].iter().zip(&step.ref_logprob[slot * group..]);
+            for (((slope, reward), weight), (logit, reference)) in slopes.iter_mut().zip(rewards).zip(weights).zip(scores) {
                 let mut advantage = centre.advantage(*reward);
                 if SIGNED {
                     advantage = advantage * blocks.sign_weight(*reward);
                 }
                 let now = Lane { s, x: s.sub_f32s(*logit, log_sum) } * nats;
-                let push = self.push(how, advantage, *weight, [now, Lane { s, x: *base } * nats, now], did);
+                let push = self.push(how, advantage, *weight, [now, *reference, now], did);
                 let part = s.mul_f32s(weight.x, push.x);
                 *slope = if outcome == 0 { part } else { s.add_f32s(*slope, part) };
                 total = s.add_f32s(total, part);

@@ -1,6 +1,6 @@
 //! Exact flows: expected gradients into which rewards enter as they are, so that the policy is pushed straight by what responses earn.
 //!
-//! At a single prompt, steps that nobody watches are made many at a time, each in two passes over the arms: the first says what every arm pushes by, the second
+//! At a single prompt, the steps between two looks are made at once, each in two passes over the arms: the first says what every arm pushes by, the second
 //! moves the logits and weighs them at once. That is one kernel for each formula, and all it reads stays in the first cache.
 
 use super::lanes::{Kernel, Lanes};
@@ -246,17 +246,15 @@ impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
         let (s, flow) = (self.shown.s, self.flow);
         // by itself, so that what the formula does not look at is not computed
         let mut weighed = flow.weighed;
+        // tables of one length, so that no bound is looked at arm by arm
+        let arms = flow.pushes.len();
+        let listed = self.shown.scores.listed.map(
+            #[inline(always)]
+            |listed| &listed[..arms],
+        );
         loop {
-            let arms = flow.pushes.len();
-            // of one length, so that no bound is looked at arm by arm
-            let (logits, listed) = (
-                &flow.logits[..arms],
-                self.shown.scores.listed.map(
-                    #[inline(always)]
-                    |listed| &listed[..arms],
-                ),
-            );
-            let scores = Scores { logits, listed, log_sum: flow.log_sum, entropy: weighed.entropy(s), ..self.shown.scores };
+            let scores =
+                Scores { logits: &flow.logits[..arms], listed, log_sum: flow.log_sum, entropy: weighed.entropy(s), ..self.shown.scores };
             let shown = Shown { scores: scores.summed::<F>(s), ..*self.shown };
             let sum = push_all::<S, F>(&shown, pull, flow.weights[..arms].iter().copied(), flow.pushes);
             weighed = flow.step(s, sum, weighed.total);
