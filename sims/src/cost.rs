@@ -17,6 +17,7 @@ use crate::recipe::{RECIPES, Ready};
 use crate::record::METRICS;
 use crate::rollout::Label;
 use crate::stream::Seed;
+use std::f64::consts::PI;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -41,8 +42,8 @@ pub struct Piece {
     nanoseconds: [f64; KINDS],
 }
 
-/// How much sharper than the base model policies are, where shares of right groups are told (fitted).
-const CONCENTRATION: f64 = 0.8;
+/// Signals that pay all responses alike where the policies at the nodes of a depth are: as they are in a base model.
+const SAME_FOR_ALL: [&str; 5] = ["none", "constant", "self_certainty", "rent", "entropy_min_tok"];
 
 /// Kinds of runs that nanoseconds are fitted to.
 const KINDS: usize = 5;
@@ -65,12 +66,15 @@ pub struct Sizes {
     passes: f64,
     /// Evaluated steps, the first among them.
     looks: f64,
-    /// Prompts trained on, and rollouts of each in the whole run that move something in its own tree: none where there is no such tree.
+    /// Prompts trained on, and rollouts of each in the whole run that move something in its own tree: none where there is no such tree, and as many as move it at
+    /// first, all along.
     trained: f64,
     visits: f64,
     /// Tokens, and the variance of their log-probabilities.
     vocab: f64,
     spread: f64,
+    /// In trees, the share of pushes that some lane of a vector asks for.
+    asked: f64,
     votes: bool,
     scores: bool,
     private: bool,
@@ -100,17 +104,7 @@ impl Sizes {
         let minibatches = (train.minibatches as f64).min(batch);
         let private = policy.sharing < 1.0 && world.depth > 1;
         let spread = world.confidence.powi(2) + world.idiosyncrasy.powi(2);
-        let perplexity = (CONCENTRATION * world.vocab as f64 * (-0.5 * spread).exp()).max(1.0);
-        let formula = recipe.signal.formula;
-        let punished = objective.baseline == Baseline::None && objective.negative_weight != 0.0;
-        let pays = !["none", "constant"].contains(&recipe.signal.entry.name);
-        let moving = if !pays && !punished {
-            0.0
-        } else if formula.looks_at_scores() || formula.looks_at_votes() || formula.tosses() || punished {
-            1.0
-        } else {
-            uneven(world, perplexity, group)
-        };
+        let (formula, moving) = (recipe.signal.formula, moving(recipe, group));
         Sizes {
             steps,
             batch,
@@ -126,6 +120,7 @@ impl Sizes {
             vocab: world.vocab as f64,
             spread,
             visits: when(private, moving * steps * batch * group / trained as f64),
+            asked: when(world.depth > 1, 1.0 - (1.0 - moving).powi(LANES as i32)),
             votes: formula.looks_at_votes(),
             private: private && moving > 0.0,
             scores: formula.looks_at_scores() || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
@@ -155,16 +150,64 @@ impl Sizes {
         -nodes * grid().map(|z| density(z) * missed(z)).sum::<f64>() / grid().map(density).sum::<f64>()
     }
 
+    /// Entries of a row of a tree.
+    fn row(&self) -> f64 {
+        (self.actions / ROW as f64).ceil() * ROW as f64
+    }
+
+    /// Words of a vector that the nodes of its prompts take.
+    fn node_words(&self) -> f64 {
+        self.trained * self.remembered(1.0) * (2.0 * self.row() + NODE_WORDS)
+    }
+
+    /// The share of nodes that lies beyond the cache.
+    fn far(&self) -> f64 {
+        (1.0 - CACHE_WORDS / self.node_words()).max(0.0)
+    }
+
     /// Tokens drawn.
     fn tokens(&self) -> f64 {
         self.slots() * self.paid * self.depth
     }
 }
 
-/// About the share of groups in which some responses are right and some wrong.
-fn uneven(world: &World, perplexity: f64, group: f64) -> f64 {
-    let right = (world.good_tokens as f64 * world.good_quality / perplexity).min(0.95).powi(world.depth as i32);
-    1.0 - right.powf(group) - (1.0 - right).powf(group)
+/// About the share of rollouts that move their prompt, at the base model, in groups of this size.
+fn moving(recipe: &Ready, group: f64) -> f64 {
+    let Config { world, objective, .. } = &recipe.config;
+    let (formula, right) = (recipe.signal.formula, right(world));
+    let punishes = objective.baseline == Baseline::None && objective.negative_weight != 0.0;
+    let only_right = objective.baseline == Baseline::None || objective.negative_weight == 0.0;
+    if punishes {
+        1.0
+    } else if !world.end_token && SAME_FOR_ALL.contains(&recipe.signal.entry.name) {
+        0.0
+    } else if formula.looks_at_scores() || formula.looks_at_votes() || formula.tosses() {
+        1.0
+    } else if only_right {
+        right
+    } else {
+        // groups of right and wrong responses
+        1.0 - right.powf(group) - (1.0 - right).powf(group)
+    }
+}
+
+/// About the chance that a response of the base model is right. The logit of a token is `confidence * alignment` times its standardised quality, and normal noise;
+/// sums of log-normal weights are taken for log-normal, and the mean of a logistic function of normal odds for that of tempered ones (MacKay).
+fn right(world: &World) -> f64 {
+    let vocab = world.vocab as f64;
+    let good = (world.good_tokens as f64).clamp(0.5, vocab - 0.5);
+    let lean = world.confidence * world.alignment;
+    let noise = world.confidence.powi(2) - lean.powi(2) + world.idiosyncrasy.powi(2);
+    let log_sum = |tokens: f64, quality: f64| {
+        let variance = (noise.exp_m1() / tokens).ln_1p();
+        [tokens.ln() + lean * quality + 0.5 * (noise - variance), variance]
+    };
+    let [odds, variance] = {
+        let (best, rest) = (log_sum(good, ((vocab - good) / good).sqrt()), log_sum(vocab - good, -(good / (vocab - good)).sqrt()));
+        [best[0] - rest[0], best[1] + rest[1]]
+    };
+    let mass = 1.0 / (1.0 + (-odds / (1.0 + PI / 8.0 * variance).sqrt()).exp());
+    (mass * world.good_quality + (1.0 - mass) * world.bad_quality).powi(world.depth as i32)
 }
 
 /// `x` where something is done.
@@ -179,27 +222,29 @@ const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; 
 /// All pieces.
 #[rustfmt::skip]
 pub static PIECES: &[Piece] = &[
-    piece("cell", |_| 1.0, [5560.0, 0.0, 16300.0, 16600.0, 16900.0], "A cell and its curves."),
-    piece("world", |s| s.prompts * s.depth * s.actions, [29.6, 8.74, 43.6, 51.2, 44.0], "An action of the base model."),
-    piece("step", |s| s.steps, [403.0, 1110.0, 0.0, 0.0, 0.0], "A step."),
-    piece("slot", Sizes::slots, [298.0, 584.0, 19.1, 0.0, 0.0], "A prompt of a step."),
-    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [11.9, 129.0, 0.245, 0.421, 0.285], "An action of a policy."),
-    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [2.73, 0.0, 0.852, 1.82, 1.4], "The same at the first token, looked up by prompt."),
-    piece("search", |s| s.tokens() * s.actions.log2(), [12.0, 0.0, 0.0293, 0.919, 0.0547], "A halving in the search for it."),
-    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 3.79, 0.0], "A token drawn in a tree of the prompt's own."),
-    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.178, 0.0], "An action that may be drawn there."),
-    piece("score", |s| when(s.scores, s.tokens() * s.policies), [49.9, 108.0, 2.52, 1.21, 0.261], "The log-probability of a token."),
-    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.62, 0.0, 0.0303, 0.254, 0.0], "An answer compared with another."),
-    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [20.4, 0.0, 12.3, 25.6, 0.0], "A reward dealt anew."),
-    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [244.0, 260.0, 0.705, 2.17, 0.432], "The push of a token."),
-    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [50.7, 0.0, 1.34, 0.0, 0.384], "A reward compared with others of its group."),
-    piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [0.0, 0.0, 1.4, 0.0, 0.0605], "An action at the first token that is moved though it was not drawn."),
-    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.0, 0.224, 0.0163, 0.0, 0.0], "An action that it moves."),
-    piece("row", |s| s.looks, [0.0, 0.0, 434.0, 436.0, 367.0], "A row of the curves."),
-    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [17.7, 11.8, 0.46, 0.704, 0.48], "An action measured."),
-    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 6.24, 0.0], "A remembered node measured."),
-    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.5, 0.0, 0.0, 1.5, 0.0], "An action there."),
-    piece("opening", |s| s.trained * s.remembered(1.0), [590.0, 0.0, 0.0, 33.2, 0.0], "A node that is remembered for the first time."),
+    piece("cell", |_| 1.0, [0.0, 0.0, 14300.0, 14100.0, 14900.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [14.0, 8.74, 38.5, 46.8, 39.0], "An action of the base model."),
+    piece("step", |s| s.steps, [389.0, 1110.0, 0.0, 78.4, 0.0], "A step."),
+    piece("slot", Sizes::slots, [373.0, 584.0, 17.0, 0.0, 1.66], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [10.2, 129.0, 0.357, 0.592, 0.695], "An action of a policy."),
+    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [4.68, 0.0, 0.817, 0.041, 1.06], "The same at the first token, looked up by prompt."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [13.3, 0.0, 0.137, 0.885, 0.0551], "A halving in the search for it."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 2.97, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.199, 0.0], "An action that may be drawn there."),
+    piece("score", |s| when(s.scores, s.tokens() * s.policies), [30.2, 108.0, 2.46, 0.88, 0.245], "The log-probability of a token."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.49, 0.0, 0.0275, 0.196, 0.0], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [38.2, 0.0, 11.0, 24.5, 0.0], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [253.0, 260.0, 0.0, 1.16, 0.0], "The push of a token."),
+    piece("asked push", |s| s.asked * s.slots() * s.passes * s.group * s.depth, [0.0, 0.0, 0.0, 1.3, 0.0], "The same in a tree, where a rollout that moves no lane is passed over."),
+    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [23.7, 0.0, 1.58, 0.0, 0.638], "A reward compared with others of its group."),
+    piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [33.1, 0.0, 1.08, 0.763, 0.0], "An action at the first token that is moved though it was not drawn."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.234, 0.224, 0.00387, 0.0102, 0.0], "An action that it moves."),
+    piece("row", |s| s.looks, [878.0, 0.0, 367.0, 328.0, 347.0], "A row of the curves."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.436, 0.506, 0.437], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 9.43, 0.0], "A remembered node measured."),
+    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.8, 0.0, 0.0, 0.872, 0.0], "An action there."),
+    piece("far node", |s| s.far() * (when(s.private, s.tokens() * s.policies) + s.looks * s.trained * s.remembered(0.5)), [90.5, 0.0, 0.0, 17.0, 0.0], "A node, drawn at or measured, that lies beyond the cache."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 24.7, 0.0], "A node that is remembered for the first time."),
 ];
 
 /// The kind of run a recipe is on an engine: which nanoseconds count.
@@ -250,10 +295,10 @@ fn working(s: &Sizes, recipe: &Ready, engine: Engine) -> f64 {
     if kind(recipe, engine) < 2 {
         return tokens * REFERENCE_TOKEN;
     }
-    let row = if s.depth > 1.0 { (s.actions / ROW as f64).ceil() * ROW as f64 } else { s.actions };
+    let row = if s.depth > 1.0 { s.row() } else { s.actions };
     let tables = s.prompts * s.depth * row + s.batch * s.depth * (2.0 * row + 8.0);
     let bandit = when(s.depth == 1.0, s.trained * s.actions) + s.batch * s.paid * ROLLOUT_WORDS;
-    let tree = when(s.depth > 1.0, tokens * (2.0 * row + TOKEN_WORDS) + s.trained * s.remembered(1.0) * (2.0 * row + NODE_WORDS));
+    let tree = when(s.depth > 1.0, tokens * (2.0 * row + TOKEN_WORDS) + s.node_words());
     (tables + bandit + tree) * (LANES * size_of::<f32>()) as f64
 }
 
@@ -265,6 +310,8 @@ const REFERENCE_TOKEN: f64 = 300.0;
 const ROLLOUT_WORDS: f64 = 10.0;
 const TOKEN_WORDS: f64 = 16.0;
 const NODE_WORDS: f64 = 12.0;
+/// Words of a vector, of 64 bytes, that stay in the cache of the machine that was measured: 8 MiB.
+const CACHE_WORDS: f64 = (1 << 17) as f64;
 
 /// How many times slower than predicted this machine is now, by some milliseconds of a default cell on one thread.
 pub fn slowness(engine: Engine) -> f64 {
@@ -324,5 +371,23 @@ mod tests {
         };
         let (nothing, some) = (opened("control.none"), opened("standard"));
         assert!(nothing == 0.0 && some > 20.0, "{nothing} and {some} nodes");
+    }
+
+    /// The mean over worlds and prompts of the chance of a right response, summed token by token.
+    #[test]
+    fn base_models_are_right_about_as_often_as_told() {
+        for (vocab, good_tokens, depth, alignment) in [(20, 6, 5, 0.5), (11, 1, 3, 0.5), (8, 2, 3, 0.9), (40, 5, 1, 0.1), (3, 1, 2, 0.5)] {
+            let mut recipe = Ready::named(RECIPES[0]);
+            let set = &mut recipe.config.world;
+            (set.vocab, set.good_tokens, set.depth, set.alignment, set.prompts) = (vocab, good_tokens, depth, alignment, 16);
+            let chance = |world: &crate::world::World, prompt: usize| -> f64 {
+                let at = |h| world.base.row(prompt, h).iter().zip(world.task.right_row(prompt, h));
+                (0..depth).map(|h| at(h).map(|(l, right)| if *right { l.exp() } else { 0.0 }).sum::<f64>()).product()
+            };
+            let worlds: Vec<_> = (0..60).map(|seed| crate::world::World::new(set, Seed(seed)).unwrap()).collect();
+            let mean = worlds.iter().flat_map(|world| (0..16).map(move |prompt| chance(world, prompt))).sum::<f64>() / 960.0;
+            let told = right(set);
+            assert!((told / mean - 1.0).abs() < 0.3, "{vocab} tokens, {good_tokens} good, depth {depth}: {told} told, {mean} so");
+        }
     }
 }

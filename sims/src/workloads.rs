@@ -212,7 +212,7 @@ pub struct Work {
     pub samples: f64,
     /// Logits brought up to date.
     pub updates: f64,
-    /// Exponentials.
+    /// Exponentials that the formulas ask for; of those of an exact flow, most are made by multiplying what was there.
     pub exps: f64,
     /// Random words.
     pub words: f64,

@@ -1,5 +1,6 @@
 //! The state of one vector of replicas.
 
+use super::flow::Pace;
 use super::lanes::Lanes;
 use super::memory::{self, MAX_LANES, Table};
 use super::number::{Lane, Threshold};
@@ -81,6 +82,8 @@ pub(super) struct Block<'a, S: Lanes> {
     /// Bandits that train on a single prompt: what is taken off its logits, and its base log-probabilities less that, by arm.
     pub(super) shift: S::f32s,
     pub(super) anchor: Table<S::f32s>,
+    /// Where a flow is that is made many steps at a time.
+    pub(super) pace: Pace<S>,
     /// Right tokens, bits per prompt and depth.
     pub(super) right: Table<S::u32s>,
     /// Well-formed tokens, bits per depth.
@@ -91,6 +94,7 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) memory: Table<S::f32s>,
     /// Chance that others succeed, by the number of right rollouts.
     pub(super) others: Vec<f32>,
+    /// Scratch: whatever another block has left there changes nothing.
     pub(super) step: StepTables<S>,
     /// What only trees need.
     pub(super) tree: Tree<S>,
@@ -166,9 +170,8 @@ pub(super) struct StepTables<S: Lanes> {
     pub(super) coin: Table<S::f32s>,
     /// Scratch of one slot: slopes by arm.
     pub(super) slope: Table<S::f32s>,
-    /// Logits by arm of a policy that flows, and its weights, before and after a step.
-    pub(super) moved: Table<S::f32s>,
-    pub(super) ahead: [Table<S::f32s>; 2],
+    /// Weights by arm of a policy that flows.
+    pub(super) flowing: Table<S::f32s>,
     /// Shaped reward of the greedy response, per slot.
     pub(super) greedy: Vec<Lane<S>>,
     /// Scratch of one slot: running sums, words, coins, facts, votes.
@@ -213,8 +216,7 @@ impl<S: Lanes> StepTables<S> {
             chance: vec![zero; if shape.weighs_apart() { shape.batch * shape.arms } else { 0 }],
             coin: memory::floats(s, if shape.is_split() { shape.batch * shape.arms } else { 0 }),
             slope: memory::floats(s, enumerated),
-            moved: memory::floats(s, enumerated),
-            ahead: [(); 2].map(|()| memory::floats(s, enumerated)),
+            flowing: memory::floats(s, enumerated),
             greedy: vec![zero; shape.batch],
             sums: Table::new(padded(shape.arms), s.splat_f32s(f32::INFINITY)),
             words: memory::words(s, words),
@@ -224,18 +226,26 @@ impl<S: Lanes> StepTables<S> {
             place: memory::words(s, shape.group),
             gain: memory::floats(s, shape.group),
             right: vec![none; paid],
-            formatted: vec![s.not_m32s(none); paid],
+            formatted: vec![none; paid],
             share: memory::floats(s, paid),
         }
+    }
+
+    /// Writes what steps read and do not always write.
+    #[inline(always)]
+    fn start(&mut self, s: S) {
+        self.formatted.fill(s.equal_u32s(s.splat_u32s(0), s.splat_u32s(0)));
     }
 }
 
 impl<'a, S: Lanes> Block<'a, S> {
-    /// A block of as many replicas as there are lanes, at the base model.
+    /// A block of as many replicas as there are lanes, at the base model; `scratch` is what a block of the same shape has left behind.
     #[inline(always)]
-    pub(super) fn new(s: S, replicas: &'a [Replica<'a>]) -> Self {
+    pub(super) fn new(s: S, replicas: &'a [Replica<'a>], scratch: Option<StepTables<S>>) -> Self {
         let recipe = replicas[0].recipe;
         let shape = Shape::of(recipe, replicas[0].prompts.len());
+        let mut step = scratch.unwrap_or_else(|| StepTables::new(s, &shape));
+        step.start(s);
         let number = |of: &dyn Fn(&Config) -> f64| memory::vector::<S>(|lane| of(&replicas[lane].recipe.config) as f32);
         let lane = |of: &dyn Fn(&Config) -> f64| Lane { s, x: number(of) };
         let threshold = |of: &dyn Fn(&Config) -> f64| {
@@ -288,12 +298,13 @@ impl<'a, S: Lanes> Block<'a, S> {
             base: Table::new(shape.prompts * shape.depth * shape.stride, s.splat_f32s(PAD)),
             shift: s.splat_f32s(0.0),
             anchor: memory::floats(s, if shape.is_tree() || shape.domain.len() > 1 { 0 } else { shape.arms }),
+            pace: Pace { total: s.splat_f32s(0.0), largest: s.splat_f32s(0.0) },
             right: memory::words(s, shape.prompts * shape.depth * bit_rows(shape.arms)),
             formatted: memory::words(s, shape.depth * bit_rows(shape.arms)),
             skill: memory::floats(s, shape.depth * shape.stride),
             memory: memory::floats(s, if shape.is_tree() { 0 } else { shape.domain.len() * shape.arms }),
             others: others_succeed(&recipe.config),
-            step: StepTables::new(s, &shape),
+            step,
             tree: Tree::new(s, &shape, replicas),
             shape,
         };
@@ -305,6 +316,9 @@ impl<'a, S: Lanes> Block<'a, S> {
         block.flows = block.flows();
         if block.shape.exact {
             block.list_responses();
+        }
+        if block.flows_freely() {
+            block.start_flow(s.equal_u32s(block.iota, block.iota));
         }
         block
     }
@@ -362,8 +376,9 @@ impl Uses {
     /// What some of these need.
     pub(super) fn of(replicas: &[Replica]) -> Self {
         let recipes: Vec<&Ready> = replicas.iter().map(|r| r.recipe).collect();
-        let ill_formed = |r: &Replica| r.world.task.formatted().as_slice().expect("the table is contiguous").contains(&false);
-        Uses { format: replicas.iter().any(ill_formed), ..Uses::asked_by(&recipes) }
+        // all of a table at once, without a branch for each token
+        let well_formed = |r: &Replica| r.world.task.formatted().iter().fold(true, |all, formatted| all & formatted);
+        Uses { format: !replicas.iter().all(well_formed), ..Uses::asked_by(&recipes) }
     }
 
     /// What some of these, which have their signal in common, ask for in worlds without ill-formed tokens.

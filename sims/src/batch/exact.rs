@@ -1,14 +1,14 @@
 //! Exact mode: the group is every response, weighted by its probability, and every outcome of its coin.
 
 use super::block::Block;
-use super::flow::{Bare, Flow, Pulls, Pushes, slope_around};
+use super::flow::{Anew, Flow, Pulls, Pushes, slope_around};
 use super::lanes::{Kernel, Lanes};
 use super::memory;
 use super::number::Lane;
 use super::search::Bits;
 use super::shown::Sink;
 use super::update::{Did, Pushing};
-use super::weigh::{Keep, Weights};
+use super::weigh::{Keep, Weights, has_drifted, known};
 use crate::config::{Geometry, KlForm, KlPlace};
 use crate::signals::Signal;
 use std::f32::consts::LN_2;
@@ -200,7 +200,8 @@ impl<S: Lanes> Block<'_, S> {
         let (s, arms, first) = (self.s, self.shape.arms, slot * self.shape.paid());
         let zero = s.splat_f32s(0.0);
         let never = s.less_than_f32s(zero, zero);
-        let (mut most, mut majority, mut wrong) = (zero, s.splat_u32s(0), never);
+        // the first arm, where probabilities are no numbers
+        let (mut most, mut majority, mut wrong) = (zero, self.iota, never);
         for arm in 0..arms {
             let share = self.chances(slot)[arm].x;
             let more = s.greater_than_f32s(share, most);
@@ -208,7 +209,7 @@ impl<S: Lanes> Block<'_, S> {
             self.step.share[arm] = share;
             majority = s.select_u32s(more, self.step.position[first + arm], majority);
             wrong = s.or_m32s(s.and_m32s(more, errs), s.and_m32s(s.not_m32s(more), wrong));
-            most = s.max_f32s(most, share);
+            most = s.select_f32s(more, share, most);
         }
         (majority, wrong, never)
     }
@@ -442,33 +443,43 @@ impl<S: Lanes> Block<'_, S> {
         Ascent::Around(mean)
     }
 
-    /// Makes up to `steps` steps, at least one, and gives how many.
-    pub(super) fn flow(&mut self, steps: usize) -> usize {
-        let (signal, arms) = (self.replicas[0].recipe.signal, self.shape.arms);
+    /// Makes up to `steps` steps from `first` on, at least one, and gives how many.
+    pub(super) fn flow(&mut self, first: usize, steps: usize) -> usize {
+        let signal = self.replicas[0].recipe.signal;
         let votes = self.votes(0);
-        let [mut weights, mut next] = take(&mut self.step.ahead);
-        let weighed = self.find_policy::<Bare>(0, false, &mut weights);
-        let mut logits = take(&mut self.step.moved);
-        logits.copy_from_slice(&self.step.logits[..arms]);
-        let (mut skill, mut slopes) = (take(&mut self.skill), take(&mut self.step.slope));
+        let (mut weights, mut skill, mut pushes) = (take(&mut self.step.flowing), take(&mut self.skill), take(&mut self.step.slope));
         let mut flow = Flow {
             pulls: self.pulls(),
             rate: self.rates_of(1)[0],
             steps,
+            first,
             made: 0,
-            log_sum: self.step.log_sum[0],
+            pace: self.pace,
             weights: &mut weights,
-            weighed,
-            logits: &mut logits,
             anchor: &self.anchor,
-            skill: &mut skill[..arms],
-            pushes: &mut slopes,
-            next: &mut next,
-            is_right: &self.step.is_right,
+            skill: &mut skill[..self.shape.arms],
+            pushes: &mut pushes,
         };
         self.s.pay(signal.formula, &self.show(0, votes), Sink::Flow(&mut flow));
-        let made = flow.made;
-        (self.skill, self.step.slope, self.step.moved, self.step.ahead) = (skill, slopes, logits, [weights, next]);
+        let Flow { made, pace, .. } = flow;
+        (self.step.flowing, self.skill, self.step.slope, self.pace) = (weights, skill, pushes, pace);
+        self.settle();
         made
+    }
+
+    /// Moves the shift of what has drifted.
+    fn settle(&mut self) {
+        let far = has_drifted(self.s, self.pace.total);
+        if self.s.any(far) {
+            self.shift_anew(0, far);
+            self.start_flow(far);
+        }
+    }
+
+    /// Weighs the logits of these lanes, from which their flow goes on.
+    pub(super) fn start_flow(&mut self, lanes: S::m32s) {
+        let weights = &mut self.step.flowing;
+        let anew = Anew { lanes, anchor: &self.anchor, skill: &self.skill[..self.shape.arms], weights, total: self.pace.total };
+        self.pace.total = known(self.s, self.s.enter(anew));
     }
 }

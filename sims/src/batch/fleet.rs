@@ -87,10 +87,18 @@ struct Seen {
 }
 
 fn run(replicas: &[Replica], options: Options, wanted: Wanted) -> Vec<Seen> {
+    let job = |replicas: &[Replica]| dispatch(narrowed(options.vectors, replicas.len()), Watch { replicas, wanted });
+    let jobs: Vec<Vec<Seen>> = replicas.par_chunks(jobs_of(replicas, options)).map(job).collect();
+    jobs.into_iter().flatten().collect()
+}
+
+/// Replicas of a job: a few blocks, one after the other, that share their scratch, where enough jobs for all threads remain.
+fn jobs_of(replicas: &[Replica], options: Options) -> usize {
+    const MOST_BLOCKS: usize = 8;
+    const JOBS_OF_A_THREAD: usize = 4;
     let lanes = width(options.vectors);
-    let block = |replicas: &[Replica]| dispatch(narrowed(options.vectors, replicas.len()), Watch { replicas, wanted });
-    let blocks: Vec<Vec<Seen>> = replicas.par_chunks(lanes).map(block).collect();
-    blocks.into_iter().flatten().collect()
+    let blocks = replicas.len() / (lanes * JOBS_OF_A_THREAD * rayon::current_num_threads());
+    lanes * blocks.clamp(1, MOST_BLOCKS)
 }
 
 /// The vector instructions for so few replicas that narrower vectors hold them all: what they give is the same, and fewer lanes repeat the last one.
@@ -104,11 +112,11 @@ fn narrowed(vectors: Vectors, replicas: usize) -> Vectors {
 /// As [`watch`]; and for trees, whose chance of a right answer is not known without measuring it.
 pub fn follow(replicas: &[Replica], options: Options) -> Trail {
     assert!(!is_tree(replicas), "trees are watched, not followed");
-    let lanes = width(options.vectors);
-    let blocks: Vec<Trail> = replicas.par_chunks(lanes).map(|some| dispatch(options.vectors, Follow(some))).collect();
+    let job = |replicas: &[Replica]| dispatch(options.vectors, Follow { replicas });
+    let jobs: Vec<Vec<Trail>> = replicas.par_chunks(jobs_of(replicas, options)).map(job).collect();
     let mut all = Trail { steps: vec![[0.0; 2]; replicas[0].recipe.config.train.steps], ..Trail::default() };
     let share = 1.0 / replicas.len() as f64;
-    for block in blocks {
+    for block in jobs.into_iter().flatten() {
         for (mean, sum) in all.steps.iter_mut().zip(block.steps) {
             *mean = [mean[0] + sum[0] * share, mean[1] + sum[1] * share];
         }
@@ -123,12 +131,25 @@ fn is_tree(replicas: &[Replica]) -> bool {
     replicas.first().is_some_and(|replica| replica.recipe.config.world.depth > 1)
 }
 
-/// As many replicas as there are lanes: the last ones once more where too few are left.
+/// Whole blocks of replicas: the last ones once more where too few are left.
 fn padded<'a, S: Lanes>(replicas: &[Replica<'a>]) -> Vec<Replica<'a>> {
-    (0..S::LANES).map(|lane| replicas[lane.min(replicas.len() - 1)]).collect()
+    (0..replicas.len().next_multiple_of(S::LANES)).map(|i| replicas[i.min(replicas.len() - 1)]).collect()
 }
 
-/// Watches a block of replicas.
+/// Does `what` with the blocks of a job, one after the other, and gives what it says of each; it is told how many replicas are no padding.
+#[inline(always)]
+fn block_by_block<S: Lanes, T>(s: S, replicas: &[Replica], mut what: impl FnMut(&mut Block<S>, usize) -> T) -> Vec<T> {
+    let all = padded::<S>(replicas);
+    let (mut scratch, mut made) = (None, Vec::new());
+    for (lanes, some) in all.chunks(S::LANES).zip(replicas.chunks(S::LANES)) {
+        let mut block = Block::new(s, lanes, scratch);
+        made.push(what(&mut block, some.len()));
+        scratch = Some(block.step);
+    }
+    made
+}
+
+/// Watches blocks of replicas.
 struct Watch<'a> {
     replicas: &'a [Replica<'a>],
     wanted: Wanted,
@@ -139,9 +160,21 @@ impl Job for Watch<'_> {
 
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) -> Vec<Seen> {
-        let all = padded::<S>(self.replicas);
-        let mut block = Block::new(s, &all);
-        let train = &all[0].recipe.config.train;
+        let watched = block_by_block(
+            s,
+            self.replicas,
+            #[inline(always)]
+            |block, replicas| self.watch(block, replicas),
+        );
+        watched.into_iter().flatten().collect()
+    }
+}
+
+impl Watch<'_> {
+    /// What is seen of the first `replicas` of a block.
+    #[inline(always)]
+    fn watch<S: Lanes>(&self, block: &mut Block<S>, replicas: usize) -> Vec<Seen> {
+        let train = &self.replicas[0].recipe.config.train;
         let curves = self.wanted != Wanted::Success;
         let (mut looks, mut success) = (Vec::new(), Vec::new());
         if !curves {
@@ -161,38 +194,42 @@ impl Job for Watch<'_> {
         let nodes = |lane| if self.wanted == Wanted::Nodes { block.recall(lane) } else { Vec::new() };
         let chances = |lane| success.iter().map(|x| memory::lane::<S>(*x, lane)).collect();
         let seen = |lane| Seen { observed: curves.then(|| block.seen(&looks, lane)), nodes: nodes(lane), success: chances(lane) };
-        (0..self.replicas.len()).map(seen).collect()
+        (0..replicas).map(seen).collect()
     }
 }
 
-struct Follow<'a>(&'a [Replica<'a>]);
+/// Follows blocks of replicas.
+struct Follow<'a> {
+    replicas: &'a [Replica<'a>],
+}
 
 impl Job for Follow<'_> {
-    type Output = Trail;
+    type Output = Vec<Trail>;
 
-    /// Sums over its replicas.
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) -> Trail {
-        let all = padded::<S>(self.0);
-        let mut block = Block::new(s, &all);
-        let steps = all[0].recipe.config.train.steps;
-        let (mut trail, mut did) = (Vec::with_capacity(steps), block.nothing());
-        for step in 0..steps {
-            block.train(step..step + 1, Watched::Policy, &mut did);
-            trail.push([self.sum::<S>(did.success), self.sum::<S>(did.entropy)]);
-        }
-        let last = block.measured(0..block.shape.held_out.start);
-        let last: Vec<Measured> = (0..self.0.len()).map(|lane| last.lane(lane)).collect();
-        Trail { steps: trail, success: last.iter().map(|m| m.pass_at[0]).collect(), entropy: last.iter().map(|m| m.entropy).sum() }
+    fn run<S: Lanes>(self, s: S) -> Vec<Trail> {
+        let steps = self.replicas[0].recipe.config.train.steps;
+        block_by_block(
+            s,
+            self.replicas,
+            #[inline(always)]
+            |block, replicas| follow_block(block, replicas, steps),
+        )
     }
 }
 
-impl Follow<'_> {
-    /// Over its replicas.
-    #[inline(always)]
-    fn sum<S: Lanes>(&self, x: Lane<S>) -> f64 {
-        sum(&memory::flat::<S>(&[x.x])[..self.0.len()])
+/// Sums over the first `replicas` of a block.
+#[inline(always)]
+fn follow_block<S: Lanes>(block: &mut Block<S>, replicas: usize, steps: usize) -> Trail {
+    let (mut trail, mut did) = (Vec::with_capacity(steps), block.nothing());
+    let sum = |x: Lane<S>| sum(&memory::flat::<S>(&[x.x])[..replicas]);
+    for step in 0..steps {
+        block.train(step..step + 1, Watched::Policy, &mut did);
+        trail.push([sum(did.success), sum(did.entropy)]);
     }
+    let last = block.measured(0..block.shape.held_out.start);
+    let last: Vec<Measured> = (0..replicas).map(|lane| last.lane(lane)).collect();
+    Trail { steps: trail, success: last.iter().map(|m| m.pass_at[0]).collect(), entropy: last.iter().map(|m| m.entropy).sum() }
 }
 
 /// The sum, by four parts. By itself, or a compiler would add up several sums crosswise.
@@ -284,7 +321,7 @@ impl<S: Lanes> Block<'_, S> {
             if !flows || step == 0 || watched != Watched::Nothing {
                 self.step(step, watched, did);
             }
-            step += if flows { self.flow(unwatched.saturating_sub(step).max(1)) } else { 1 };
+            step += if flows { self.flow(step, unwatched.saturating_sub(step).max(1)) } else { 1 };
         }
     }
 

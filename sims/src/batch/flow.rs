@@ -2,18 +2,25 @@
 //!
 //! At a single prompt, the steps between two looks are made at once, each in two passes over the arms: the first says what every arm pushes by, the second
 //! moves the logits and weighs them at once. That is one kernel for each formula, and all it reads stays in the first cache.
+//!
+//! ```text
+//! by      = rate * chance * (push - mean push)
+//! weight' = weight * 2^by                         where |by| <= SMALL for all arms of a lane in this step and the one before it, but for every PERIOD-th step;
+//!         = 2^(logit + by)                        otherwise
+//! ```
+//!
+//! Each product is rounded once and errs by a quarter of an ulp at most besides, so that a weight is within `PERIOD` ulp of what its logit says.
 
 use super::lanes::{Kernel, Lanes};
-use super::math::log2;
+use super::math::{SMALL, log2, times_exp2, weight_of};
 use super::number::Lane;
 use super::shown::{Draw, Scores, Shown};
-use super::weigh::{Keep, Logits, Weigh, Weights, is_far};
+use super::weigh::{Weights, has_drifted};
 use crate::config::KlForm;
 use crate::objective::kl_slope;
 use crate::seen::Seen;
 use crate::signals::Written;
 use std::marker::PhantomData;
-use std::mem::swap;
 
 /// What rewards are joined by before they push: `r - kl_beta d kl / d log pi - entropy_coeff log pi`, up to a number that is the same for all responses, which
 /// moves no policy.
@@ -151,14 +158,23 @@ impl<S: Lanes> Pushes<'_, S> {
     }
 }
 
-/// Weights as they are.
-pub(super) struct Bare;
+/// After the steps that this divides, a flow weighs all logits anew.
+const PERIOD: usize = 32;
 
-impl<S: Lanes> Keep<S> for Bare {
-    type Row = S::f32s;
+/// Where a flow is, lane by lane.
+#[derive(Clone, Copy)]
+pub(super) struct Pace<S: Lanes> {
+    /// Sum of the weights.
+    pub(super) total: S::f32s,
+    /// How far the last step moved a logit, at most.
+    pub(super) largest: S::f32s,
+}
+
+impl<S: Lanes> Pace<S> {
+    /// Where weights are not to be multiplied: the step just made was too large for that, or is likely to be, as the one before it was.
     #[inline(always)]
-    fn row(_: S, weight: S::f32s, _: S::f32s) -> S::f32s {
-        weight
+    fn is_quick(&self, s: S) -> S::m32s {
+        s.not_m32s(s.less_than_or_equal_f32s(self.largest, s.splat_f32s(SMALL)))
     }
 }
 
@@ -167,21 +183,18 @@ pub struct Flow<'a, S: Lanes> {
     pub(super) pulls: Pulls<S>,
     /// Step size.
     pub(super) rate: S::f32s,
-    /// Steps to make, and made.
+    /// Steps to make, and the first of them; steps made.
     pub(super) steps: usize,
+    pub(super) first: usize,
     pub(super) made: usize,
-    /// log2 of the sum of weights, weights by arm, and what these add up to.
-    pub(super) log_sum: S::f32s,
+    pub(super) pace: Pace<S>,
+    /// Weights by arm.
     pub(super) weights: &'a mut [S::f32s],
-    pub(super) weighed: Weights<S>,
-    /// Logits by arm, what they were before training, and what it has added to them.
-    pub(super) logits: &'a mut [S::f32s],
+    /// Logits by arm before training, and what it has added to them.
     pub(super) anchor: &'a [S::f32s],
     pub(super) skill: &'a mut [S::f32s],
-    /// Scratch by arm: pushes, and weights after the next step.
+    /// Scratch by arm.
     pub(super) pushes: &'a mut [S::f32s],
-    pub(super) next: &'a mut [S::f32s],
-    pub(super) is_right: &'a [S::m32s],
 }
 
 /// Makes the steps of a flow.
@@ -191,34 +204,6 @@ struct Advance<'f, 'a, S: Lanes, F> {
     formula: PhantomData<F>,
 }
 
-/// Logits that move on the way.
-struct Moved<'k, S: Lanes> {
-    anchor: &'k [S::f32s],
-    skill: &'k mut [S::f32s],
-    logits: &'k mut [S::f32s],
-    pushes: &'k [S::f32s],
-    weights: &'k [S::f32s],
-    /// Step size over the sum of the weights.
-    rate: S::f32s,
-    mean: S::f32s,
-}
-
-impl<S: Lanes> Logits<S> for Moved<'_, S> {
-    #[inline(always)]
-    fn all(self, s: S) -> impl Iterator<Item = S::f32s> {
-        let pushes = self.pushes.iter().zip(self.weights);
-        self.anchor.iter().zip(self.skill).zip(self.logits).zip(pushes).map(
-            #[inline(always)]
-            move |(((anchor, skill), logit), (push, weight))| {
-                let slope = slope_around(s, *push, self.mean, *weight);
-                *skill = s.mul_add_f32s(slope, self.rate, *skill);
-                *logit = s.add_f32s(*anchor, *skill);
-                *logit
-            },
-        )
-    }
-}
-
 impl<S: Lanes> Flow<'_, S> {
     /// Goes on by what draws earn as `F` says, until all steps are made, or logits have moved so far that their shift must.
     #[inline(always)]
@@ -226,17 +211,78 @@ impl<S: Lanes> Flow<'_, S> {
         self.pulls.apply(shown.s, Advance { flow: self, shown, formula: PhantomData::<F> });
     }
 
-    /// Moves the logits by pushes of this sum, of which all weights add up to `total`, and weighs them.
+    /// Moves the logits by pushes of this sum, and weighs them. How a lane's are weighed depends on that lane alone.
     #[inline(always)]
-    fn step(&mut self, s: S, sum: S::f32s, total: S::f32s) -> Weights<S> {
-        let inverse = s.div_f32s(s.splat_f32s(1.0), total);
-        let (mean, rate) = (s.mul_f32s(sum, inverse), s.mul_f32s(self.rate, inverse));
-        let Flow { anchor, skill, logits, pushes, weights, .. } = self;
-        let logits = Moved { anchor, skill, logits, pushes, weights, rate, mean };
-        let weighed = Weigh::<S, Bare, _, true> { logits, is_right: self.is_right, kept: self.next }.run(s);
-        swap(&mut self.weights, &mut self.next);
+    fn step(&mut self, s: S, sum: S::f32s) {
+        let quick = self.pace.is_quick(s);
         self.made += 1;
-        weighed
+        if (self.first + self.made).is_multiple_of(PERIOD) || !s.any(s.not_m32s(quick)) {
+            return self.pass::<true>(s, sum);
+        }
+        self.pass::<false>(s, sum);
+        let quick = s.or_m32s(quick, self.pace.is_quick(s));
+        if s.any(quick) {
+            self.weigh_anew(s, quick);
+        }
+    }
+
+    /// Moves the logits and, `ANEW` or by multiplying, their weights.
+    #[inline(always)]
+    fn pass<const ANEW: bool>(&mut self, s: S, sum: S::f32s) {
+        let inverse = s.div_f32s(s.splat_f32s(1.0), self.pace.total);
+        let (mean, rate) = (s.mul_f32s(sum, inverse), s.mul_f32s(self.rate, inverse));
+        let [mut total, mut largest] = [s.splat_f32s(0.0); 2];
+        let policy = self.anchor.iter().zip(&mut *self.skill).zip(&mut *self.weights);
+        for (((anchor, skill), weight), push) in policy.zip(&*self.pushes) {
+            let by = s.mul_f32s(slope_around(s, *push, mean, *weight), rate);
+            let moved = s.add_f32s(*skill, by);
+            let next = if ANEW { weight_of(s, s.add_f32s(*anchor, moved)).1 } else { times_exp2(s, *weight, by) };
+            (*skill, *weight) = (moved, next);
+            total = s.add_f32s(total, next);
+            largest = s.max_f32s(s.abs_f32s(by), largest);
+        }
+        self.pace = Pace { total, largest };
+    }
+
+    /// Weighs the logits of these lanes anew.
+    fn weigh_anew(&mut self, s: S, lanes: S::m32s) {
+        let Flow { anchor, skill, weights, pace, .. } = self;
+        pace.total = s.enter(Anew { lanes, anchor, skill, weights, total: pace.total });
+    }
+
+    /// The entropy of the policy, in nats.
+    #[inline(always)]
+    fn entropy(&self, s: S) -> S::f32s {
+        let zero = s.splat_f32s(0.0);
+        let mut moment = zero;
+        for (weight, (anchor, skill)) in self.weights.iter().zip(self.anchor.iter().zip(&*self.skill)) {
+            moment = s.mul_add_f32s(*weight, s.add_f32s(*anchor, *skill), moment);
+        }
+        Weights { total: self.pace.total, moment, right: zero }.entropy(s)
+    }
+}
+
+/// Weighs the logits of some lanes anew, and gives the sum of all weights.
+pub(super) struct Anew<'k, S: Lanes> {
+    pub(super) lanes: S::m32s,
+    pub(super) anchor: &'k [S::f32s],
+    pub(super) skill: &'k [S::f32s],
+    /// Weights by arm, and what they add up to.
+    pub(super) weights: &'k mut [S::f32s],
+    pub(super) total: S::f32s,
+}
+
+impl<S: Lanes> Kernel<S> for Anew<'_, S> {
+    type Output = S::f32s;
+    #[inline(always)]
+    fn run(self, s: S) -> S::f32s {
+        let mut total = s.splat_f32s(0.0);
+        for (weight, (anchor, skill)) in self.weights.iter_mut().zip(self.anchor.iter().zip(self.skill)) {
+            let anew = weight_of(s, s.add_f32s(*anchor, *skill)).1;
+            total = s.add_f32s(total, anew);
+            *weight = s.select_f32s(self.lanes, anew, *weight);
+        }
+        s.select_f32s(self.lanes, total, self.total)
     }
 }
 
@@ -244,8 +290,6 @@ impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
     #[inline(always)]
     fn run(self, pull: &impl Pull<S>) {
         let (s, flow) = (self.shown.s, self.flow);
-        // by itself, so that what the formula does not look at is not computed
-        let mut weighed = flow.weighed;
         // tables of one length, so that no bound is looked at arm by arm
         let arms = flow.pushes.len();
         let listed = self.shown.scores.listed.map(
@@ -253,15 +297,15 @@ impl<S: Lanes, F: Written> UnderPull<S> for Advance<'_, '_, S, F> {
             |listed| &listed[..arms],
         );
         loop {
-            let scores =
-                Scores { logits: &flow.logits[..arms], listed, log_sum: flow.log_sum, entropy: weighed.entropy(s), ..self.shown.scores };
+            let log_sum = log2(s, flow.pace.total).0;
+            let (logits, gained) = (&flow.anchor[..arms], Some(&flow.skill[..arms]));
+            let scores = Scores { logits, gained, listed, log_sum, entropy: flow.entropy(s), ..self.shown.scores };
             let shown = Shown { scores: scores.summed::<F>(s), ..*self.shown };
             let sum = push_all::<S, F>(&shown, pull, flow.weights[..arms].iter().copied(), flow.pushes);
-            weighed = flow.step(s, sum, weighed.total);
-            if flow.made == flow.steps || s.any(is_far(s, weighed.total)) {
+            flow.step(s, sum);
+            if flow.made == flow.steps || s.any(has_drifted(s, flow.pace.total)) {
                 return;
             }
-            flow.log_sum = log2(s, weighed.total).0;
         }
     }
 }

@@ -87,6 +87,12 @@ pub trait Lanes: Simd + 'static {
     fn limited(self, x: Self::f32s, limit: Self::f32s) -> Self::f32s {
         self.max_f32s(self.min_f32s(x, limit), self.neg_f32s(limit))
     }
+    /// The same, but no number where `x` is none; and where [`Lanes::scale`] takes any n, `x` may be larger than `limit`.
+    #[inline(always)]
+    fn confined(self, x: Self::f32s, limit: Self::f32s) -> Self::f32s {
+        // of a number and none, vector instructions give the second
+        self.max_f32s(self.neg_f32s(limit), self.min_f32s(limit, x))
+    }
     /// `x - n` for the integer n nearest to x, exactly, and a form of n for [`Lanes::scale`]; |x| < 2^21.
     #[inline(always)]
     fn split_power(self, x: Self::f32s) -> (Self::f32s, Self::f32s) {
@@ -251,6 +257,10 @@ impl Lanes for pulp::Scalar {
     #[inline(always)]
     fn xor_pair(self, a: u64, b: u64) -> u64 {
         a ^ b
+    }
+    #[inline(always)]
+    fn confined(self, x: f32, limit: f32) -> f32 {
+        x.clamp(-limit, limit)
     }
     #[inline(always)]
     fn to_f32(self, a: u32) -> f32 {

@@ -74,7 +74,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
 /// Changes whenever results of this engine do, so that stored results of an older one are not taken for new ones.
-pub const SEMANTICS: u32 = 6;
+pub const SEMANTICS: u32 = 7;
 
 /// Runs cells, in any mixture of recipes and worlds, and gives the curves of each, in their order.
 ///

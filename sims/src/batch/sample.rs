@@ -7,7 +7,7 @@ use super::memory::{self, MAX_LANES};
 use super::number::Lane;
 use super::search::{Bits, Search, bit_rows, find_turned, turned};
 use super::shown::Scores;
-use super::weigh::{Keep, Loaded, Summed, Weights, is_far, known, largest, weigh};
+use super::weigh::{Keep, Loaded, Summed, Weights, is_far, largest, weigh};
 use crate::signals::Signal;
 use crate::stream::Purpose;
 use std::f32::consts::LN_2;
@@ -178,7 +178,7 @@ impl<S: Lanes> Block<'_, S> {
             (s.splat_f32s(0.0), self.weigh_single::<K>(slot, described, kept))
         } else {
             let top = self.load_many(slot);
-            (top, known(s, self.weigh_loaded::<K>(slot, described, top, kept)))
+            (top, self.weigh_loaded::<K>(slot, described, top, kept).known(s))
         };
         self.step.log_sum[slot] = s.add_f32s(top, log2(s, weights.total).0);
         weights
@@ -209,10 +209,17 @@ impl<S: Lanes> Block<'_, S> {
         if !s.any(far) {
             return weights;
         }
+        self.shift_anew(slot, far);
+        self.weigh_shifted::<K>(slot, described, kept).known(s)
+    }
+
+    /// Makes the largest logit the shift of these lanes.
+    #[inline(always)]
+    pub(super) fn shift_anew(&mut self, slot: usize, far: S::m32s) {
+        let s = self.s;
         self.shift_to(s.select_f32s(far, s.splat_f32s(0.0), self.shift));
         self.load_single(slot);
         self.shift_to(s.select_f32s(far, self.largest_logit(slot), self.shift));
-        known(s, self.weigh_shifted::<K>(slot, described, kept))
     }
 
     /// From now on takes `shift` off the logits of the single prompt that all train on.
@@ -355,6 +362,7 @@ impl<S: Lanes> Block<'_, S> {
             paths: None,
             listed: self.shape.exact.then(|| &self.step.ref_logprob[slot * self.shape.group..][..self.shape.group]),
             logits: &self.step.logits[slot * arms..][..arms],
+            gained: None,
             log_sum: self.step.log_sum[slot],
             base: self.base_row(slot),
             entropy: self.step.entropy[slot],

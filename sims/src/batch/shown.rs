@@ -61,8 +61,10 @@ pub struct Scores<'a, S: Lanes> {
     pub paths: Option<&'a [Path<S>]>,
     /// Where the draws are all arms in order, each once: their log-probabilities under the base model, in nats.
     pub listed: Option<&'a [Lane<S>]>,
-    /// Logits by arm, in units of log 2, and what they exceed the log-probabilities by.
+    /// Logits by arm, in units of log 2.
     pub logits: &'a [S::f32s],
+    /// What is still to be added to them, where something is.
+    pub gained: Option<&'a [S::f32s]>,
     /// log2 of the sum of weights 2^logit.
     pub log_sum: S::f32s,
     /// Base log-probabilities by arm, in units of log 2.
@@ -116,25 +118,40 @@ impl<'a, S: Lanes> Scores<'a, S> {
     #[inline(always)]
     pub(super) fn of(s: S, paths: &'a [Path<S>]) -> Self {
         let none = s.splat_f32s(f32::NAN);
-        Scores { paths: Some(paths), listed: None, logits: &[], log_sum: none, base: &[], entropy: none, certainty: none }
+        Scores { paths: Some(paths), listed: None, logits: &[], gained: None, log_sum: none, base: &[], entropy: none, certainty: none }
+    }
+
+    /// A logit, each table being looked into by `entry`.
+    #[inline(always)]
+    fn logit(&self, s: S, entry: impl Fn(&[S::f32s]) -> S::f32s) -> S::f32s {
+        let logit = entry(self.logits);
+        match self.gained {
+            Some(gained) => s.add_f32s(logit, entry(gained)),
+            None => logit,
+        }
     }
 
     /// The same, with what `F` looks at of a whole policy found once for all draws.
     #[inline(always)]
     pub(super) fn summed<F: Written>(self, s: S) -> Self {
         let found = F::CERTAINTY && self.paths.is_none();
-        Scores { certainty: if found { arms_certainty(s, self.logits, self.log_sum) } else { self.certainty }, ..self }
+        Scores { certainty: if found { self.arms_certainty(s) } else { self.certainty }, ..self }
     }
-}
 
-/// Mean over arms of -log pi, in nats.
-#[inline(always)]
-fn arms_certainty<S: Lanes>(s: S, logits: &[S::f32s], log_sum: S::f32s) -> S::f32s {
-    let mut sum = s.splat_f32s(0.0);
-    for logit in logits {
-        sum = s.add_f32s(sum, s.sub_f32s(log_sum, *logit));
+    /// Mean over arms of -log pi, in nats.
+    #[inline(always)]
+    fn arms_certainty(&self, s: S) -> S::f32s {
+        let mut sum = s.splat_f32s(0.0);
+        for arm in 0..self.logits.len() {
+            let logit = self.logit(
+                s,
+                #[inline(always)]
+                |table| table[arm],
+            );
+            sum = s.add_f32s(sum, s.sub_f32s(self.log_sum, logit));
+        }
+        s.mul_f32s(s.mul_f32s(sum, s.splat_f32s(1.0 / self.logits.len() as f32)), s.splat_f32s(LN_2))
     }
-    s.mul_f32s(s.mul_f32s(sum, s.splat_f32s(1.0 / logits.len() as f32)), s.splat_f32s(LN_2))
 }
 
 impl<'a, S: Lanes> Shown<'a, S> {
@@ -235,7 +252,14 @@ impl<S: Lanes> Seen for Draw<'_, S> {
         let (s, scores) = (self.shown.s, &self.shown.scores);
         match self.path() {
             Some(path) => self.lane(path.logprob),
-            None => self.nats(s.sub_f32s(self.entry(scores.logits), scores.log_sum)),
+            None => {
+                let logit = scores.logit(
+                    s,
+                    #[inline(always)]
+                    |table| self.entry(table),
+                );
+                self.nats(s.sub_f32s(logit, scores.log_sum))
+            }
         }
     }
     #[inline(always)]

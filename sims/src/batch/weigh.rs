@@ -1,7 +1,7 @@
 //! Weighing the arms of a policy, on the way from logits to running sums, weights or probabilities.
 
 use super::lanes::{Kernel, Lanes};
-use super::math::{exp2, log2};
+use super::math::{log2, weight_of};
 use std::f32::consts::LN_2;
 
 /// A sum of weights that is further from 1 than this has moved far: below, small weights would be lost.
@@ -21,6 +21,14 @@ impl<S: Lanes> Weights<S> {
     pub(super) fn entropy(&self, s: S) -> S::f32s {
         let bits = log2(s, self.total).0;
         s.mul_f32s(s.sub_f32s(bits, s.div_f32s(self.moment, self.total)), s.splat_f32s(LN_2))
+    }
+}
+
+impl<S: Lanes> Weights<S> {
+    /// The same, of logits less the largest, with a [`known`] sum.
+    #[inline(always)]
+    pub(super) fn known(self, s: S) -> Self {
+        Weights { total: known(s, self.total), ..self }
     }
 }
 
@@ -103,7 +111,7 @@ impl<S: Lanes, K: Keep<S>, L: Logits<S>, const DESCRIBED: bool> Kernel<S> for We
         let zero = s.splat_f32s(0.0);
         let [mut total, mut moment, mut right] = [zero; 3];
         for (logit, (kept, is_right)) in self.logits.all(s).zip(self.kept.iter_mut().zip(self.is_right)) {
-            let (x, w) = exp2(s, logit);
+            let (x, w) = weight_of(s, logit);
             total = s.add_f32s(total, w);
             *kept = K::row(s, w, total);
             if DESCRIBED {
@@ -134,13 +142,24 @@ pub(super) fn weigh<S: Lanes, K: Keep<S>, L: Logits<S>>(
 /// Where a sum of weights has moved far.
 #[inline(always)]
 pub(super) fn is_far<S: Lanes>(s: S, total: S::f32s) -> S::m32s {
-    let (low, high) = (s.splat_f32s(1.0 / FAR), s.splat_f32s(FAR));
+    is_beyond(s, total, FAR)
+}
+
+/// Where a flow moves the shift: earlier than those who look at its policy and weigh it anew would, so that these need not.
+#[inline(always)]
+pub(super) fn has_drifted<S: Lanes>(s: S, total: S::f32s) -> S::m32s {
+    is_beyond(s, total, 0.1 * FAR)
+}
+
+/// Where a sum of weights is not within a factor of `limit` of 1.
+#[inline(always)]
+fn is_beyond<S: Lanes>(s: S, total: S::f32s, limit: f32) -> S::m32s {
+    let (low, high) = (s.splat_f32s(1.0 / limit), s.splat_f32s(limit));
     s.not_m32s(s.and_m32s(s.greater_than_or_equal_f32s(total, low), s.less_than_or_equal_f32s(total, high)))
 }
 
-/// Weights less the largest logit, whose sum is no number where it has left the range of numbers, for then all draws are of the first arm.
+/// The sum of weights less the largest logit, which is no number where it has left the range of numbers, for then all draws are of the first arm.
 #[inline(always)]
-pub(super) fn known<S: Lanes>(s: S, weights: Weights<S>) -> Weights<S> {
-    let known = s.less_than_or_equal_f32s(weights.total, s.splat_f32s(FAR));
-    Weights { total: s.select_f32s(known, weights.total, s.splat_f32s(f32::NAN)), ..weights }
+pub(super) fn known<S: Lanes>(s: S, total: S::f32s) -> S::f32s {
+    s.select_f32s(s.less_than_or_equal_f32s(total, s.splat_f32s(FAR)), total, s.splat_f32s(f32::NAN))
 }

@@ -17,7 +17,7 @@ const AT_A_TIME: usize = 1024;
 
 /// A block of one replica without vector instructions: it holds what a column holds.
 fn block<'a>(replica: &'a [Replica<'a>; 1]) -> Block<'a, Scalar> {
-    Block::new(Scalar::new(), replica)
+    Block::new(Scalar::new(), replica, None)
 }
 
 /// What a run starts from, as bits.

@@ -94,7 +94,7 @@ fn every_step_draws_pays_and_pushes_the_same() {
             with(&recipe, 1, |replicas| {
                 let plan = Plan::new(replicas, Wanted::Curves, false);
                 let Ok(mut memory) = host.load(&plan, &Inputs::of(&plan, replicas), 1);
-                let mut block = Block::new(Scalar::new(), replicas);
+                let mut block = Block::new(Scalar::new(), replicas, None);
                 let mut did = block.nothing();
                 for step in 0..recipe.config.train.steps {
                     block.step(step, Watched::All, &mut did);

@@ -83,9 +83,8 @@ impl Lanes for V4 {
         cast(self.avx512f._mm512_cvtepi32_ps(cast(a)))
     }
     #[inline(always)]
-    fn limited(self, x: Self::f32s, limit: Self::f32s) -> Self::f32s {
-        // the number of smaller size, with the sign of the first
-        cast(self.avx512dq._mm512_range_ps::<0b0010>(cast(x), cast(limit)))
+    fn confined(self, x: Self::f32s, limit: Self::f32s) -> Self::f32s {
+        self.max_f32s(self.neg_f32s(limit), x)
     }
     #[inline(always)]
     fn split_power(self, x: Self::f32s) -> (Self::f32s, Self::f32s) {

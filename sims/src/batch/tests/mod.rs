@@ -252,20 +252,24 @@ fn success_is_that_of_the_reference_loop() {
 
 #[test]
 fn neighbours_and_threads_change_nothing() {
-    for recipe in [pairs(Mode::Sampled, 0).nth(5), tree_pairs(0).nth(5), tree_pairs(0).nth(300)] {
-        neighbours_change_nothing(&recipe.unwrap());
+    let bandits = pairs(Mode::Sampled, 0).skip(5).step_by(29).chain(pairs(Mode::Exact, 0).step_by(37));
+    for recipe in bandits.chain(tree_pairs(0).skip(5).step_by(295)) {
+        neighbours_change_nothing(&recipe);
     }
 }
 
+/// On one thread, blocks share their scratch; on three, fewer do.
 fn neighbours_change_nothing(recipe: &Ready) {
     let made = fleet(recipe, 37);
     let prompts = prompts(&made);
     let replicas = replicas(&made, &prompts);
     let all = watch(&replicas, Options::default());
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    assert!(pool.install(|| watch(&replicas, Options::default())) == all);
+    for (threads, vectors) in [(1, Vectors::Scalar), (1, Vectors::V3), (3, Vectors::Widest)] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert!(pool.install(|| watch(&replicas, Options { vectors })) == all, "{}: {vectors:?}", recipe.signal.entry.name);
+    }
     for (replica, seen) in replicas.iter().zip(&all) {
-        assert!(watch(&[*replica], Options::default()) == [seen.clone()]);
+        assert!(watch(&[*replica], Options::default()) == [seen.clone()], "{} alone", recipe.signal.entry.name);
     }
 }
 
@@ -294,35 +298,71 @@ impl Job for FlowsFreely<'_> {
     type Output = bool;
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) -> bool {
-        Block::new(s, &self.0[..S::LANES]).flows_freely()
+        Block::new(s, &self.0[..S::LANES], None).flows_freely()
     }
 }
 
-/// Flows at a single prompt, made many steps at a time, and one by one where all are watched; some steps so large that logits move far.
+/// Flows at a single prompt, made many steps at a time, and one by one where all are watched; sixteen step sizes at once, some so large that logits move far, and
+/// each by itself.
 #[test]
 fn flows_are_their_steps() {
     let mut flows = 0;
     for (i, mut recipe) in pairs(Mode::Exact, 2).enumerate() {
         let c = &mut recipe.config;
         (c.world.prompts, c.policy.sharing, c.train.minibatches, c.train.num_iterations) = (1, 1.0, 1, 1);
-        (c.train.steps, c.train.learning_rate) = (40, if i % 2 == 0 { 0.3 } else { 300.0 });
+        c.train.steps = 40;
         if recipe.validate().is_err() {
             continue;
         }
-        let often = fleet(&recipe, 16);
-        recipe.config.train.eval_every = 13;
-        let seldom = fleet(&recipe, 16);
+        let made = |eval_every: usize| {
+            let mut made = fleet(&recipe, 16);
+            for (lane, (_, own)) in made.iter_mut().enumerate() {
+                own.config.train.eval_every = eval_every;
+                own.config.train.learning_rate = if i % 2 == 0 { 3e-3 } else { 1.0 } * 2f64.powi(lane as i32);
+            }
+            made
+        };
+        let [often, seldom] = [1, 13].map(made);
         let prompts = prompts(&often);
-        flows += usize::from(dispatch(Vectors::Widest, FlowsFreely(&replicas(&often, &prompts))));
-        let [often, seldom] = [&often, &seldom].map(|made| watch(&replicas(made, &prompts), Options::default()));
-        for (often, seldom) in often.iter().zip(&seldom) {
+        let [often, seldom] = [&often, &seldom].map(|made| replicas(made, &prompts));
+        flows += usize::from(dispatch(Vectors::Widest, FlowsFreely(&often)));
+        let together = watch(&seldom, Options::default());
+        for ((often, seldom), (alone, together)) in
+            watch(&often, Options::default()).iter().zip(&together).zip(seldom.iter().zip(&together))
+        {
             let kept: Vec<_> = often.snapshots.iter().filter(|s| s.step % 13 == 0 || s.step == 40).cloned().collect();
             // as text, for what is no number is unequal to itself
             let [often, seldom] = [(&kept, &often.skill), (&seldom.snapshots, &seldom.skill)].map(|all| format!("{all:?}"));
             assert!(often == seldom, "{} with {}", recipe.signal.entry.name, recipe.rule.entry.name);
+            let alone = watch(&[*alone], Options::default());
+            assert!(format!("{alone:?}") == format!("{:?}", [together]), "{} alone", recipe.signal.entry.name);
         }
     }
     assert!(flows > 20, "{flows} flows");
+}
+
+/// A thousand small steps, most of whose weights are multiplied and not computed anew.
+#[test]
+fn long_flows_are_those_of_the_reference_loop() {
+    let mut furthest = 0f64;
+    for (i, mut recipe) in pairs(Mode::Exact, 3).enumerate() {
+        let c = &mut recipe.config;
+        (c.world.prompts, c.policy.sharing, c.train.minibatches, c.train.num_iterations) = (1, 1.0, 1, 1);
+        (c.train.steps, c.train.eval_every, c.train.learning_rate) = (1000, 100, if i % 2 == 0 { 0.01 } else { 0.2 });
+        let cell = Cell { recipe, seed: Seed(i as u64) };
+        let made = fleet(&cell.recipe, 16);
+        if cell.recipe.validate().is_err() || !dispatch(Vectors::Widest, FlowsFreely(&replicas(&made, &prompts(&made)))) {
+            continue;
+        }
+        let both = [cell.run().unwrap(), run(std::slice::from_ref(&cell), Options::default()).remove(0).unwrap()];
+        let [expected, seen] = both.map(|curves| curves.values);
+        for (a, b) in expected.iter().flatten().zip(seen.iter().flatten()) {
+            let off = a.zip(*b).map_or(f64::from(u8::from(a != b)), |(a, b)| (a - b).abs() / (1.0 + a.abs()));
+            furthest = furthest.max(off);
+            assert!(off < 2e-5, "{} with {}: {a:?} is not {b:?}", cell.recipe.signal.entry.name, cell.recipe.rule.entry.name);
+        }
+    }
+    println!("at most {furthest:e} apart");
 }
 
 /// A penalty of zero beside others that are not: the part of the gradient that it needs not must not reach it by rounding.
