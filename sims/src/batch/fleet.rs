@@ -88,12 +88,12 @@ struct Seen {
 
 fn run(replicas: &[Replica], options: Options, wanted: Wanted) -> Vec<Seen> {
     let job = |replicas: &[Replica]| dispatch(narrowed(options.vectors, replicas.len()), Watch { replicas, wanted });
-    let jobs: Vec<Vec<Seen>> = replicas.par_chunks(jobs_of(replicas, options)).map(job).collect();
+    let jobs: Vec<Vec<Seen>> = replicas.par_chunks(job_size(replicas, options)).map(job).collect();
     jobs.into_iter().flatten().collect()
 }
 
 /// Replicas of a job: a few blocks, one after the other, that share their scratch, where enough jobs for all threads remain.
-fn jobs_of(replicas: &[Replica], options: Options) -> usize {
+fn job_size(replicas: &[Replica], options: Options) -> usize {
     const MOST_BLOCKS: usize = 8;
     const JOBS_OF_A_THREAD: usize = 4;
     let lanes = width(options.vectors);
@@ -113,7 +113,7 @@ fn narrowed(vectors: Vectors, replicas: usize) -> Vectors {
 pub fn follow(replicas: &[Replica], options: Options) -> Trail {
     assert!(!is_tree(replicas), "trees are watched, not followed");
     let job = |replicas: &[Replica]| dispatch(options.vectors, Follow { replicas });
-    let jobs: Vec<Vec<Trail>> = replicas.par_chunks(jobs_of(replicas, options)).map(job).collect();
+    let jobs: Vec<Vec<Trail>> = replicas.par_chunks(job_size(replicas, options)).map(job).collect();
     let mut all = Trail { steps: vec![[0.0; 2]; replicas[0].recipe.config.train.steps], ..Trail::default() };
     let share = 1.0 / replicas.len() as f64;
     for block in jobs.into_iter().flatten() {
