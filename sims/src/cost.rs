@@ -70,6 +70,8 @@ pub struct Sizes {
     /// first, all along.
     trained: f64,
     visits: f64,
+    /// Prompts that might be trained on.
+    domain: f64,
     /// Tokens, and the variance of their log-probabilities.
     vocab: f64,
     spread: f64,
@@ -91,6 +93,7 @@ impl Sizes {
     pub fn of(recipe: &Ready) -> Self {
         let Config { world, train, data, policy, objective, .. } = &recipe.config;
         let exact = train.mode == Mode::Exact;
+        let domain = if data.regime == Regime::TestTime { world.held_out } else { world.prompts };
         let trained = match data.regime {
             Regime::Full => world.prompts,
             Regime::TestTime => world.held_out,
@@ -117,6 +120,7 @@ impl Sizes {
             passes,
             looks: 1.0 + (steps / train.eval_every as f64).ceil(),
             trained: trained as f64,
+            domain: domain as f64,
             vocab: world.vocab as f64,
             spread,
             visits: when(private, moving * steps * batch * group / trained as f64),
@@ -127,7 +131,7 @@ impl Sizes {
             shuffles: recipe.signal.shuffles,
             dense: batch::moves_all(recipe),
             flows: passes == 1.0 && minibatches == 1.0 && batch::passes_rewards(recipe),
-            single: (if data.regime == Regime::TestTime { world.held_out } else { world.prompts }) == 1,
+            single: domain == 1,
         }
     }
 
@@ -282,7 +286,7 @@ pub fn bytes(recipe: &Ready, engine: Engine, cells: usize, threads: usize) -> f6
     let actions = s.prompts * s.depth * s.actions;
     let world =
         actions * (number + 1.0) + s.prompts * (size_of::<Label>() + size_of::<usize>()) as f64 + 5.0 * s.depth * s.actions * number;
-    let policy = OVERLAP * (when(s.depth == 1.0, s.trained) + s.depth) * s.actions * number;
+    let policy = OVERLAP * (when(s.depth == 1.0, s.domain) + s.depth) * s.actions * number;
     // what the engine has seen of a cell goes as its curves are made, which are larger
     let look = (METRICS * size_of::<Option<f64>>()) as f64;
     let held = if kind(recipe, engine) < 2 { threads as f64 } else { cells as f64 };
@@ -297,15 +301,15 @@ fn working(s: &Sizes, recipe: &Ready, engine: Engine) -> f64 {
     }
     let row = if s.depth > 1.0 { s.row() } else { s.actions };
     let tables = s.prompts * s.depth * row + s.batch * s.depth * (2.0 * row + 8.0);
-    let bandit = when(s.depth == 1.0, s.trained * s.actions) + s.batch * s.paid * ROLLOUT_WORDS;
+    let bandit = when(s.depth == 1.0, s.domain * s.actions) + s.batch * s.paid * ROLLOUT_WORDS;
     let tree = when(s.depth > 1.0, tokens * (2.0 * row + TOKEN_WORDS) + s.node_words());
     (tables + bandit + tree) * (LANES * size_of::<f32>()) as f64
 }
 
 /// Bytes beside all that (fitted); bytes of a token in the readable loop; words of a vector by rollout, by token and by remembered node in the batched engine.
-const FIXED: f64 = 3.2e6;
+const FIXED: f64 = 3.8e6;
 /// Share of what cells have learned that is held at once with all their worlds (fitted).
-const OVERLAP: f64 = 0.7;
+const OVERLAP: f64 = 0.92;
 const REFERENCE_TOKEN: f64 = 300.0;
 const ROLLOUT_WORDS: f64 = 10.0;
 const TOKEN_WORDS: f64 = 16.0;
