@@ -15,7 +15,7 @@ use super::lanes::{Kernel, Lanes};
 use super::math::{SMALL, log2, times_exp2, weight_of};
 use super::number::Lane;
 use super::shown::{Draw, Scores, Shown};
-use super::weigh::{Weights, has_drifted};
+use super::weigh::{entropy, has_drifted};
 use crate::config::KlForm;
 use crate::objective::kl_slope;
 use crate::seen::Seen;
@@ -253,12 +253,11 @@ impl<S: Lanes> Flow<'_, S> {
     /// The entropy of the policy, in nats.
     #[inline(always)]
     fn entropy(&self, s: S) -> S::f32s {
-        let zero = s.splat_f32s(0.0);
-        let mut moment = zero;
+        let mut moment = s.splat_f32s(0.0);
         for (weight, (anchor, skill)) in self.weights.iter().zip(self.anchor.iter().zip(&*self.skill)) {
             moment = s.mul_add_f32s(*weight, s.add_f32s(*anchor, *skill), moment);
         }
-        Weights { total: self.pace.total, moment, right: zero }.entropy(s)
+        entropy(s, self.pace.total, moment)
     }
 }
 

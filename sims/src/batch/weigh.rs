@@ -19,17 +19,20 @@ impl<S: Lanes> Weights<S> {
     /// Entropy of the policy, in nats.
     #[inline(always)]
     pub(super) fn entropy(&self, s: S) -> S::f32s {
-        let bits = log2(s, self.total).0;
-        s.mul_f32s(s.sub_f32s(bits, s.div_f32s(self.moment, self.total)), s.splat_f32s(LN_2))
+        entropy(s, self.total, self.moment)
     }
-}
 
-impl<S: Lanes> Weights<S> {
     /// The same, of logits less the largest, with a [`known`] sum.
     #[inline(always)]
     pub(super) fn known(self, s: S) -> Self {
         Weights { total: known(s, self.total), ..self }
     }
+}
+
+/// Entropy, in nats, of weights with this sum and moment.
+#[inline(always)]
+pub(super) fn entropy<S: Lanes>(s: S, total: S::f32s, moment: S::f32s) -> S::f32s {
+    s.mul_f32s(s.sub_f32s(log2(s, total).0, s.div_f32s(moment, total)), s.splat_f32s(LN_2))
 }
 
 /// What is kept of every arm of a policy.

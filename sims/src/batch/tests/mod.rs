@@ -302,18 +302,22 @@ impl Job for FlowsFreely<'_> {
     }
 }
 
+/// Every pair in exact mode that can train on a single prompt with shared skill only, one update a step, and its number.
+fn at_one_prompt(round: usize) -> impl Iterator<Item = (usize, Ready)> {
+    pairs(Mode::Exact, round).enumerate().filter_map(|(i, mut recipe)| {
+        let c = &mut recipe.config;
+        (c.world.prompts, c.policy.sharing, c.train.minibatches, c.train.num_iterations) = (1, 1.0, 1, 1);
+        recipe.validate().is_ok().then_some((i, recipe))
+    })
+}
+
 /// Flows at a single prompt, made many steps at a time, and one by one where all are watched; sixteen step sizes at once, some so large that logits move far, and
 /// each by itself.
 #[test]
 fn flows_are_their_steps() {
     let mut flows = 0;
-    for (i, mut recipe) in pairs(Mode::Exact, 2).enumerate() {
-        let c = &mut recipe.config;
-        (c.world.prompts, c.policy.sharing, c.train.minibatches, c.train.num_iterations) = (1, 1.0, 1, 1);
-        c.train.steps = 40;
-        if recipe.validate().is_err() {
-            continue;
-        }
+    for (i, mut recipe) in at_one_prompt(2) {
+        recipe.config.train.steps = 40;
         let made = |eval_every: usize| {
             let mut made = fleet(&recipe, 16);
             for (lane, (_, own)) in made.iter_mut().enumerate() {
@@ -345,13 +349,12 @@ fn flows_are_their_steps() {
 #[test]
 fn long_flows_are_those_of_the_reference_loop() {
     let mut furthest = 0f64;
-    for (i, mut recipe) in pairs(Mode::Exact, 3).enumerate() {
-        let c = &mut recipe.config;
-        (c.world.prompts, c.policy.sharing, c.train.minibatches, c.train.num_iterations) = (1, 1.0, 1, 1);
-        (c.train.steps, c.train.eval_every, c.train.learning_rate) = (1000, 100, if i % 2 == 0 { 0.01 } else { 0.2 });
+    for (i, mut recipe) in at_one_prompt(3) {
+        let train = &mut recipe.config.train;
+        (train.steps, train.eval_every, train.learning_rate) = (1000, 100, if i % 2 == 0 { 0.01 } else { 0.2 });
         let cell = Cell { recipe, seed: Seed(i as u64) };
         let made = fleet(&cell.recipe, 16);
-        if cell.recipe.validate().is_err() || !dispatch(Vectors::Widest, FlowsFreely(&replicas(&made, &prompts(&made)))) {
+        if !dispatch(Vectors::Widest, FlowsFreely(&replicas(&made, &prompts(&made)))) {
             continue;
         }
         let both = [cell.run().unwrap(), run(std::slice::from_ref(&cell), Options::default()).remove(0).unwrap()];
