@@ -14,8 +14,6 @@ use crate::batch::{self, Options};
 use crate::cell::Cell;
 use crate::config::{Baseline, Config, Mode, Regime, SelectBy, World};
 use crate::recipe::{RECIPES, Ready};
-use crate::record::METRICS;
-use crate::rollout::Label;
 use crate::stream::Seed;
 use std::f64::consts::PI;
 use std::hint::black_box;
@@ -80,6 +78,8 @@ pub struct Sizes {
     votes: bool,
     scores: bool,
     private: bool,
+    /// Whether the prompts of bandits remember something of their own.
+    remembers: bool,
     shuffles: bool,
     single: bool,
     /// Whether updates move actions that were not drawn.
@@ -108,6 +108,8 @@ impl Sizes {
         let private = policy.sharing < 1.0 && world.depth > 1;
         let spread = world.confidence.powi(2) + world.idiosyncrasy.powi(2);
         let (formula, moving) = (recipe.signal.formula, moving(recipe, group));
+        // what a bandit pays all its arms alike, it finds once
+        let by_draw = formula.looks_at_scores() && (world.depth > 1 || !SAME_FOR_ALL.contains(&recipe.signal.entry.name));
         Sizes {
             steps,
             batch,
@@ -127,7 +129,8 @@ impl Sizes {
             asked: when(world.depth > 1, 1.0 - (1.0 - moving).powi(LANES as i32)),
             votes: formula.looks_at_votes(),
             private: private && moving > 0.0,
-            scores: formula.looks_at_scores() || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
+            remembers: policy.sharing < 1.0 && world.depth == 1,
+            scores: by_draw || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
             shuffles: recipe.signal.shuffles,
             dense: batch::moves_all(recipe),
             flows: passes == 1.0 && minibatches == 1.0 && batch::passes_rewards(recipe),
@@ -152,6 +155,11 @@ impl Sizes {
         let missed = |z: f64| (-visits / nodes * (variance.sqrt() * z - 0.5 * variance).exp()).exp_m1();
         let grid = || (-16..=16).map(|i| 0.25 * f64::from(i));
         -nodes * grid().map(|z| density(z) * missed(z)).sum::<f64>() / grid().map(density).sum::<f64>()
+    }
+
+    /// Prompts that some cell of a vector trains on, where each chooses its own.
+    fn touched(&self) -> f64 {
+        self.domain * (1.0 - (1.0 - self.trained / self.domain).powi(LANES as i32))
     }
 
     /// Entries of a row of a tree.
@@ -226,29 +234,31 @@ const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; 
 /// All pieces.
 #[rustfmt::skip]
 pub static PIECES: &[Piece] = &[
-    piece("cell", |_| 1.0, [0.0, 0.0, 14300.0, 14100.0, 14900.0], "A cell and its curves."),
-    piece("world", |s| s.prompts * s.depth * s.actions, [14.0, 8.74, 38.5, 46.8, 39.0], "An action of the base model."),
-    piece("step", |s| s.steps, [389.0, 1110.0, 0.0, 78.4, 0.0], "A step."),
-    piece("slot", Sizes::slots, [373.0, 584.0, 17.0, 0.0, 1.66], "A prompt of a step."),
-    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [10.2, 129.0, 0.357, 0.592, 0.695], "An action of a policy."),
-    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [4.68, 0.0, 0.817, 0.041, 1.06], "The same at the first token, looked up by prompt."),
-    piece("search", |s| s.tokens() * s.actions.log2(), [13.3, 0.0, 0.137, 0.885, 0.0551], "A halving in the search for it."),
-    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 2.97, 0.0], "A token drawn in a tree of the prompt's own."),
-    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.199, 0.0], "An action that may be drawn there."),
-    piece("score", |s| when(s.scores, s.tokens() * s.policies), [30.2, 108.0, 2.46, 0.88, 0.245], "The log-probability of a token."),
-    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.49, 0.0, 0.0275, 0.196, 0.0], "An answer compared with another."),
-    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [38.2, 0.0, 11.0, 24.5, 0.0], "A reward dealt anew."),
-    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [253.0, 260.0, 0.0, 1.16, 0.0], "The push of a token."),
-    piece("asked push", |s| s.asked * s.slots() * s.passes * s.group * s.depth, [0.0, 0.0, 0.0, 1.3, 0.0], "The same in a tree, where a rollout that moves no lane is passed over."),
-    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [23.7, 0.0, 1.58, 0.0, 0.638], "A reward compared with others of its group."),
-    piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [33.1, 0.0, 1.08, 0.763, 0.0], "An action at the first token that is moved though it was not drawn."),
-    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.234, 0.224, 0.00387, 0.0102, 0.0], "An action that it moves."),
-    piece("row", |s| s.looks, [878.0, 0.0, 367.0, 328.0, 347.0], "A row of the curves."),
-    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.436, 0.506, 0.437], "An action measured."),
-    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 9.43, 0.0], "A remembered node measured."),
-    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.8, 0.0, 0.0, 0.872, 0.0], "An action there."),
+    piece("cell", |_| 1.0, [0.0, 0.0, 14400.0, 13900.0, 14700.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [14.0, 8.74, 38.6, 46.6, 38.6], "An action of the base model."),
+    piece("step", |s| s.steps, [389.0, 1110.0, 0.0, 77.7, 0.0], "A step."),
+    piece("slot", Sizes::slots, [373.0, 584.0, 16.8, 0.0, 6.62], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [10.2, 129.0, 0.18, 0.604, 0.48], "An action of a policy."),
+    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [4.68, 0.0, 0.707, 0.0133, 0.237], "The same at the first token, looked up by prompt."),
+    piece("own arm", |s| when(s.remembers, s.slots() * s.policies * s.actions), [0.0, 0.0, 0.47, 0.0, 1.14], "An action of which a bandit remembers something."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [13.3, 0.0, 0.0871, 0.917, 0.016], "A halving in the search for it."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 2.9, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.204, 0.0], "An action that may be drawn there."),
+    piece("score", |s| when(s.scores, s.tokens() * s.policies), [30.2, 108.0, 2.42, 0.864, 0.0705], "The log-probability of a token."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.49, 0.0, 0.0307, 0.2, 0.000141], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [38.2, 0.0, 10.8, 24.7, 0.0], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [253.0, 260.0, 0.00299, 1.12, 0.748], "The push of a token."),
+    piece("asked push", |s| s.asked * s.slots() * s.passes * s.group * s.depth, [0.0, 0.0, 0.0, 1.29, 0.0], "The same in a tree, where a rollout that moves no lane is passed over."),
+    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [23.7, 0.0, 1.81, 0.0, 0.224], "A reward compared with others of its group."),
+    piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [33.1, 0.0, 0.882, 0.895, 0.0], "An action at the first token that is moved though it was not drawn."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.234, 0.224, 0.00275, 0.00503, 0.0], "An action that it moves."),
+    piece("row", |s| s.looks, [878.0, 0.0, 363.0, 332.0, 348.0], "A row of the curves."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.436, 0.51, 0.465], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 9.53, 0.0], "A remembered node measured."),
+    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.8, 0.0, 0.0, 0.867, 0.0], "An action there."),
+    piece("idle arm", |s| s.looks * (s.touched() - s.trained) * s.remembered(0.5) * s.actions, [0.0, 0.0, 0.0, 0.865, 0.0], "The same where only others of the vector, which train on another prompt, remember the node."),
     piece("far node", |s| s.far() * (when(s.private, s.tokens() * s.policies) + s.looks * s.trained * s.remembered(0.5)), [90.5, 0.0, 0.0, 17.0, 0.0], "A node, drawn at or measured, that lies beyond the cache."),
-    piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 24.7, 0.0], "A node that is remembered for the first time."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 24.6, 0.0], "A node that is remembered for the first time."),
 ];
 
 /// The kind of run a recipe is on an engine: which nanoseconds count.
@@ -282,15 +292,10 @@ pub const LANES: usize = 16;
 /// Bytes that `cells` of a recipe take while they are run together on `threads` threads: their worlds, what is seen of each, and what a thread works on.
 pub fn bytes(recipe: &Ready, engine: Engine, cells: usize, threads: usize) -> f64 {
     let s = Sizes::of(recipe);
-    let number = size_of::<f64>() as f64;
-    let actions = s.prompts * s.depth * s.actions;
-    let world =
-        actions * (number + 1.0) + s.prompts * (size_of::<Label>() + size_of::<usize>()) as f64 + 5.0 * s.depth * s.actions * number;
-    let policy = OVERLAP * (when(s.depth == 1.0, s.domain) + s.depth) * s.actions * number;
-    // what the engine has seen of a cell goes as its curves are made, which are larger
-    let look = (METRICS * size_of::<Option<f64>>()) as f64;
+    let learned = when(s.depth == 1.0, s.domain * s.actions) * size_of::<f64>() as f64;
+    let cell = s.prompts * (s.depth * s.actions * ACTION + PROMPT) + s.depth * s.actions * TOKEN + learned;
     let held = if kind(recipe, engine) < 2 { threads as f64 } else { cells as f64 };
-    FIXED + held * (world + policy) + cells as f64 * s.looks * look + threads as f64 * working(&s, recipe, engine)
+    FIXED + held * cell + cells as f64 * s.looks * LOOK + threads as f64 * working(&s, recipe, engine)
 }
 
 /// Bytes that a thread works on.
@@ -306,10 +311,13 @@ fn working(s: &Sizes, recipe: &Ready, engine: Engine) -> f64 {
     (tables + bandit + tree) * (LANES * size_of::<f32>()) as f64
 }
 
-/// Bytes beside all that (fitted); bytes of a token in the readable loop; words of a vector by rollout, by token and by remembered node in the batched engine.
-const FIXED: f64 = 3.8e6;
-/// Share of what cells have learned that is held at once with all their worlds (fitted).
-const OVERLAP: f64 = 0.92;
+/// Bytes beside all that; of a cell, for every action of a base model, every prompt, every token that may be drawn at a depth, and every row of its curves (fitted).
+const FIXED: f64 = 4.4e6;
+const ACTION: f64 = 9.6;
+const PROMPT: f64 = 41.0;
+const TOKEN: f64 = 20.7;
+const LOOK: f64 = 473.0;
+/// Bytes of a token in the readable loop; words of a vector by rollout, by token and by remembered node in the batched engine.
 const REFERENCE_TOKEN: f64 = 300.0;
 const ROLLOUT_WORDS: f64 = 10.0;
 const TOKEN_WORDS: f64 = 16.0;

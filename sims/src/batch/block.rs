@@ -303,7 +303,7 @@ impl<'a, S: Lanes> Block<'a, S> {
             formatted: memory::words(s, shape.depth * bit_rows(shape.arms)),
             skill: memory::floats(s, shape.depth * shape.stride),
             memory: memory::floats(s, if shape.is_tree() { 0 } else { shape.domain.len() * shape.arms }),
-            others: others_succeed(&recipe.config),
+            others: if uses.others { others_succeed(&recipe.config) } else { Vec::new() },
             step,
             tree: Tree::new(s, &shape, replicas),
             shape,
