@@ -1,9 +1,12 @@
 //! What a sweep would run, and about how long it would take.
 
+use crate::gather::BATCH;
 use crate::plan::Plan;
 use crate::runner;
-use mta_sims::cost;
+use mta_sims::cost::{self, Together};
+use mta_sims::recipe::Ready;
 use rayon::prelude::*;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -36,15 +39,29 @@ pub fn total(plan: &Plan) -> f64 {
     (0..plan.settings()).map(|setting| plan.costs[setting] * plan.rows_of(setting).len() as f64).sum()
 }
 
-/// Bytes that the cells run together take at most.
+/// Bytes that a sweep takes at most: while its cells run, or while its tables are made, a batch being read as another is written.
 fn memory(plan: &Plan, threads: usize) -> f64 {
+    let recipe = |setting: usize| plan.ready(setting / plan.recipes.len(), setting % plan.recipes.len());
+    let recipes: Vec<Ready> = (0..plan.settings()).into_par_iter().map(recipe).collect();
+    let evaluations = |(setting, recipe): (usize, &Ready)| plan.rows_of(setting).len() * recipe.config.train.evaluations();
+    let evaluations = recipes.iter().enumerate().map(evaluations).sum::<usize>().min(2 * BATCH.1);
+    let tables = FIGURES + plan.rows() as f64 * ROW + evaluations as f64 * EVALUATION;
+    PROGRAM + tables.max(run_together(plan, &recipes, threads))
+}
+
+/// Bytes of the program, of its figures, of a row of its tables and of an evaluation in them (measured).
+const PROGRAM: f64 = 13e6;
+const FIGURES: f64 = 30e6;
+const ROW: f64 = 1.5e3;
+const EVALUATION: f64 = 1.5e3;
+
+/// Bytes that the cells run together take, where those of every setting are of these recipes.
+fn run_together(plan: &Plan, recipes: &[Ready], threads: usize) -> f64 {
     let engine = plan.backend.engine();
-    let bytes = |setting: usize| {
-        let ready = plan.ready(setting / plan.recipes.len(), setting % plan.recipes.len());
-        let cells = (*engine.at_once().end()).clamp(threads, plan.rows().max(threads));
-        cost::bytes(&ready, engine.costs(), cells, threads)
-    };
-    (0..plan.settings()).into_par_iter().map(bytes).reduce(|| 0.0, f64::max)
+    let cells = (*engine.at_once().end()).clamp(threads, plan.rows().max(threads));
+    let kinds: HashSet<String> = recipes.iter().map(|recipe| format!("{:?}", recipe.config.world)).collect();
+    let together = Together { cells, worlds: cells.min(kinds.len() * plan.seeds.len()), threads };
+    recipes.iter().map(|recipe| cost::bytes(recipe, engine.costs(), together)).fold(0.0, f64::max)
 }
 
 /// A time in words.

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Cells of a batch, and evaluated steps after which it ends before.
-const BATCH: (usize, usize) = (1 << 14, 1 << 18);
+pub const BATCH: (usize, usize) = (1 << 14, 1 << 18);
 
 /// Rows of comma-separated text that one thread makes at once.
 const CSV_ROWS: usize = 1 << 10;

@@ -7,7 +7,7 @@
 use mta_sims::batch::{self, Options};
 use mta_sims::cell::Cell;
 use mta_sims::config::{KNOBS, Mode, Regime};
-use mta_sims::cost::{Engine, PIECES, Sizes, bytes, kind, seconds, slowness};
+use mta_sims::cost::{Engine, PIECES, Sizes, Together, bytes, kind, seconds, slowness};
 use mta_sims::knob::Value;
 use mta_sims::recipe::{RECIPES, Ready};
 use mta_sims::stream::{Purpose, Seed};
@@ -90,7 +90,8 @@ fn memory(number: u64) -> Result<(), Box<dyn std::error::Error>> {
     let cells: Vec<Cell> = (0..MANY).map(|seed| Cell { recipe: ready.clone(), seed: Seed(seed) }).collect();
     let before = peak()?;
     drop(black_box(pool.install(|| batch::run(&cells, Options::default()))));
-    let (took, predicted) = (peak()? - before, bytes(&ready, Engine::Batched, cells.len(), 1));
+    let (took, predicted) =
+        (peak()? - before, bytes(&ready, Engine::Batched, Together { cells: cells.len(), worlds: cells.len(), threads: 1 }));
     println!("{number},{},{},{took:e},{predicted:e},{:.3}", ready.name, ready.config.world.depth, predicted / took);
     Ok(())
 }

@@ -246,6 +246,11 @@ impl Train {
     pub fn evaluates(&self, step: usize) -> bool {
         step.is_multiple_of(self.eval_every) || step == self.steps
     }
+
+    /// How often it is evaluated, first and last step included.
+    pub fn evaluations(&self) -> usize {
+        1 + self.steps.div_ceil(self.eval_every)
+    }
 }
 
 impl World {

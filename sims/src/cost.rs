@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! seconds of a cell = sum over PIECES of count(recipe) * nanoseconds(engine) * 1e-9
-//! bytes of a run    = cells * (bytes of a world and of what is seen) + threads * bytes worked on
+//! bytes of a run    = worlds * bytes of a world + cells * bytes of what is learned and seen + threads * bytes worked on
 //! ```
 //!
 //! The nanoseconds were fitted (least squares of relative errors, none below 0) to the least processor time in three runs of random cells on one server core with
@@ -120,7 +120,7 @@ impl Sizes {
             depth: world.depth as f64,
             policies: 1.0 + passes - 1.0 / minibatches,
             passes,
-            looks: 1.0 + (steps / train.eval_every as f64).ceil(),
+            looks: train.evaluations() as f64,
             trained: trained as f64,
             domain: domain as f64,
             vocab: world.vocab as f64,
@@ -289,13 +289,26 @@ const ALONE: usize = 2;
 /// Replicas of a vector of the machine that was measured.
 pub const LANES: usize = 16;
 
-/// Bytes that `cells` of a recipe take while they are run together on `threads` threads: their worlds, what is seen of each, and what a thread works on.
-pub fn bytes(recipe: &Ready, engine: Engine, cells: usize, threads: usize) -> f64 {
+/// What is run at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Together {
+    /// Cells.
+    pub cells: usize,
+    /// Worlds among them: cells of other recipes may share one.
+    pub worlds: usize,
+    /// Threads that run them.
+    pub threads: usize,
+}
+
+/// Bytes that cells of a recipe take while they are run together: their worlds, what is learned in and seen of each, and what a thread works on.
+pub fn bytes(recipe: &Ready, engine: Engine, together: Together) -> f64 {
     let s = Sizes::of(recipe);
-    let learned = when(s.depth == 1.0, s.domain * s.actions) * size_of::<f64>() as f64;
-    let cell = s.prompts * (s.depth * s.actions * ACTION + PROMPT) + s.depth * s.actions * TOKEN + learned;
-    let held = if kind(recipe, engine) < 2 { threads as f64 } else { cells as f64 };
-    FIXED + held * cell + cells as f64 * s.looks * LOOK + threads as f64 * working(&s, recipe, engine)
+    let [cells, worlds, threads] = [together.cells, together.worlds, together.threads].map(|n| n as f64);
+    let [cells_held, worlds_held] = if kind(recipe, engine) < 2 { [threads; 2] } else { [cells, worlds] };
+    let tokens = s.depth * s.actions;
+    let world = s.prompts * (tokens * ACTION + PROMPT) + tokens * TOKEN;
+    let learned = (when(s.depth == 1.0, s.domain) * s.actions + tokens) * size_of::<f64>() as f64;
+    FIXED + worlds_held * world + cells_held * learned + cells * s.looks * LOOK + threads * working(&s, recipe, engine)
 }
 
 /// Bytes that a thread works on.
@@ -311,11 +324,12 @@ fn working(s: &Sizes, recipe: &Ready, engine: Engine) -> f64 {
     (tables + bandit + tree) * (LANES * size_of::<f32>()) as f64
 }
 
-/// Bytes beside all that; of a cell, for every action of a base model, every prompt, every token that may be drawn at a depth, and every row of its curves (fitted).
+/// Bytes beside all that; of a world, for every action of its base model, every prompt, and every token that may be drawn at a depth; of a cell, for every row of its
+/// curves (fitted).
 const FIXED: f64 = 4.4e6;
 const ACTION: f64 = 9.6;
 const PROMPT: f64 = 41.0;
-const TOKEN: f64 = 20.7;
+const TOKEN: f64 = 12.7;
 const LOOK: f64 = 473.0;
 /// Bytes of a token in the readable loop; words of a vector by rollout, by token and by remembered node in the batched engine.
 const REFERENCE_TOKEN: f64 = 300.0;

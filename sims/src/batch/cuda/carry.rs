@@ -1,6 +1,6 @@
 //! Replicas into tables, and tables into what is seen of each replica.
 
-use super::tables::{DID, LOOK_ROWS, Plan, eval_every, looks};
+use super::tables::{DID, LOOK_ROWS, Plan, eval_every};
 use crate::batch::block::{Block, Replica};
 use crate::batch::evaluate::{MEASURES, Means};
 use crate::batch::fleet::{Look, Observed};
@@ -114,7 +114,7 @@ fn read(recipe: &Ready, rows: &[f32]) -> Vec<Look<Scalar>> {
         let step = (number * eval_every(recipe)).min(recipe.config.train.steps);
         Look { step, train: means(train), held_out: means(held_out), did: did_of(did.try_into().expect("a row per number")) }
     };
-    (0..looks(recipe)).map(look).collect()
+    (0..recipe.config.train.evaluations()).map(look).collect()
 }
 
 /// What a step did, in the kernel's order.

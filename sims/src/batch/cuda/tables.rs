@@ -272,11 +272,6 @@ pub(super) fn eval_every(recipe: &Ready) -> usize {
     recipe.config.train.eval_every.min(recipe.config.train.steps.max(1))
 }
 
-/// Evaluated steps, the first being 0.
-pub(super) fn looks(recipe: &Ready) -> usize {
-    1 + recipe.config.train.steps.div_ceil(eval_every(recipe))
-}
-
 /// What of the kernel a fleet needs.
 struct Choices {
     greedy: bool,
@@ -494,7 +489,7 @@ fn outputs(recipe: &Ready, shape: &Shape, uses: Uses, wanted: Wanted) -> Vec<Tab
     vec![
         floats("skill", shape.depth * shape.stride),
         floats("memory", memory).only_if(uses.memory),
-        floats("looks", looks(recipe) * by_look),
+        floats("looks", recipe.config.train.evaluations() * by_look),
         floats("trail", 2 * LAUNCH).only_if(wanted == Wanted::Trail),
         floats("last", MEASURES).only_if(wanted == Wanted::Trail),
     ]
