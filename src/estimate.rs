@@ -1,6 +1,6 @@
-//! What a sweep would run, and about how long it would take.
+//! What a sweep would run, and about what time and memory it would take.
 
-use crate::gather::BATCH;
+use crate::gather::MOST_EVALUATIONS;
 use crate::plan::Plan;
 use crate::runner;
 use mta_sims::cost::{self, Together};
@@ -41,10 +41,9 @@ pub fn total(plan: &Plan) -> f64 {
 
 /// Bytes that a sweep takes at most: while its cells run, or while its tables are made, a batch being read as another is written.
 fn memory(plan: &Plan, threads: usize) -> f64 {
-    let recipe = |setting: usize| plan.ready(setting / plan.recipes.len(), setting % plan.recipes.len());
-    let recipes: Vec<Ready> = (0..plan.settings()).into_par_iter().map(recipe).collect();
+    let recipes: Vec<Ready> = (0..plan.settings()).into_par_iter().map(|setting| plan.ready_of(setting)).collect();
     let evaluations = |(setting, recipe): (usize, &Ready)| plan.rows_of(setting).len() * recipe.config.train.evaluations();
-    let evaluations = recipes.iter().enumerate().map(evaluations).sum::<usize>().min(2 * BATCH.1);
+    let evaluations = recipes.iter().enumerate().map(evaluations).sum::<usize>().min(2 * MOST_EVALUATIONS);
     let tables = FIGURES + plan.rows() as f64 * ROW + evaluations as f64 * EVALUATION;
     PROGRAM + tables.max(run_together(plan, &recipes, threads))
 }
@@ -59,9 +58,9 @@ const EVALUATION: f64 = 1.5e3;
 fn run_together(plan: &Plan, recipes: &[Ready], threads: usize) -> f64 {
     let engine = plan.backend.engine();
     let cells = (*engine.at_once().end()).clamp(threads, plan.rows().max(threads));
-    let kinds: HashSet<String> = recipes.iter().map(|recipe| format!("{:?}", recipe.config.world)).collect();
+    let kinds: HashSet<String> = recipes.iter().map(|recipe| recipe.config.world.key()).collect();
     let together = Together { cells, worlds: cells.min(kinds.len() * plan.seeds.len()), threads };
-    recipes.iter().map(|recipe| cost::bytes(recipe, engine.costs(), together)).fold(0.0, f64::max)
+    recipes.par_iter().map(|recipe| cost::bytes(recipe, engine.costs(), together)).reduce(|| 0.0, f64::max)
 }
 
 /// A time in words.

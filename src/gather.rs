@@ -15,8 +15,11 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Cells of a batch, and evaluated steps after which it ends before.
-pub const BATCH: (usize, usize) = (1 << 14, 1 << 18);
+/// Cells of a batch at most.
+const MOST_CELLS: usize = 1 << 14;
+
+/// Evaluated steps after which a batch ends before.
+pub const MOST_EVALUATIONS: usize = 1 << 18;
 
 /// Rows of comma-separated text that one thread makes at once.
 const CSV_ROWS: usize = 1 << 10;
@@ -90,7 +93,7 @@ impl Batches<'_> {
     /// The next batch; empty after the last row.
     fn next(&mut self) -> Result<Vec<Line>, Error> {
         let (mut batch, mut evaluations) = (Vec::new(), 0);
-        while self.next < self.plan.rows() && batch.len() < BATCH.0 && evaluations < BATCH.1 {
+        while self.next < self.plan.rows() && batch.len() < MOST_CELLS && evaluations < MOST_EVALUATIONS {
             let curves = self.cells.curves(&self.plan.ids[self.next])?.expect("missing cells were refused");
             let line = self.lines.line(self.next, curves);
             evaluations += line.evaluations();

@@ -176,9 +176,14 @@ impl Plan {
         ready
     }
 
+    /// The recipe of a pair of a grid point and a recipe, with the knobs it has there.
+    pub fn ready_of(&self, setting: usize) -> Ready {
+        self.ready(setting / self.recipes.len(), setting % self.recipes.len())
+    }
+
     /// The rows that differ in seed only: their names and what a cell of theirs costs.
     fn named(&self, setting: usize, engine: &dyn Engine) -> Result<(Vec<Id>, f64), Error> {
-        let ready = self.ready(setting / self.recipes.len(), setting % self.recipes.len());
+        let ready = self.ready_of(setting);
         ready.validate().map_err(|e| Error::knob(e, &Origin::Ready(ready.name.clone())))?;
         let text = ready.description();
         let ids = self.seeds_of(setting).iter().map(|seed| engine.id(&cell::description(*seed, &text))).collect();

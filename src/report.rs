@@ -32,7 +32,7 @@ pub fn heading(plan: &Plan) -> String {
 
 /// The number of steps, where it is one.
 fn budget(plan: &Plan) -> String {
-    let of = |setting: usize| plan.ready(setting / plan.recipes.len(), setting % plan.recipes.len()).config.train.steps;
+    let of = |setting: usize| plan.ready_of(setting).config.train.steps;
     let steps = (0..plan.settings()).map(of);
     match (steps.clone().min(), steps.max()) {
         (Some(low), Some(high)) if low == high => format!("{low} steps"),

@@ -254,6 +254,11 @@ impl Train {
 }
 
 impl World {
+    /// All of it as text: worlds of one seed are equal where this is.
+    pub fn key(&self) -> String {
+        format!("{self:?}")
+    }
+
     /// Tokens a response may choose from at `depth` (0-based): the end token joins after the first.
     pub fn actions(&self, depth: usize) -> usize {
         self.vocab + usize::from(self.end_token && depth > 0)
@@ -287,6 +292,12 @@ const MAX_STEP_TOKENS: f64 = 2e7;
 const MAX_PRIOR_ENTRIES: f64 = 2e8;
 
 impl Config {
+    /// The prompts that may be trained on.
+    pub fn domain(&self) -> std::ops::Range<usize> {
+        let prompts = self.world.prompts;
+        if self.data.regime == Regime::TestTime { prompts..self.world.all_prompts() } else { 0..prompts }
+    }
+
     /// Checks what no single range can: clashes between knobs.
     pub fn validate(&self) -> Result<(), KnobError> {
         self.validate_world()?;

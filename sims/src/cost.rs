@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The nanoseconds were fitted (least squares of relative errors, none below 0) to the least processor time in three runs of random cells on one server core with
-//! AVX-512, of the batched engine in full vectors. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
+//! AVX-512, of the batched engine in full vectors; but where too few of these had a piece apart from others, it was set: an action of a bandit's policy to what `w1`
+//! spends on one, an idle one to what it takes elsewhere. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
 //! Counts are deterministic: shards are packed by them.
 
 use crate::batch::lanes::ROW;
@@ -93,7 +94,7 @@ impl Sizes {
     pub fn of(recipe: &Ready) -> Self {
         let Config { world, train, data, policy, objective, .. } = &recipe.config;
         let exact = train.mode == Mode::Exact;
-        let domain = if data.regime == Regime::TestTime { world.held_out } else { world.prompts };
+        let domain = recipe.config.domain().len();
         let trained = match data.regime {
             Regime::Full => world.prompts,
             Regime::TestTime => world.held_out,

@@ -144,7 +144,7 @@ fn curves(replica: &Replica, seen: &Observed) -> Curves {
 type WorldKey = (String, u64);
 
 fn world_key(cell: &Cell) -> WorldKey {
-    (format!("{:?}", cell.recipe.config.world), cell.seed.0)
+    (cell.recipe.config.world.key(), cell.seed.0)
 }
 
 /// The world of every cell, each made once.

@@ -3,7 +3,7 @@
 use super::block::Uses;
 use super::lanes::ROW;
 use crate::cell::Cell;
-use crate::config::{self, Baseline, Config, Geometry, KNOBS, Mode, Regime, Sampler, Scale};
+use crate::config::{self, Baseline, Config, Geometry, KNOBS, Mode, Sampler, Scale};
 use crate::knob::{Kind, KnobError};
 use crate::recipe::Ready;
 use std::ops::Range;
@@ -100,7 +100,6 @@ impl Shape {
     /// The sizes of a block whose replicas train on `prompts` prompts.
     pub(super) fn of(recipe: &Ready, prompts: usize) -> Self {
         let c = &recipe.config;
-        let held_out = c.world.prompts..c.world.all_prompts();
         let exact = c.train.mode == Mode::Exact;
         let batch = if exact { prompts } else { c.train.train_batch_size };
         let (minibatch, passes) = (batch.div_ceil(c.train.minibatches).max(1), c.train.num_iterations);
@@ -116,8 +115,8 @@ impl Shape {
             votes: if exact { group } else { recipe.signal.voters(&c.signal, group) },
             greedy: c.objective.baseline == Baseline::Greedy,
             prompts: c.world.all_prompts(),
-            domain: if c.data.regime == Regime::TestTime { held_out.clone() } else { 0..c.world.prompts },
-            held_out,
+            domain: c.domain(),
+            held_out: c.world.prompts..c.world.all_prompts(),
             minibatch,
             passes,
             goes_off_policy: passes > 1 || minibatch < batch,
