@@ -292,10 +292,14 @@ const MAX_STEP_TOKENS: f64 = 2e7;
 const MAX_PRIOR_ENTRIES: f64 = 2e8;
 
 impl Config {
-    /// The prompts that may be trained on.
-    pub fn domain(&self) -> std::ops::Range<usize> {
-        let prompts = self.world.prompts;
-        if self.data.regime == Regime::TestTime { prompts..self.world.all_prompts() } else { 0..prompts }
+    /// How many prompts are trained on.
+    pub fn trained_on(&self) -> usize {
+        match self.data.regime {
+            Regime::Full => self.world.prompts,
+            Regime::TestTime => self.world.held_out,
+            Regime::OneShot => 1,
+            Regime::Few => self.data.few,
+        }
     }
 
     /// Checks what no single range can: clashes between knobs.

@@ -69,8 +69,6 @@ pub struct Sizes {
     /// first, all along.
     trained: f64,
     visits: f64,
-    /// Prompts that might be trained on.
-    domain: f64,
     /// Tokens, and the variance of their log-probabilities.
     vocab: f64,
     spread: f64,
@@ -92,15 +90,9 @@ pub struct Sizes {
 impl Sizes {
     /// Those of a recipe.
     pub fn of(recipe: &Ready) -> Self {
-        let Config { world, train, data, policy, objective, .. } = &recipe.config;
+        let Config { world, train, policy, objective, .. } = &recipe.config;
         let exact = train.mode == Mode::Exact;
-        let domain = recipe.config.domain().len();
-        let trained = match data.regime {
-            Regime::Full => world.prompts,
-            Regime::TestTime => world.held_out,
-            Regime::OneShot => 1,
-            Regime::Few => data.few,
-        };
+        let trained = recipe.config.trained_on();
         let group = if exact { world.responses() * (1.0 + f64::from(u8::from(recipe.signal.splits()))) } else { train.group_size as f64 };
         let voters = if exact { 0 } else { recipe.signal.voters(&recipe.config.signal, train.group_size) };
         let batch = (if exact { trained } else { train.train_batch_size }) as f64;
@@ -123,7 +115,6 @@ impl Sizes {
             passes,
             looks: train.evaluations() as f64,
             trained: trained as f64,
-            domain: domain as f64,
             vocab: world.vocab as f64,
             spread,
             visits: when(private, moving * steps * batch * group / trained as f64),
@@ -135,7 +126,7 @@ impl Sizes {
             shuffles: recipe.signal.shuffles,
             dense: batch::moves_all(recipe),
             flows: passes == 1.0 && minibatches == 1.0 && batch::passes_rewards(recipe),
-            single: domain == 1,
+            single: trained == 1,
         }
     }
 
@@ -156,11 +147,6 @@ impl Sizes {
         let missed = |z: f64| (-visits / nodes * (variance.sqrt() * z - 0.5 * variance).exp()).exp_m1();
         let grid = || (-16..=16).map(|i| 0.25 * f64::from(i));
         -nodes * grid().map(|z| density(z) * missed(z)).sum::<f64>() / grid().map(density).sum::<f64>()
-    }
-
-    /// Prompts that some cell of a vector trains on, where each chooses its own.
-    fn touched(&self) -> f64 {
-        self.domain * (1.0 - (1.0 - self.trained / self.domain).powi(LANES as i32))
     }
 
     /// Entries of a row of a tree.
@@ -257,7 +243,6 @@ pub static PIECES: &[Piece] = &[
     piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.436, 0.51, 0.465], "An action measured."),
     piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 9.53, 0.0], "A remembered node measured."),
     piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.8, 0.0, 0.0, 0.867, 0.0], "An action there."),
-    piece("idle arm", |s| s.looks * (s.touched() - s.trained) * s.remembered(0.5) * s.actions, [0.0, 0.0, 0.0, 0.865, 0.0], "The same where only others of the vector, which train on another prompt, remember the node."),
     piece("far node", |s| s.far() * (when(s.private, s.tokens() * s.policies) + s.looks * s.trained * s.remembered(0.5)), [90.5, 0.0, 0.0, 17.0, 0.0], "A node, drawn at or measured, that lies beyond the cache."),
     piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 24.6, 0.0], "A node that is remembered for the first time."),
 ];
@@ -308,7 +293,7 @@ pub fn bytes(recipe: &Ready, engine: Engine, together: Together) -> f64 {
     let [cells_held, worlds_held] = if kind(recipe, engine) < 2 { [threads; 2] } else { [cells, worlds] };
     let tokens = s.depth * s.actions;
     let world = s.prompts * (tokens * ACTION + PROMPT) + tokens * TOKEN;
-    let learned = (when(s.depth == 1.0, s.domain) * s.actions + tokens) * size_of::<f64>() as f64;
+    let learned = (when(s.depth == 1.0, s.trained) * s.actions + tokens) * size_of::<f64>() as f64;
     FIXED + worlds_held * world + cells_held * learned + cells * s.looks * LOOK + threads * working(&s, recipe, engine)
 }
 
@@ -320,7 +305,7 @@ fn working(s: &Sizes, recipe: &Ready, engine: Engine) -> f64 {
     }
     let row = if s.depth > 1.0 { s.row() } else { s.actions };
     let tables = s.prompts * s.depth * row + s.batch * s.depth * (2.0 * row + 8.0);
-    let bandit = when(s.depth == 1.0, s.domain * s.actions) + s.batch * s.paid * ROLLOUT_WORDS;
+    let bandit = when(s.depth == 1.0, s.trained * s.actions) + s.batch * s.paid * ROLLOUT_WORDS;
     let tree = when(s.depth > 1.0, tokens * (2.0 * row + TOKEN_WORDS) + s.node_words());
     (tables + bandit + tree) * (LANES * size_of::<f32>()) as f64
 }

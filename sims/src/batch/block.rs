@@ -34,6 +34,14 @@ pub struct Replica<'a> {
 }
 
 impl<'a> Replica<'a> {
+    /// The prompts of its world in the order in which the engine numbers them: those chosen come first, so that a vector of replicas which have chosen other prompts
+    /// trains on the same numbers.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let chosen = self.recipe.config.data.regime.chosen(self.prompts.to_vec());
+        let others = (0..self.recipe.config.world.all_prompts()).filter(|prompt| !chosen.contains(prompt));
+        chosen.iter().copied().chain(others).collect()
+    }
+
     /// The policy it starts with in the reference loop.
     pub fn policy(&self) -> SoftmaxPolicy<'a> {
         SoftmaxPolicy::new(&self.world.task, &self.world.base, self.recipe.config.policy.sharing)
@@ -57,6 +65,8 @@ pub(super) struct Block<'a, S: Lanes> {
     pub(super) s: S,
     pub(super) shape: Shape,
     pub(super) replicas: &'a [Replica<'a>],
+    /// The prompts of every replica's world, in the order of their numbers.
+    pub(super) order: Vec<Vec<usize>>,
     pub(super) rule: &'a Objective,
     pub(super) dials: Dials<Lane<S>>,
     pub(super) params: Params<Lane<S>>,
@@ -243,9 +253,10 @@ impl<'a, S: Lanes> Block<'a, S> {
     #[inline(always)]
     pub(super) fn new(s: S, replicas: &'a [Replica<'a>], scratch: Option<StepTables<S>>) -> Self {
         let recipe = replicas[0].recipe;
-        let shape = Shape::of(recipe, replicas[0].prompts.len());
+        let shape = Shape::of(recipe);
         let mut step = scratch.unwrap_or_else(|| StepTables::new(s, &shape));
         step.start(s);
+        let order: Vec<Vec<usize>> = replicas.iter().map(Replica::order).collect();
         let number = |of: &dyn Fn(&Config) -> f64| memory::vector::<S>(|lane| of(&replicas[lane].recipe.config) as f32);
         let lane = |of: &dyn Fn(&Config) -> f64| Lane { s, x: number(of) };
         let threshold = |of: &dyn Fn(&Config) -> f64| {
@@ -261,6 +272,8 @@ impl<'a, S: Lanes> Block<'a, S> {
         let mut block = Block {
             s,
             replicas,
+            tree: Tree::new(s, &shape, replicas, &order),
+            order,
             rule: &recipe.config.objective,
             dials: Dials::map(&knobs, |of| Lane { s, x: memory::vector::<S>(|lane| of(lane) as f32) }),
             params: Params {
@@ -305,7 +318,6 @@ impl<'a, S: Lanes> Block<'a, S> {
             memory: memory::floats(s, if shape.is_tree() { 0 } else { shape.domain.len() * shape.arms }),
             others: if uses.others { others_succeed(&recipe.config) } else { Vec::new() },
             step,
-            tree: Tree::new(s, &shape, replicas),
             shape,
         };
         block.load_base();
@@ -329,8 +341,8 @@ impl<'a, S: Lanes> Block<'a, S> {
         let Shape { depth, stride, prompts, .. } = self.shape;
         for at in 0..prompts * depth {
             let mut all = [&[][..]; MAX_LANES];
-            for (row, replica) in all.iter_mut().zip(self.replicas) {
-                *row = replica.world.base.row(at / depth, at % depth);
+            for ((row, replica), order) in all.iter_mut().zip(self.replicas).zip(&self.order) {
+                *row = replica.world.base.row(order[at / depth], at % depth);
             }
             for (action, to) in self.base[at * stride..][..all[0].len()].iter_mut().enumerate() {
                 *to = memory::vector::<S>(|lane| ((all[lane][action] * LOG2_E) as f32).max(PAD));
@@ -344,7 +356,7 @@ impl<'a, S: Lanes> Block<'a, S> {
         let Shape { depth, arms, prompts, .. } = self.shape;
         let (rows, right) = (bit_rows(arms), memory::flat_words_mut::<S>(&mut self.right));
         for at in 0..prompts * depth {
-            write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(at / depth, at % depth));
+            write_bits::<S>(&mut right[at * rows * S::LANES..], lane, world.task.right_row(self.order[lane][at / depth], at % depth));
         }
         let formatted = memory::flat_words_mut::<S>(&mut self.formatted);
         for (h, row) in world.task.formatted().rows().into_iter().enumerate() {

@@ -73,7 +73,7 @@ impl<S: Lanes> Block<'_, S> {
     pub(super) fn list_responses(&mut self) {
         let (s, arms, group, paid, iota) = (self.s, self.shape.arms, self.shape.group, self.shape.paid(), self.iota);
         for slot in 0..self.shape.batch {
-            self.step.prompt[slot] = memory::word_vector::<S>(|lane| self.replicas[lane].prompts[slot] as u32);
+            self.step.prompt[slot] = s.splat_u32s((self.shape.domain.start + slot) as u32);
             self.fetch_bits(slot);
             for rollout in 0..group {
                 let arm = self.arm(rollout);

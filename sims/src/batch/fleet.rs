@@ -29,7 +29,7 @@ pub struct Observed {
     pub snapshots: Vec<Snapshot>,
     /// Logits gained by all prompts, in nats, by depth and action.
     pub skill: Vec<f64>,
-    /// Logits gained by each prompt of the domain alone, in nats, by prompt and arm; empty for trees.
+    /// Logits gained by each prompt trained on alone, in nats, by prompt and arm; empty for trees.
     pub memory: Vec<f64>,
 }
 
@@ -368,7 +368,7 @@ impl<S: Lanes> Block<'_, S> {
         }
     }
 
-    /// Mean chance of a right response over the prompts of the domain.
+    /// Mean chance of a right response over the prompts trained on.
     fn mean_success(&mut self) -> S::f32s {
         if self.keeps_success() { self.s.enter(Succeed(self)) } else { self.measured(self.shape.domain.clone()).success() }
     }

@@ -29,7 +29,8 @@
 //! chosen while compiling; the root of a tree, where all rollouts meet, is treated as a bandit is.
 //!
 //! The arithmetic of a replica is one sequential program of correctly rounded `f32` operations, and lanes never meet. So no result depends on vector width,
-//! instruction set, threads or neighbours. It differs from the reference loop by rounding: a uniform has 24 bits here and 32 there, and running sums of V weights
+//! instruction set, threads or neighbours. Prompts are numbered replica by replica, those it has chosen to train on first (`Replica::order`): where each replica chooses
+//! its own, all lanes still train on the same rows and measure the same nodes. The engine differs from the reference loop by rounding: a uniform has 24 bits here and 32 there, and running sums of V weights
 //! carry an error of up to V 2^-24 of their total, so a draw may differ where its uniform lies that close to a boundary between arms; from there on the two are
 //! different samples of the same law.
 
@@ -74,7 +75,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
 /// Changes whenever results of this engine do, so that stored results of an older one are not taken for new ones.
-pub const SEMANTICS: u32 = 7;
+pub const SEMANTICS: u32 = 8;
 
 /// Runs cells, in any mixture of recipes and worlds, and gives the curves of each, in their order.
 ///

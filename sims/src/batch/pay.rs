@@ -120,7 +120,7 @@ impl<S: Lanes> Block<'_, S> {
     /// Whether the label of the slot's prompt is wrong, and the answer it then names.
     fn labels(&self, slot: usize) -> (S::m32s, S::u32s) {
         let prompts = &memory::flat_words::<S>(&self.step.prompt)[slot * S::LANES..][..S::LANES];
-        let label = |lane: usize| self.replicas[lane].world.task.label(prompts[lane] as usize);
+        let label = |lane: usize| self.replicas[lane].world.task.label(self.order[lane][prompts[lane] as usize]);
         let noise = |lane: usize| self.replicas[lane].recipe.config.signal.label_noise;
         let wrong = memory::word_vector::<S>(|lane| u32::from(label(lane).luck < noise(lane)));
         let answer = memory::word_vector::<S>(|lane| label(lane).wrong.map_or(u32::MAX, |code| self.answer(slot, lane, code)));

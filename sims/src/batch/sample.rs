@@ -96,16 +96,16 @@ impl<S: Lanes> Block<'_, S> {
     /// Draws the prompts of `step`.
     #[inline(always)]
     pub(super) fn draw_prompts(&mut self, step: usize) {
-        let count = self.replicas[0].prompts.len();
+        let (start, count) = (self.shape.domain.start as u32, self.shape.domain.len());
         if count == 1 && step > 0 {
             return;
         }
         self.streams[0].fill(self.s, &self.keys, Purpose::Prompts, step, &mut self.step.prompt);
         let prompts = memory::flat_words_mut::<S>(&mut self.step.prompt);
-        for (i, word) in prompts.iter_mut().enumerate() {
+        for word in prompts {
             // floor((word + 1/2) / 2^32 * n)
             let pick = ((2 * u64::from(*word) + 1) * count as u64) >> 33;
-            *word = self.replicas[i % S::LANES].prompts[pick as usize] as u32;
+            *word = start + pick as u32;
         }
     }
 

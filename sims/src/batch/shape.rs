@@ -3,7 +3,7 @@
 use super::block::Uses;
 use super::lanes::ROW;
 use crate::cell::Cell;
-use crate::config::{self, Baseline, Config, Geometry, KNOBS, Mode, Sampler, Scale};
+use crate::config::{self, Baseline, Config, Geometry, KNOBS, Mode, Regime, Sampler, Scale};
 use crate::knob::{Kind, KnobError};
 use crate::recipe::Ready;
 use std::ops::Range;
@@ -30,7 +30,7 @@ pub fn supports(recipe: &Ready) -> Result<(), KnobError> {
     let natural_std = o.geometry == Geometry::Natural && o.scale != Scale::None;
     require(!natural_std, "scale", o.scale.name(), "must be none for a natural gradient")?;
     require(!o.dynamic_sampling, "dynamic_sampling", true, "must be false")?;
-    let shape = Shape::of(recipe, 1);
+    let shape = Shape::of(recipe);
     let entries = shape.prompts.saturating_mul(shape.depth * shape.stride);
     require(entries <= MAX_ENTRIES, "vocab", c.world.vocab, "times depth and all prompts must be at most 2^25")?;
     if shape.is_tree() { supports_tree(c, &shape) } else { Ok(()) }
@@ -84,7 +84,7 @@ pub(super) struct Shape {
     pub(super) greedy: bool,
     /// All prompts.
     pub(super) prompts: usize,
-    /// Prompts that may be trained on.
+    /// Prompts trained on, as the engine numbers them.
     pub(super) domain: Range<usize>,
     /// Held-out prompts.
     pub(super) held_out: Range<usize>,
@@ -97,12 +97,14 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// The sizes of a block whose replicas train on `prompts` prompts.
-    pub(super) fn of(recipe: &Ready, prompts: usize) -> Self {
+    /// The sizes of a block of replicas of this recipe.
+    pub(super) fn of(recipe: &Ready) -> Self {
         let c = &recipe.config;
+        let prompts = c.trained_on();
         let exact = c.train.mode == Mode::Exact;
         let batch = if exact { prompts } else { c.train.train_batch_size };
         let (minibatch, passes) = (batch.div_ceil(c.train.minibatches).max(1), c.train.num_iterations);
+        let start = if c.data.regime == Regime::TestTime { c.world.prompts } else { 0 };
         let group = if exact { c.world.vocab * (1 + usize::from(recipe.signal.splits())) } else { c.train.group_size };
         Shape {
             arms: c.world.vocab,
@@ -115,7 +117,7 @@ impl Shape {
             votes: if exact { group } else { recipe.signal.voters(&c.signal, group) },
             greedy: c.objective.baseline == Baseline::Greedy,
             prompts: c.world.all_prompts(),
-            domain: c.domain(),
+            domain: start..start + prompts,
             held_out: c.world.prompts..c.world.all_prompts(),
             minibatch,
             passes,

@@ -419,12 +419,12 @@ DEVICE void describe(const Replica &me, Did &did) {
 
 /// Draws the prompts of a step; with one to choose from, once a launch.
 DEVICE void draw_prompts(const Replica &me, u32 step, u32 launched) {
-    if (CHOSEN == 1 && step > launched) return;
+    if (SINGLE && step > launched) return;
     for (u32 first = 0; first < BATCH; first += 4) {
         const Words words = dice(me, DICE_PROMPTS, step, 0, first / 4);
 #pragma unroll
         for (u32 i = 0; i < 4; ++i)
-            if (first + i < BATCH) me.prompt[first + i] = me.chosen[(u32)((2 * (u64)words.x[i] + 1) * CHOSEN >> 33)];
+            if (first + i < BATCH) me.prompt[first + i] = DOMAIN_START + (u32)((2 * (u64)words.x[i] + 1) * (DOMAIN_END - DOMAIN_START) >> 33);
     }
 }
 

@@ -69,7 +69,7 @@ pub fn supports(recipe: &Ready) -> Result<(), KnobError> {
     super::supports(recipe)?;
     let mode = recipe.config.train.mode;
     config::require(mode == Mode::Sampled, "mode", mode.name(), "must be sampled in the CUDA engine")?;
-    let (train, shape) = (&recipe.config.train, Shape::of(recipe, 1));
+    let (train, shape) = (&recipe.config.train, Shape::of(recipe));
     let rows = shape.batch.saturating_mul(shape.stride);
     let allowed = "times vocab must be at most 2^28 in the CUDA engine";
     config::require(rows <= MAX_LOGITS, "train_batch_size", train.train_batch_size, allowed)?;

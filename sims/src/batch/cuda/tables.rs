@@ -192,11 +192,10 @@ impl Plan {
     /// For replicas of one fleet; `puts` says whether tables may lie nearer than in memory.
     pub(super) fn new(replicas: &[Replica], wanted: Wanted, puts: bool) -> Self {
         let recipe = replicas[0].recipe;
-        let (shape, uses) = (Shape::of(recipe, replicas[0].prompts.len()), Uses::of(replicas));
+        let (shape, uses) = (Shape::of(recipe), Uses::of(replicas));
         let choices = Choices::of(replicas[0], &shape, uses, wanted);
-        let chosen = replicas[0].prompts.len();
         let mut tables = [
-            inputs(&shape, chosen, &choices),
+            inputs(&shape, &choices),
             outputs(recipe, &shape, uses, wanted),
             scratch(&shape, &choices),
             tree(&shape, &choices, &first_nodes(&shape, recipe.config.train.steps)),
@@ -205,7 +204,7 @@ impl Plan {
         if puts {
             put(&mut tables, &shape);
         }
-        let constants = [sizes(recipe, &shape, chosen), choices.constants(recipe, &shape, uses, wanted)].concat();
+        let constants = [sizes(recipe, &shape), choices.constants(recipe, &shape, uses, wanted)].concat();
         let rows = tables.iter().zip(layout(&tables)).map(|(table, rows)| (table.start(), rows.start));
         let all = constants.into_iter().map(|(name, value)| (name.to_string(), value)).chain(rows);
         let constants = all.map(|(name, value)| (name, u32::try_from(value).expect("supported sizes have 32 bits"))).collect();
@@ -239,7 +238,7 @@ pub(super) fn chances() -> Vec<&'static str> {
     Rates::named(|name| name, "").values()
 }
 
-fn sizes(recipe: &Ready, shape: &Shape, chosen: usize) -> Vec<(&'static str, usize)> {
+fn sizes(recipe: &Ready, shape: &Shape) -> Vec<(&'static str, usize)> {
     let train = &recipe.config.train;
     vec![
         ("ARMS", shape.arms),
@@ -259,7 +258,6 @@ fn sizes(recipe: &Ready, shape: &Shape, chosen: usize) -> Vec<(&'static str, usi
         ("DOMAIN_END", shape.domain.end),
         ("SINGLE", usize::from(shape.domain.len() == 1)),
         ("HELD_OUT_START", shape.held_out.start),
-        ("CHOSEN", chosen),
         ("MINIBATCH", shape.minibatch),
         ("PASSES", shape.passes),
         ("STEPS", train.steps),
@@ -355,18 +353,17 @@ impl Choices {
     }
 }
 
-fn inputs(shape: &Shape, chosen: usize, choices: &Choices) -> Vec<Table> {
+fn inputs(shape: &Shape, choices: &Choices) -> Vec<Table> {
     let levels = shape.prompts * shape.depth;
     let fresh = choices.keeps_success && !choices.lists;
     vec![
         floats("base", levels * shape.stride).from(|block| bits(&block.base)),
         words("right", levels * bit_rows(shape.arms)).from(|block| block.right.to_vec()),
         words("formatted", shape.depth * bit_rows(shape.arms)).from(|block| block.formatted.to_vec()),
-        words("chosen", chosen).from(|block| block.replicas[0].prompts.iter().map(|prompt| *prompt as u32).collect()),
         words("label", levels).from(labels).only_if(choices.uses.labels),
         words("luck", shape.prompts).from(lucks).only_if(choices.uses.labels),
         floats("others", shape.group + 1).from(|block| bits(&block.others)).only_if(choices.uses.others),
-        floats("work", shape.prompts).from(work).only_if(shape.ends()),
+        floats("work", shape.prompts).from(|block| bits(&block.tree.work)).only_if(shape.ends()),
         words("first", shape.depth + 1).from(first).only_if(shape.is_tree()),
         floats("fresh", shape.domain.len() * shape.depth * shape.stride).from(fresh_of_domain).only_if(fresh),
         // where a replica's list begins depends on the worlds of the fleet: filled in when all are known
@@ -384,23 +381,18 @@ fn inputs(shape: &Shape, chosen: usize, choices: &Choices) -> Vec<Table> {
 /// The tokens of the answer that each prompt's label names if it is wrong; no tokens where it names none.
 fn labels(block: &Block<Scalar>) -> Vec<u32> {
     let (task, depth) = (&block.replicas[0].world.task, block.shape.depth);
-    let tokens = |prompt| match task.label(prompt).wrong {
+    let tokens = |prompt: &usize| match task.label(*prompt).wrong {
         Some(answer) => task.tokens(answer),
         None => vec![u32::MAX; depth],
     };
-    (0..block.shape.prompts).flat_map(tokens).collect()
+    block.order[0].iter().flat_map(tokens).collect()
 }
 
 /// Whether each prompt's label is wrong.
 fn lucks(block: &Block<Scalar>) -> Vec<u32> {
     let replica = block.replicas[0];
     let noise = replica.recipe.config.signal.label_noise;
-    (0..block.shape.prompts).map(|prompt| u32::from(replica.world.task.label(prompt).luck < noise)).collect()
-}
-
-/// Tokens that each prompt needs.
-fn work(block: &Block<Scalar>) -> Vec<u32> {
-    (0..block.shape.prompts).map(|prompt| (block.replicas[0].world.task.needs(prompt) as f32).to_bits()).collect()
+    block.order[0].iter().map(|prompt| u32::from(replica.world.task.label(*prompt).luck < noise)).collect()
 }
 
 fn first(block: &Block<Scalar>) -> Vec<u32> {
@@ -411,7 +403,8 @@ fn first(block: &Block<Scalar>) -> Vec<u32> {
 /// Chances of a right response below new nodes, by prompt of the domain, depth and token.
 fn fresh_of_domain(block: &Block<Scalar>) -> Vec<u32> {
     let shape = &block.shape;
-    shape.domain.clone().flat_map(|prompt| bits(&fresh_chances(block.replicas[0].world, prompt, shape))).collect()
+    let fresh = |prompt: &usize| bits(&fresh_chances(block.replicas[0].world, *prompt, shape));
+    block.order[0][shape.domain.clone()].iter().flat_map(fresh).collect()
 }
 
 fn scratch(shape: &Shape, choices: &Choices) -> Vec<Table> {

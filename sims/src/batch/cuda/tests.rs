@@ -114,6 +114,8 @@ fn every_step_draws_pays_and_pushes_the_same() {
 struct Remembered<'a> {
     plan: &'a Plan,
     words: &'a [u32],
+    /// The replica's prompts, in the order of their numbers.
+    order: Vec<usize>,
 }
 
 impl Remembered<'_> {
@@ -138,13 +140,13 @@ impl Remembered<'_> {
         }
         let width = if path.is_empty() { *arms } else { *actions };
         let logit = |action: usize| f64::from(f32::from_bits(self.word("private_logits", node * stride + action))) * LN_2;
-        Node { prompt: domain.start + top - 1, path, logits: (0..width).map(logit).collect() }
+        Node { prompt: self.order[domain.start + top - 1], path, logits: (0..width).map(logit).collect() }
     }
 }
 
 /// What is remembered of trees in the end.
-fn nodes(plan: &Plan, words: &[u32]) -> Vec<Node> {
-    let remembered = Remembered { plan, words };
+fn nodes(plan: &Plan, words: &[u32], replica: &Replica) -> Vec<Node> {
+    let remembered = Remembered { plan, words, order: replica.order() };
     if plan.rows("private_logits").is_empty() { Vec::new() } else { remembered.nodes().map(|node| remembered.node(node)).collect() }
 }
 
@@ -160,7 +162,7 @@ fn shown(host: &Host, replicas: &[Replica]) -> Shows {
     };
     let drawn = (0..replicas[0].recipe.config.train.steps).map(tokens).collect();
     let Ok(wanted) = host.read(&memory, plan.wanted());
-    Shows::of(carry::observed(&plan, &wanted, replicas).remove(0), drawn, nodes(&plan, &memory.words))
+    Shows::of(carry::observed(&plan, &wanted, replicas).remove(0), drawn, nodes(&plan, &memory.words, &replicas[0]))
 }
 
 /// Both on every pair, in as many configurations as [`rounds`].
@@ -198,7 +200,7 @@ fn what_is_remembered_of_trees_is_what_the_batched_engine_remembers() {
             let Ok(memory) = run(host, &plan, replicas);
             let expected = recall(replicas, Options::default()).remove(0);
             let expected = if recipe.config.policy.sharing < 1.0 { expected } else { Vec::new() };
-            assert!(sorted(nodes(&plan, &memory.words)) == sorted(expected), "{}", name(&recipe));
+            assert!(sorted(nodes(&plan, &memory.words, &replicas[0])) == sorted(expected), "{}", name(&recipe));
         });
     }
 }
@@ -225,7 +227,7 @@ fn runs_that_diverge_are_those_of_the_batched_engine() {
 fn success_is_that_of_the_batched_engine() {
     let (Some(host), Some(compiler)) = (HOST.as_ref(), compiler()) else { return };
     for (i, made) in successes().into_iter().enumerate() {
-        let prompts: Vec<Vec<usize>> = made.iter().map(|(_, recipe)| (0..recipe.config.world.prompts).collect()).collect();
+        let prompts = prompts(&made);
         let mut replicas = replicas(&made, &prompts);
         replicas.iter_mut().enumerate().for_each(|(i, replica)| replica.dice = Seed(i as u64));
         let expected = crate::batch::success(&replicas, Options::default());

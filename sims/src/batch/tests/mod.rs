@@ -5,7 +5,7 @@ pub(super) mod reference;
 use super::*;
 use crate::batch::block::Block;
 use crate::batch::lanes::{Job, Lanes, Vectors, dispatch};
-use crate::config::Mode;
+use crate::config::{Mode, Regime};
 use crate::recipe::Ready;
 use crate::rules::RULES;
 use crate::signals::SIGNALS;
@@ -65,6 +65,13 @@ fn vary_tree(recipe: &mut Ready, dice: &mut Stream) {
 }
 
 /// Worlds and recipes for one fleet: seeds, alignments and step sizes differ.
+/// A random regime: replicas of a vector choose other prompts.
+fn vary_regime(recipe: &mut Ready, dice: &mut Stream) {
+    let last = if recipe.signal.label_free { Regime::TestTime } else { Regime::Full };
+    recipe.config.data.regime = *dice.pick(60, &[Regime::Full, Regime::Full, Regime::OneShot, Regime::Few, last]);
+    recipe.config.data.few = dice.random_range(1..=recipe.config.world.prompts);
+}
+
 pub(super) fn fleet(recipe: &Ready, size: u64) -> Vec<(World, Ready)> {
     let one = |i: u64| {
         let mut own = recipe.clone();
@@ -96,7 +103,9 @@ pub(super) fn tree_pairs(round: usize) -> impl Iterator<Item = Ready> {
 fn varied(vary: fn(&mut Ready, &mut Stream), mode: Mode, round: usize) -> impl Iterator<Item = Ready> {
     SIGNALS.iter().flat_map(|signal| RULES.iter().map(move |rule| (signal, rule))).enumerate().filter_map(move |(i, (signal, rule))| {
         let mut recipe = Ready::new("random", signal, rule);
-        vary(&mut recipe, &mut Seed(77).stream(Purpose::Population, round, i));
+        let mut dice = Seed(77).stream(Purpose::Population, round, i);
+        vary(&mut recipe, &mut dice);
+        vary_regime(&mut recipe, &mut dice);
         recipe.config.train.mode = mode;
         (recipe.validate().is_ok() && supports(&recipe).is_ok()).then_some(recipe)
     })
@@ -210,6 +219,8 @@ pub(super) fn successes() -> Vec<Vec<(World, Ready)>> {
         (0.5, [7, 3, 2], "ends"),
         (0.0, [33, 2, 2], ""),
         (0.0, [6, 4, 1], "last"),
+        (0.0, [6, 3, 5], "few"),
+        (0.5, [6, 3, 5], "few"),
     ];
     let case = |(sharing, size, kind): (f64, [usize; 3], &str)| {
         let mut recipe = Ready::new("success", SIGNALS[0], RULES[0]);
@@ -218,6 +229,9 @@ pub(super) fn successes() -> Vec<Vec<(World, Ready)>> {
         (c.world.bad_quality, c.train.steps, c.train.eval_every) = (0.3, 12, 3);
         (c.train.train_batch_size, c.train.group_size, c.policy.sharing) = (2, 8, sharing);
         c.world.end_token = kind == "ends";
+        if kind == "few" {
+            (c.data.regime, c.data.few) = (Regime::Few, 2);
+        }
         if kind == "last" {
             // only last tokens are pushed: what lies above them stays, and its chances change all the same
             c.objective.gamma = 1e-60;
@@ -232,7 +246,7 @@ pub(super) fn successes() -> Vec<Vec<(World, Ready)>> {
 fn success_is_that_of_the_reference_loop() {
     let (mut seen, mut close) = (0, 0);
     for made in successes() {
-        let prompts: Vec<Vec<usize>> = made.iter().map(|(_, recipe)| (0..recipe.config.world.prompts).collect()).collect();
+        let prompts = prompts(&made);
         let mut replicas = replicas(&made, &prompts);
         replicas.iter_mut().enumerate().for_each(|(i, replica)| replica.dice = Seed(i as u64));
         let trails = success(&replicas, Options::default());

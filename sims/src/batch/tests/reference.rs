@@ -2,7 +2,7 @@
 
 use crate::batch::cuda::term::{Sample, Term};
 use crate::batch::shown::{Shown, Sink};
-use crate::batch::{Node, Observed, Replica, shape};
+use crate::batch::{Node, Observed, Replica};
 use crate::config::{KlPlace, Signals};
 use crate::memory::Memory;
 use crate::policy::{Nudge, Policy, SoftmaxPolicy, Step};
@@ -100,11 +100,11 @@ fn reference(replica: &Replica) -> (Shows, f64) {
         Some(node) => noted.policy.memory(prompt).logits(node).to_vec(),
         None => vec![0.0; vocab],
     };
-    let shape = shape::Shape::of(replica.recipe, replica.prompts.len());
-    let (memory, nodes) = if shape.is_tree() {
-        (Vec::new(), shape.domain.flat_map(|prompt| nodes(noted.policy.memory(prompt), prompt)).collect())
+    let prompts = replica.prompts.iter().copied();
+    let (memory, nodes) = if replica.recipe.config.world.depth > 1 {
+        (Vec::new(), prompts.flat_map(|prompt| nodes(noted.policy.memory(prompt), prompt)).collect())
     } else {
-        (shape.domain.flat_map(memory).collect(), Vec::new())
+        (prompts.flat_map(memory).collect(), Vec::new())
     };
     let skill = noted.policy.skill().iter().copied().collect();
     (Shows { drawn: noted.drawn.take(), stats, skill, memory, nodes }, noted.closest.get())
@@ -363,13 +363,13 @@ fn odd(recipe: &Ready) -> String {
     format!("{world}, {} minibatches, {} passes, {rule}", t.minibatches, t.num_iterations)
 }
 
-/// Mean chance of a right response over the domain after evaluated steps, in the reference loop, and the closest uniform.
+/// Mean chance of a right response over the prompts trained on after evaluated steps, in the reference loop, and the closest uniform.
 pub(super) fn reference_success(replica: &Replica) -> (Vec<f64>, f64) {
     let (world, config) = (replica.world, &replica.recipe.config);
     let mut noted = noted(replica);
-    let domain = shape::Shape::of(replica.recipe, replica.prompts.len()).domain;
+    let prompts = replica.prompts;
     let mean = |policy: &SoftmaxPolicy| {
-        domain.clone().map(|x| crate::measure::summary(policy, &world.task, x).success).sum::<f64>() / domain.len() as f64
+        prompts.iter().map(|x| crate::measure::summary(policy, &world.task, *x).success).sum::<f64>() / prompts.len() as f64
     };
     let mut trail = vec![mean(&noted.policy)];
     train(&mut noted, &replica.training(), &mut |step, noted: &Noted, _| {

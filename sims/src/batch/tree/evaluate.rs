@@ -280,14 +280,11 @@ impl<S: Lanes> Block<'_, S> {
 impl<S: Lanes> Block<'_, S> {
     /// What the replica in a lane remembers.
     pub(in crate::batch) fn recall(&self, lane: usize) -> Vec<Node> {
-        let start = self.shape.domain.start;
+        let prompts = &self.order[lane][self.shape.domain.clone()];
         let depths = self.tree.levels.iter().enumerate();
         let owned = |(h, level): (usize, &Level)| -> Vec<Node> {
-            let prompts = level.of.iter().skip(lane).step_by(S::LANES).enumerate();
-            prompts
-                .flat_map(|(prompt, nodes)| nodes.iter().map(move |node| (prompt, *node)))
-                .map(|(x, n)| self.node(start + x, h, n))
-                .collect()
+            let nodes = level.of.iter().skip(lane).step_by(S::LANES);
+            prompts.iter().zip(nodes).flat_map(|(prompt, nodes)| nodes.iter().map(move |node| self.node(*prompt, h, *node))).collect()
         };
         depths.flat_map(owned).collect()
     }

@@ -67,7 +67,7 @@ pub(super) struct Tree<S: Lanes> {
     /// Right tokens of the slot's prompt, bits per depth.
     right: Table<S::u32s>,
     /// Tokens that a prompt needs.
-    work: Table<S::f32s>,
+    pub(super) work: Table<S::f32s>,
     /// What the paths of the slot show.
     pub(super) paths: Vec<Path<S>>,
     /// `token * LANES + lane` of their first tokens.
@@ -120,8 +120,8 @@ struct Visit<S: Lanes> {
 }
 
 impl<S: Lanes> Tree<S> {
-    /// The trees of a block at the base model.
-    pub(super) fn new(s: S, shape: &Shape, replicas: &[Replica]) -> Self {
+    /// The trees of a block at the base model, whose replicas number their prompts in this order.
+    pub(super) fn new(s: S, shape: &Shape, replicas: &[Replica], order: &[Vec<usize>]) -> Self {
         let some = |count: usize| if shape.is_tree() { count } else { 0 };
         let Shape { batch, group, depth, stride, .. } = *shape;
         let (paid, places, by_slot) = (shape.paid(), some(shape.places()), some(batch * depth));
@@ -129,7 +129,7 @@ impl<S: Lanes> Tree<S> {
         let zero = Lane { s, x: s.splat_f32s(0.0) };
         let (nil, none, nan) = (zero.x, s.splat_u32s(0), s.splat_f32s(f32::NAN));
         let nothing = Path { length: nan, logprob: nan, ref_logprob: nan, entropy: nan, certainty: nan };
-        let work = |prompt: usize| memory::vector::<S>(|lane| replicas[lane].world.task.needs(prompt) as f32);
+        let work = |prompt: usize| memory::vector::<S>(|lane| replicas[lane].world.task.needs(order[lane][prompt]) as f32);
         let mut tree = Tree {
             levels: if shape.is_tree() { level::levels(shape, S::LANES) } else { Vec::new() },
             base: memory::floats(s, by_slot * stride),

@@ -155,7 +155,8 @@ impl<S: Lanes> Block<'_, S> {
         let mut base = vec![super::PAD; owners * depth * stride];
         let mut fresh = Vec::with_capacity(base.len());
         for owner in 0..owners {
-            let (prompt, world) = (start + owner / S::LANES, self.replicas[owner % S::LANES].world);
+            let (lane, number) = (owner % S::LANES, start + owner / S::LANES);
+            let (prompt, world) = (self.order[lane][number], self.replicas[lane].world);
             for h in 0..depth {
                 let at = (owner * depth + h) * stride;
                 for (base, logprob) in base[at..][..stride].iter_mut().zip(world.base.row(prompt, h)) {
@@ -231,7 +232,7 @@ impl<S: Lanes> Block<'_, S> {
         self.tree.levels[h].chances.touch(memory::flat_words::<S>(&moved));
     }
 
-    /// Mean chance of a right response over the prompts of the domain.
+    /// Mean chance of a right response over the prompts trained on.
     #[inline(always)]
     pub(in crate::batch) fn succeed(&mut self) -> S::f32s {
         let s = self.s;
