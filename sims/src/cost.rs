@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The nanoseconds were fitted (least squares of relative errors, none below 0) to the least processor time in three runs of random cells on one server core with
-//! AVX-512, of the batched engine in full vectors; but where too few of these had a piece apart from others, it was set: an action of a bandit's policy to what `w1`
-//! spends on one, an idle one to what it takes elsewhere. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
+//! AVX-512, of the batched engine in full vectors; but where too few of these had a piece apart from others, it was set: an action of a bandit's policy, to what `w1`
+//! spends on one. A machine is so many times slower or faster than that one; [`slowness`] measures how many.
 //! Counts are deterministic: shards are packed by them.
 
 use crate::batch::lanes::ROW;
@@ -72,15 +72,12 @@ pub struct Sizes {
     /// Tokens, and the variance of their log-probabilities.
     vocab: f64,
     spread: f64,
-    /// In trees, the share of pushes that some lane of a vector asks for.
-    asked: f64,
     votes: bool,
     scores: bool,
     private: bool,
     /// Whether the prompts of bandits remember something of their own.
     remembers: bool,
     shuffles: bool,
-    single: bool,
     /// Whether updates move actions that were not drawn.
     dense: bool,
     /// Whether rewards become pushes with nothing between.
@@ -118,15 +115,13 @@ impl Sizes {
             vocab: world.vocab as f64,
             spread,
             visits: when(private, moving * steps * batch * group / trained as f64),
-            asked: when(world.depth > 1, 1.0 - (1.0 - moving).powi(LANES as i32)),
             votes: formula.looks_at_votes(),
             private: private && moving > 0.0,
             remembers: policy.sharing < 1.0 && world.depth == 1,
-            scores: by_draw || objective.kl_beta > 0.0 || passes > 1.0 || minibatches > 1.0,
+            scores: by_draw || objective.kl_beta > 0.0,
             shuffles: recipe.signal.shuffles,
             dense: batch::moves_all(recipe),
             flows: passes == 1.0 && minibatches == 1.0 && batch::passes_rewards(recipe),
-            single: trained == 1,
         }
     }
 
@@ -221,30 +216,32 @@ const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; 
 /// All pieces.
 #[rustfmt::skip]
 pub static PIECES: &[Piece] = &[
-    piece("cell", |_| 1.0, [0.0, 0.0, 14400.0, 13900.0, 14700.0], "A cell and its curves."),
-    piece("world", |s| s.prompts * s.depth * s.actions, [14.0, 8.74, 38.6, 46.6, 38.6], "An action of the base model."),
-    piece("step", |s| s.steps, [389.0, 1110.0, 0.0, 77.7, 0.0], "A step."),
-    piece("slot", Sizes::slots, [373.0, 584.0, 16.8, 0.0, 6.62], "A prompt of a step."),
-    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [10.2, 129.0, 0.18, 0.604, 0.48], "An action of a policy."),
-    piece("arm of many", |s| when(!s.single, s.slots() * s.policies * s.actions), [4.68, 0.0, 0.707, 0.0133, 0.237], "The same at the first token, looked up by prompt."),
-    piece("own arm", |s| when(s.remembers, s.slots() * s.policies * s.actions), [0.0, 0.0, 0.47, 0.0, 1.14], "An action of which a bandit remembers something."),
-    piece("search", |s| s.tokens() * s.actions.log2(), [13.3, 0.0, 0.0871, 0.917, 0.016], "A halving in the search for it."),
-    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 2.9, 0.0], "A token drawn in a tree of the prompt's own."),
-    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.actions), [0.0, 0.0, 0.0, 0.204, 0.0], "An action that may be drawn there."),
-    piece("score", |s| when(s.scores, s.tokens() * s.policies), [30.2, 108.0, 2.42, 0.864, 0.0705], "The log-probability of a token."),
-    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.49, 0.0, 0.0307, 0.2, 0.000141], "An answer compared with another."),
-    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [38.2, 0.0, 10.8, 24.7, 0.0], "A reward dealt anew."),
-    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [253.0, 260.0, 0.00299, 1.12, 0.748], "The push of a token."),
-    piece("asked push", |s| s.asked * s.slots() * s.passes * s.group * s.depth, [0.0, 0.0, 0.0, 1.29, 0.0], "The same in a tree, where a rollout that moves no lane is passed over."),
-    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [23.7, 0.0, 1.81, 0.0, 0.224], "A reward compared with others of its group."),
-    piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [33.1, 0.0, 0.882, 0.895, 0.0], "An action at the first token that is moved though it was not drawn."),
-    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.234, 0.224, 0.00275, 0.00503, 0.0], "An action that it moves."),
-    piece("row", |s| s.looks, [878.0, 0.0, 363.0, 332.0, 348.0], "A row of the curves."),
-    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.436, 0.51, 0.465], "An action measured."),
-    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 9.53, 0.0], "A remembered node measured."),
-    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.8, 0.0, 0.0, 0.867, 0.0], "An action there."),
-    piece("far node", |s| s.far() * (when(s.private, s.tokens() * s.policies) + s.looks * s.trained * s.remembered(0.5)), [90.5, 0.0, 0.0, 17.0, 0.0], "A node, drawn at or measured, that lies beyond the cache."),
-    piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 24.6, 0.0], "A node that is remembered for the first time."),
+    piece("cell", |_| 1.0, [0.0, 0.0, 14700.0, 14700.0, 14700.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [14.0, 8.74, 38.3, 46.8, 38.6], "An action of the base model."),
+    piece("step", |s| s.steps, [389.0, 1110.0, 0.0, 0.0, 0.0], "A step."),
+    piece("slot", Sizes::slots, [373.0, 584.0, 10.1, 4.09, 6.62], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [10.2, 129.0, 0.18, 0.549, 0.48], "An action of a policy."),
+    piece("arm of many", |s| when(s.trained > 1.0, s.slots() * s.policies * s.actions), [4.68, 0.0, 0.863, 0.221, 0.237], "The same at the first token, looked up by prompt."),
+    piece("own arm", |s| when(s.remembers, s.slots() * s.policies * s.actions), [0.0, 0.0, 0.474, 0.0, 1.14], "An action of which a bandit remembers something."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [13.3, 0.0, 0.116, 0.654, 0.016], "A halving in the search for it."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 2.51, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.row()), [0.0, 0.0, 0.0, 0.196, 0.0], "An entry of the row that it is drawn from there."),
+    piece("score", |s| when(s.scores, s.tokens()), [30.2, 108.0, 0.284, 0.643, 0.0705], "The log-probability of a token drawn."),
+    piece("ratio", |s| when(s.policies > 1.0, s.tokens() * s.policies), [30.2, 108.0, 2.69, 0.628, 0.0705], "The same where the policy has moved since, and the ratio."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.49, 0.0, 0.0347, 0.215, 0.000141], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [38.2, 0.0, 11.2, 11.2, 0.0], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [253.0, 260.0, 1.52, 2.32, 0.748], "The push of a token."),
+    piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [23.7, 0.0, 0.0, 0.0, 0.224], "A reward compared with others of its group."),
+    piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [33.1, 0.0, 0.676, 0.0, 0.0], "An action at the first token that is moved though it was not drawn."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.234, 0.224, 0.00718, 0.00821, 0.0], "An action that it moves."),
+    piece("row", |s| s.looks, [878.0, 0.0, 336.0, 268.0, 348.0], "A row of the curves."),
+    piece("prompt", |s| s.looks * s.prompts, [0.0, 0.0, 8.15, 24.5, 0.0], "A prompt measured."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.327, 0.266, 0.465], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 10.3, 0.0], "A remembered node measured."),
+    piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.8, 0.0, 0.0, 0.0, 0.0], "An action there."),
+    piece("node's entry", |s| s.looks * s.trained * s.remembered(0.5) * s.row(), [0.0, 0.0, 0.0, 0.631, 0.0], "An entry of its row, which is longer than the actions."),
+    piece("far node", |s| s.far() * (when(s.private, s.tokens() * s.policies) + s.looks * s.trained * s.remembered(0.5)), [90.5, 0.0, 0.0, 8.63, 0.0], "A node, drawn at or measured, that lies beyond the cache."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 47.2, 0.0], "A node that is remembered for the first time."),
 ];
 
 /// The kind of run a recipe is on an engine: which nanoseconds count.
