@@ -27,7 +27,7 @@ pub struct Replica<'a> {
     pub world: &'a World,
     /// Its recipe; recipes of one fleet may differ in real-valued knobs only.
     pub recipe: &'a Ready,
-    /// The prompts it trains on.
+    /// The prompts it trains on, as many as its regime says.
     pub prompts: &'a [usize],
     /// The seed of all draws of the training.
     pub dice: Seed,
@@ -254,6 +254,8 @@ impl<'a, S: Lanes> Block<'a, S> {
     pub(super) fn new(s: S, replicas: &'a [Replica<'a>], scratch: Option<StepTables<S>>) -> Self {
         let recipe = replicas[0].recipe;
         let shape = Shape::of(recipe);
+        let as_many = |replica: &Replica| replica.prompts.len() == shape.domain.len();
+        assert!(replicas.iter().all(as_many), "a replica trains on as many prompts as its regime says");
         let mut step = scratch.unwrap_or_else(|| StepTables::new(s, &shape));
         step.start(s);
         let order: Vec<Vec<usize>> = replicas.iter().map(Replica::order).collect();
