@@ -160,9 +160,6 @@ fn a_corrupted_shard_is_named_and_its_cells_run_again_once_it_is_removed() {
 /// Settings that make the plan last for a second or two.
 const SLOW: &str = "--backend reference --num-iterations 4 --steps 30,60";
 
-/// Settings that make it last for longer than others wait to be refused.
-const SLOWER: &str = "--backend reference --num-iterations 4 --steps 100,200";
-
 fn spawn(folder: &Path, typed: &str) -> Child {
     program(folder).args(typed.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -176,12 +173,38 @@ fn wait_for_a_cell(journal: &Path) {
     }
 }
 
+/// A program that stands still, so that it is at work for as long as others take to be refused, however fast the machine.
+#[cfg(unix)]
+struct Paused<'a>(&'a Child);
+
+#[cfg(unix)]
+impl<'a> Paused<'a> {
+    fn new(child: &'a Child) -> Self {
+        send(child, "STOP");
+        Paused(child)
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        send(self.0, "CONT");
+    }
+}
+
+#[cfg(unix)]
+fn send(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
+}
+
+#[cfg(unix)]
 #[test]
 fn two_processes_on_one_shard_are_one_error_and_others_wait_their_turn() {
     let folder = folder();
-    let run = plan(folder.path(), "run", SLOWER);
+    let run = plan(folder.path(), "run", SLOW);
     let mut first = spawn(folder.path(), "sweep run run --shard 1/2 --threads 1");
     wait_for_a_cell(&run.join("shards/1-of-2.jsonl"));
+    let paused = Paused::new(&first);
     let refused = |typed: &str| {
         let (code, message) = ended(&program::run(folder.path(), typed));
         assert!(code == Some(2) && message.lines().count() == 1, "{typed}: {code:?} {message}");
@@ -189,14 +212,15 @@ fn two_processes_on_one_shard_are_one_error_and_others_wait_their_turn() {
     };
     assert!(refused("sweep run run --shard 1/2").contains("1-of-2.jsonl: another mta-sim is running this shard"));
     assert!(refused("sweep gather run").contains("run: another mta-sim is at work in this run folder"));
-    assert!(refused(&format!("sweep plan --config settings.toml --out run {SLOWER}")).contains("another mta-sim is at work"));
-    assert!(refused(&format!("sweep --config settings.toml --out run {SLOWER}")).contains("another mta-sim is at work"));
+    assert!(refused(&format!("sweep plan --config settings.toml --out run {SLOW}")).contains("another mta-sim is at work"));
+    assert!(refused(&format!("sweep --config settings.toml --out run {SLOW}")).contains("another mta-sim is at work"));
     let status = status(folder.path());
     assert!(status.starts_with("1-of-2 running") && status.contains("1 shards running"), "{status}");
     succeed(folder.path(), "sweep run run --shard 2/2 --threads 1");
+    drop(paused);
     assert!(first.wait().unwrap().success());
     succeed(folder.path(), "sweep gather run");
-    assert!(tables(&run) == whole(folder.path(), SLOWER));
+    assert!(tables(&run) == whole(folder.path(), SLOW));
 }
 
 #[cfg(unix)]
@@ -209,7 +233,7 @@ fn a_shard_that_is_asked_to_stop_publishes_what_is_done_and_says_try_again() {
         let before: HashSet<Id> = published_cells(&run).into_iter().collect();
         let child = spawn(folder.path(), "sweep run run --threads 1");
         wait_for_a_cell(&journal);
-        assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
+        send(&child, signal);
         let (ended, message) = ended(&child.wait_with_output().unwrap());
         assert_eq!(ended, Some(code), "{signal}: {message}");
         assert!(message.contains(&format!("of {CELLS} cells are finished and kept; the same command goes on from there")), "{message}");
