@@ -154,9 +154,9 @@ impl Sizes {
         self.trained * self.remembered(1.0) * (2.0 * self.row() + NODE_WORDS)
     }
 
-    /// The share of nodes that lies beyond the cache.
-    fn far(&self) -> f64 {
-        (1.0 - CACHE_WORDS / self.node_words()).max(0.0)
+    /// The share of nodes that lies beyond a cache of so many words.
+    fn beyond(&self, words: f64) -> f64 {
+        (1.0 - words / self.node_words()).max(0.0)
     }
 
     /// Tokens drawn.
@@ -216,32 +216,34 @@ const fn piece(name: &'static str, count: fn(&Sizes) -> f64, nanoseconds: [f64; 
 /// All pieces.
 #[rustfmt::skip]
 pub static PIECES: &[Piece] = &[
-    piece("cell", |_| 1.0, [0.0, 0.0, 14700.0, 14700.0, 14700.0], "A cell and its curves."),
-    piece("world", |s| s.prompts * s.depth * s.actions, [14.0, 8.74, 38.3, 46.8, 38.6], "An action of the base model."),
+    piece("cell", |_| 1.0, [0.0, 0.0, 14700.0, 16000.0, 14700.0], "A cell and its curves."),
+    piece("world", |s| s.prompts * s.depth * s.actions, [14.0, 8.74, 38.3, 44.3, 38.6], "An action of the base model."),
     piece("step", |s| s.steps, [389.0, 1110.0, 0.0, 0.0, 0.0], "A step."),
-    piece("slot", Sizes::slots, [373.0, 584.0, 10.1, 4.09, 6.62], "A prompt of a step."),
-    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [10.2, 129.0, 0.18, 0.549, 0.48], "An action of a policy."),
-    piece("arm of many", |s| when(s.trained > 1.0, s.slots() * s.policies * s.actions), [4.68, 0.0, 0.863, 0.221, 0.237], "The same at the first token, looked up by prompt."),
+    piece("slot", Sizes::slots, [373.0, 584.0, 10.1, 0.0, 6.62], "A prompt of a step."),
+    piece("arm", |s| s.slots() * s.policies * s.depth * s.actions, [10.2, 129.0, 0.18, 0.66, 0.48], "An action of a policy."),
+    piece("arm of many", |s| when(s.trained > 1.0, s.slots() * s.policies * s.actions), [4.68, 0.0, 0.863, 0.657, 0.237], "The same at the first token, looked up by prompt."),
     piece("own arm", |s| when(s.remembers, s.slots() * s.policies * s.actions), [0.0, 0.0, 0.474, 0.0, 1.14], "An action of which a bandit remembers something."),
-    piece("search", |s| s.tokens() * s.actions.log2(), [13.3, 0.0, 0.116, 0.654, 0.016], "A halving in the search for it."),
-    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 2.51, 0.0], "A token drawn in a tree of the prompt's own."),
-    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.row()), [0.0, 0.0, 0.0, 0.196, 0.0], "An entry of the row that it is drawn from there."),
-    piece("score", |s| when(s.scores, s.tokens()), [30.2, 108.0, 0.284, 0.643, 0.0705], "The log-probability of a token drawn."),
-    piece("ratio", |s| when(s.policies > 1.0, s.tokens() * s.policies), [30.2, 108.0, 2.69, 0.628, 0.0705], "The same where the policy has moved since, and the ratio."),
-    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.49, 0.0, 0.0347, 0.215, 0.000141], "An answer compared with another."),
-    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [38.2, 0.0, 11.2, 11.2, 0.0], "A reward dealt anew."),
-    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [253.0, 260.0, 1.52, 2.32, 0.748], "The push of a token."),
+    piece("search", |s| s.tokens() * s.actions.log2(), [13.3, 0.0, 0.116, 0.461, 0.016], "A halving in the search for it."),
+    piece("own draw", |s| when(s.private, s.tokens() * s.policies), [0.0, 0.0, 0.0, 3.54, 0.0], "A token drawn in a tree of the prompt's own."),
+    piece("own visit", |s| when(s.private, s.tokens() * s.policies * s.row()), [0.0, 0.0, 0.0, 0.133, 0.0], "An entry of the row that it is drawn from there."),
+    piece("score", |s| when(s.scores, s.tokens()), [30.2, 108.0, 0.284, 0.578, 0.0705], "The log-probability of a token drawn."),
+    piece("ratio", |s| when(s.policies > 1.0, s.tokens() * s.policies), [30.2, 108.0, 2.69, 0.449, 0.0705], "The same where the policy has moved since, and the ratio."),
+    piece("vote", |s| when(s.votes, s.slots() * s.paid * s.paid), [1.49, 0.0, 0.0347, 0.226, 0.000141], "An answer compared with another."),
+    piece("shuffle", |s| when(s.shuffles, s.slots() * s.paid), [38.2, 0.0, 11.2, 11.6, 0.0], "A reward dealt anew."),
+    piece("push", |s| s.slots() * s.passes * s.group * s.depth, [253.0, 260.0, 1.52, 2.12, 0.748], "The push of a token."),
     piece("compare", |s| when(!s.flows, s.slots() * s.passes * s.group), [23.7, 0.0, 0.0, 0.0, 0.224], "A reward compared with others of its group."),
     piece("pull", |s| when(s.dense, s.slots() * s.passes * s.actions), [33.1, 0.0, 0.676, 0.0, 0.0], "An action at the first token that is moved though it was not drawn."),
-    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.234, 0.224, 0.00718, 0.00821, 0.0], "An action that it moves."),
-    piece("row", |s| s.looks, [878.0, 0.0, 336.0, 268.0, 348.0], "A row of the curves."),
-    piece("prompt", |s| s.looks * s.prompts, [0.0, 0.0, 8.15, 24.5, 0.0], "A prompt measured."),
-    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.327, 0.266, 0.465], "An action measured."),
-    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 10.3, 0.0], "A remembered node measured."),
+    piece("ascent", |s| s.slots() * s.passes * s.group * s.depth * s.actions, [0.234, 0.224, 0.00718, 0.0958, 0.0], "An action that it moves."),
+    piece("row", |s| s.looks, [878.0, 0.0, 336.0, 260.0, 348.0], "A row of the curves."),
+    piece("prompt", |s| s.looks * s.prompts, [0.0, 0.0, 8.15, 24.9, 0.0], "A prompt measured."),
+    piece("look", |s| s.looks * s.prompts * s.depth * s.actions, [16.1, 11.8, 0.327, 0.299, 0.465], "An action measured."),
+    piece("node", |s| s.looks * s.trained * s.remembered(0.5), [0.0, 0.0, 0.0, 10.7, 0.0], "A remembered node measured."),
     piece("node's arm", |s| s.looks * s.trained * s.remembered(0.5) * s.actions, [14.8, 0.0, 0.0, 0.0, 0.0], "An action there."),
-    piece("node's entry", |s| s.looks * s.trained * s.remembered(0.5) * s.row(), [0.0, 0.0, 0.0, 0.631, 0.0], "An entry of its row, which is longer than the actions."),
-    piece("far node", |s| s.far() * (when(s.private, s.tokens() * s.policies) + s.looks * s.trained * s.remembered(0.5)), [90.5, 0.0, 0.0, 8.63, 0.0], "A node, drawn at or measured, that lies beyond the cache."),
-    piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 47.2, 0.0], "A node that is remembered for the first time."),
+    piece("node's entry", |s| s.looks * s.trained * s.remembered(0.5) * s.row(), [0.0, 0.0, 0.0, 0.597, 0.0], "An entry of its row, which is longer than the actions."),
+    piece("far node", |s| s.beyond(CACHE_WORDS) * (when(s.private, s.tokens() * s.policies) + s.looks * s.trained * s.remembered(0.5)), [90.5, 0.0, 0.0, 0.0, 0.0], "A node, drawn at or measured, that lies beyond the cache."),
+    piece("far entry", |s| s.beyond(NEAR_WORDS) * s.looks * s.trained * s.remembered(0.5) * s.row(), [0.0, 0.0, 0.0, 1.55, 0.0], "An entry of a row measured that lies beyond half the cache."),
+    piece("opened entry", |s| s.trained * s.remembered(1.0) * s.row(), [0.0, 0.0, 0.0, 1.98, 0.0], "An entry of the row of a node that is remembered for the first time."),
+    piece("opening", |s| s.trained * s.remembered(1.0), [824.0, 0.0, 0.0, 0.0, 0.0], "A node that is remembered for the first time."),
 ];
 
 /// The kind of run a recipe is on an engine: which nanoseconds count.
@@ -321,6 +323,8 @@ const TOKEN_WORDS: f64 = 16.0;
 const NODE_WORDS: f64 = 12.0;
 /// Words of a vector, of 64 bytes, that stay in the cache of the machine that was measured: 8 MiB.
 const CACHE_WORDS: f64 = (1 << 17) as f64;
+/// Half of them.
+const NEAR_WORDS: f64 = 0.5 * CACHE_WORDS;
 
 /// How many times slower than predicted this machine is now, by some milliseconds of a default cell on one thread.
 pub fn slowness(engine: Engine) -> f64 {
